@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+/**
+ * TareRange:
+ * @TARE_RANGE_SEARCH: the range or scale of least squared error, weighted by importance if given
+ * @TARE_RANGE_MINIMUM_MAXIMUM: from the smallest to the largest weight of the group
+ * @TARE_RANGE_PERCENTILE: clipped at a percentile of the group's magnitudes
+ *
+ * How the range of a group of weights is chosen before they are rounded.
+ */
+typedef enum
+{
+  TARE_RANGE_SEARCH,
+  TARE_RANGE_MINIMUM_MAXIMUM,
+  TARE_RANGE_PERCENTILE,
+} TareRange;
+
+typedef struct
+{
+  TareRange   range;
+  const char *id;
+  const char *label;
+  const char *description;
+} TareRangeInfo;
+
+gsize                tare_range_get_n_ranges (void);
+const TareRangeInfo *tare_range_get          (gsize       index);
+const TareRangeInfo *tare_range_lookup       (const char *id);
+
+G_END_DECLS

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include <glib.h>
+
+#include "quant/tare-progress.h"
+
+G_BEGIN_DECLS
+
+/**
+ * TareLayerActivations:
+ * @columns: inputs of the layer
+ * @n_tokens: tokens that were seen
+ * @sum_squares: Σx² of every column; divided by @n_tokens it is the importance (imatrix)
+ * @maximum: (nullable): the largest |x| of every column, %NULL where a file did not tell
+ * @gram: (nullable): Σxx' as a full symmetric columns x columns matrix, %NULL where it was not
+ *   kept; H = 2 gram / n_tokens
+ *
+ * What a calibration text sent through one linear layer.
+ */
+typedef struct
+{
+  gsize   columns;
+  double  n_tokens;
+  float  *sum_squares;
+  float  *maximum;
+  float  *gram;
+} TareLayerActivations;
+
+/**
+ * TareCalibration:
+ *
+ * The activations of every linear layer for one text. Layers that share an input share one record.
+ * Built by a calibrator or read from a file, then immutable. Reference counted.
+ */
+typedef struct _TareCalibration TareCalibration;
+
+TareCalibration            *tare_calibration_new            (const char            *dataset,
+                                                             guint                  context);
+TareCalibration            *tare_calibration_ref            (TareCalibration       *self);
+void                        tare_calibration_unref          (TareCalibration       *self);
+TareLayerActivations       *tare_calibration_add            (TareCalibration       *self,
+                                                             const char            *canonical,
+                                                             gsize                  columns,
+                                                             gboolean               with_gram);
+void                        tare_calibration_share          (TareCalibration       *self,
+                                                             const char            *canonical,
+                                                             const char            *same_as);
+
+gsize                       tare_calibration_get_n_layers   (TareCalibration       *self);
+const char                 *tare_calibration_get_name       (TareCalibration       *self,
+                                                             gsize                  index);
+const TareLayerActivations *tare_calibration_lookup         (TareCalibration       *self,
+                                                             const char            *canonical);
+float                      *tare_calibration_dup_importance (TareCalibration       *self,
+                                                             const char            *canonical,
+                                                             gsize                  columns);
+double                      tare_calibration_get_n_tokens   (TareCalibration       *self);
+const char                 *tare_calibration_get_dataset    (TareCalibration       *self);
+guint64                     tare_calibration_get_fingerprint (TareCalibration      *self);
+
+TareCalibration            *tare_calibration_load           (const char            *path,
+                                                             GError               **error);
+gboolean                    tare_calibration_save           (TareCalibration       *self,
+                                                             const char            *path,
+                                                             GError               **error);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (TareCalibration, tare_calibration_unref)
+
+G_END_DECLS

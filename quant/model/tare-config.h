@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include <json-glib/json-glib.h>
+
+#include "quant/model/tare-architecture.h"
+#include "quant/model/tare-metadata.h"
+
+G_BEGIN_DECLS
+
+/**
+ * TareRopeScaling:
+ *
+ * How positions beyond the trained context are squeezed in. The frequencies of Llama 3 come as a
+ * tensor of divisors, "rope_freqs.weight", from GGUF, and are derived as one from config.json.
+ */
+typedef enum
+{
+  TARE_ROPE_SCALING_NONE,
+  TARE_ROPE_SCALING_LINEAR,
+  TARE_ROPE_SCALING_YARN,
+  TARE_ROPE_SCALING_LLAMA3,
+} TareRopeScaling;
+
+/**
+ * TareConfig:
+ * @width: of the residual stream
+ * @n_blocks: number of blocks
+ * @n_heads: query heads
+ * @n_key_value_heads: key and value heads
+ * @head_width: elements of a head
+ * @feed_forward_width: inner width of the feed-forward part
+ * @vocabulary: rows of the embedding
+ * @context: positions it was trained for
+ * @norm_epsilon: added to the mean square before the root
+ * @tied: whether the output is the embedding
+ * @rope_base: base of the rotary frequencies
+ * @rope_width: elements of a head that rotate
+ * @rope_scaling: how positions are squeezed
+ * @rope_factor: by how much
+ * @rope_original_context: for yarn and Llama 3: the context before scaling
+ * @rope_low_frequency: for Llama 3: low_freq_factor
+ * @rope_high_frequency: for Llama 3: high_freq_factor
+ * @rope_attention_factor: for yarn: what multiplies cosine and sine; 0 for the usual
+ *   0.1 ln(factor) + 1
+ *
+ * The numbers of a network, all checked against bounds and against each other when read.
+ */
+typedef struct
+{
+  guint           width;
+  guint           n_blocks;
+  guint           n_heads;
+  guint           n_key_value_heads;
+  guint           head_width;
+  guint           feed_forward_width;
+  guint           vocabulary;
+  guint           context;
+  float           norm_epsilon;
+  gboolean        tied;
+  float           rope_base;
+  guint           rope_width;
+  TareRopeScaling rope_scaling;
+  float           rope_factor;
+  guint           rope_original_context;
+  float           rope_low_frequency;
+  float           rope_high_frequency;
+  float           rope_attention_factor;
+} TareConfig;
+
+gboolean tare_config_read_json      (TareConfig              *self,
+                                     const TareArchitecture  *architecture,
+                                     JsonObject              *object,
+                                     const char              *path,
+                                     GError                 **error);
+gboolean tare_config_read_metadata  (TareConfig              *self,
+                                     const TareArchitecture  *architecture,
+                                     TareMetadata            *metadata,
+                                     const char              *path,
+                                     GError                 **error);
+void     tare_config_write_metadata (const TareConfig        *self,
+                                     const TareArchitecture  *architecture,
+                                     TareMetadata            *metadata);
+
+G_END_DECLS

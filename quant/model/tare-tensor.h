@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "quant/formats/tare-format.h"
+#include "quant/model/tare-file.h"
+#include "quant/model/tare-role.h"
+
+G_BEGIN_DECLS
+
+#define TARE_TENSOR_MAX_DIMENSIONS 8
+
+/**
+ * TareTensor:
+ * @name: as the file calls it
+ * @canonical: GGUF's name for it; @name where the architecture is unknown
+ * @role: (nullable): what it does, or %NULL where that is unknown
+ * @block: its block, or -1
+ * @bias: whether it is the bias of its role
+ * @type_name: the stored type as a person knows it, "BF16", "Q4_K"
+ * @format: (nullable): how to decode it, or %NULL where Tare cannot
+ * @n_dimensions: number of dimensions
+ * @shape: outermost first, as safetensors writes it: { rows, columns } of a matrix
+ * @columns: the contiguous dimension: a linear layer's inputs
+ * @rows: the product of the others
+ * @head_rows: rows of one attention head where the file keeps the halves of its rotary pairs
+ *   apart and GGUF wants them interleaved (Hugging Face's llama: query and key); otherwise 0
+ * @file: where it lies
+ * @offset: from the start of @file
+ * @bytes: how much of it
+ *
+ * One tensor of a model, immutable and owned by it. Rows are counted in GGUF's order, whatever
+ * the file's, so that two sources of one model agree weight by weight.
+ */
+typedef struct
+{
+  char             *name;
+  char             *canonical;
+  const TareRole   *role;
+  int               block;
+  gboolean          bias;
+  char             *type_name;
+  const TareFormat *format;
+  guint             n_dimensions;
+  guint64           shape[TARE_TENSOR_MAX_DIMENSIONS];
+  gsize             columns;
+  gsize             rows;
+  gsize             head_rows;
+  TareFile         *file;
+  guint64           offset;
+  guint64           bytes;
+} TareTensor;
+
+void          tare_tensor_free           (TareTensor        *self);
+gboolean      tare_tensor_is_weight      (const TareTensor  *self);
+gsize         tare_tensor_get_n_weights  (const TareTensor  *self);
+const guint8 *tare_tensor_get_row        (const TareTensor  *self,
+                                          gsize              row);
+gboolean      tare_tensor_read_rows      (const TareTensor  *self,
+                                          gsize              first,
+                                          gsize              n,
+                                          float             *out,
+                                          GError           **error);
+gboolean      tare_tensor_read           (const TareTensor  *self,
+                                          float             *out,
+                                          GError           **error);
+void          tare_tensor_release_rows   (const TareTensor  *self,
+                                          gsize              first,
+                                          gsize              n);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (TareTensor, tare_tensor_free)
+
+G_END_DECLS

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "quant/model/tare-tensor.h"
+
+G_BEGIN_DECLS
+
+/**
+ * TareWeights:
+ * @load: writes the tensor's rows x columns values to @out, in GGUF's row order
+ * @fingerprint: the same number for the same values of one tensor; 0 for those of the file
+ * @data: closure of both
+ *
+ * Where a network takes its weights from: the file itself, or what a recipe makes of them. The
+ * forward pass is the same for both. Both functions may be called in any thread, one at a time.
+ */
+typedef struct
+{
+  gboolean (*load)        (gpointer           data,
+                           const TareTensor  *tensor,
+                           float             *out,
+                           GError           **error);
+  guint64  (*fingerprint) (gpointer           data,
+                           const TareTensor  *tensor);
+  gpointer   data;
+} TareWeights;
+
+/* The values as the file has them. */
+extern const TareWeights tare_weights_of_file;
+
+G_END_DECLS

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "quant/methods/tare-method.h"
+#include "quant/model/tare-model.h"
+
+G_BEGIN_DECLS
+
+/**
+ * TareAssignment:
+ * @format: (nullable): what to store the tensor as; %NULL keeps it as the source has it
+ * @method: how to round it
+ * @range: how ranges are chosen
+ * @locked: whether allocation must leave it alone
+ *
+ * What a recipe says of one tensor.
+ */
+typedef struct
+{
+  const TareFormat *format;
+  const TareMethod *method;
+  TareRange         range;
+  gboolean          locked;
+} TareAssignment;
+
+/**
+ * TareRule:
+ * @match: a glob over canonical names, "*.ffn_down.weight"
+ * @assignment: what it says of those that match
+ */
+typedef struct
+{
+  char           *match;
+  TareAssignment  assignment;
+} TareRule;
+
+/**
+ * TareRecipe:
+ *
+ * Which tensor gets which format and method: rules, of which the later win. Immutable and
+ * reference counted; a change makes another recipe, so history and threads may hold on to theirs.
+ */
+typedef struct _TareRecipe TareRecipe;
+
+TareRecipe     *tare_recipe_new         (void);
+TareRecipe     *tare_recipe_ref         (TareRecipe            *self);
+void            tare_recipe_unref       (TareRecipe            *self);
+gboolean        tare_recipe_equal       (TareRecipe            *self,
+                                         TareRecipe            *other);
+gsize           tare_recipe_get_n_rules (TareRecipe            *self);
+const TareRule *tare_recipe_get_rule    (TareRecipe            *self,
+                                         gsize                  index);
+TareRecipe     *tare_recipe_with_rule   (TareRecipe            *self,
+                                         const char            *match,
+                                         const TareAssignment  *assignment);
+TareRecipe     *tare_recipe_with_tensors (TareRecipe           *self,
+                                         const char *const     *canonical,
+                                         const TareAssignment  *assignment);
+TareAssignment  tare_recipe_resolve     (TareRecipe            *self,
+                                         const TareTensor      *tensor);
+
+TareRecipe     *tare_recipe_parse       (const char            *text,
+                                         gsize                  length,
+                                         const char            *path,
+                                         GError               **error);
+TareRecipe     *tare_recipe_load        (const char            *path,
+                                         GError               **error);
+char           *tare_recipe_to_json     (TareRecipe            *self,
+                                         TareModel             *model);
+gboolean        tare_recipe_save        (TareRecipe            *self,
+                                         TareModel             *model,
+                                         const char            *path,
+                                         GError               **error);
+
+/**
+ * TareRecipeSize:
+ * @bytes: of all tensors, without headers
+ * @weights: how many there are
+ * @bits_per_weight: 8 bytes / weights
+ * @source_bytes: of the tensors as the source has them
+ * @n_fallbacks: tensors whose rows their format does not divide
+ */
+typedef struct
+{
+  guint64 bytes;
+  guint64 weights;
+  double  bits_per_weight;
+  guint64 source_bytes;
+  guint   n_fallbacks;
+} TareRecipeSize;
+
+TareRecipeSize    tare_recipe_measure_size      (TareRecipe       *self,
+                                                 TareModel        *model);
+const TareFormat *tare_recipe_effective_format  (TareRecipe       *self,
+                                                 const TareTensor *tensor);
+guint64           tare_recipe_get_tensor_bytes  (TareRecipe       *self,
+                                                 const TareTensor *tensor);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (TareRecipe, tare_recipe_unref)
+
+G_END_DECLS
