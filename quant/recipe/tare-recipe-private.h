@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "quant/recipe/tare-recipe.h"
+
+G_BEGIN_DECLS
+
+void     _tare_recipe_append    (TareRecipe           *self,
+                                 const char           *match,
+                                 const TareAssignment *assignment);
+gboolean _tare_recipe_keeps_f32 (const TareTensor     *tensor);
+
+G_END_DECLS
