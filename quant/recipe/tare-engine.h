@@ -34,6 +34,7 @@ typedef struct _TareEngine TareEngine;
 TareEngine          *tare_engine_new         (TareModel           *model);
 TareEngine          *tare_engine_ref         (TareEngine          *self);
 void                 tare_engine_unref       (TareEngine          *self);
+TareModel           *tare_engine_get_model   (TareEngine          *self);
 void                 tare_engine_set_budget  (TareEngine          *self,
                                               guint64              bytes);
 TareQuantized       *tare_engine_quantize    (TareEngine            *self,

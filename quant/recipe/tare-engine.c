@@ -1,0 +1,579 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "quant/recipe/tare-engine.h"
+
+#include <math.h>
+#include <unistd.h>
+
+#include "quant/tare-error.h"
+
+/* Weights that are in fp32 at once, twice: before rounding and after. */
+#define CHUNK_WEIGHTS ((gsize) 1 << 22)
+
+/* One result, or the promise of one while a thread is at work on it. */
+typedef struct
+{
+  char          *key;
+  TareQuantized *quantized;
+  GList          link;
+} Entry;
+
+struct _TareEngine
+{
+  gatomicrefcount  ref_count;
+  TareModel       *model;
+  GMutex           mutex;
+  GCond            finished;
+  GHashTable      *entries;
+  GQueue           recent;
+  guint64          used;
+  guint64          budget;
+};
+
+static void
+entry_free (gpointer data)
+{
+  Entry *self = data;
+
+  g_clear_pointer (&self->quantized, tare_quantized_unref);
+  g_free (self->key);
+  g_free (self);
+}
+
+static void
+quantized_clear (gpointer data)
+{
+  TareQuantized *self = data;
+
+  g_clear_pointer (&self->bytes, g_bytes_unref);
+}
+
+/**
+ * tare_quantized_ref:
+ * @quantized: a quantized tensor
+ *
+ * Returns: (transfer full): the same
+ */
+TareQuantized *
+tare_quantized_ref (TareQuantized *quantized)
+{
+  return g_atomic_rc_box_acquire (quantized);
+}
+
+/**
+ * tare_quantized_unref:
+ * @quantized: (transfer full): a quantized tensor
+ */
+void
+tare_quantized_unref (TareQuantized *quantized)
+{
+  g_atomic_rc_box_release_full (quantized, quantized_clear);
+}
+
+/**
+ * tare_quantized_decode:
+ * @quantized: what an engine made of @tensor
+ * @tensor: the tensor
+ * @out: (out caller-allocates): rows x columns values
+ * @error: names the file and the tensor
+ *
+ * Decodes the very bytes that an export writes, so what is weighed is what is written.
+ */
+gboolean
+tare_quantized_decode (TareQuantized     *quantized,
+                       const TareTensor  *tensor,
+                       float             *out,
+                       GError           **error)
+{
+  if (quantized->bytes == NULL)
+    return tare_tensor_read (tensor, out, error);
+
+  tare_format_decode (quantized->format, g_bytes_get_data (quantized->bytes, NULL),
+                      tensor->rows, tensor->columns, out);
+
+  return TRUE;
+}
+
+/* A quarter of the machine's memory: the model is mapped, not held, and so leaves room. */
+static guint64
+default_budget (void)
+{
+  long pages = sysconf (_SC_PHYS_PAGES);
+  long page_bytes = sysconf (_SC_PAGESIZE);
+
+  if (pages <= 0 || page_bytes <= 0)
+    return G_GUINT64_CONSTANT (1) << 30;
+
+  return (guint64) pages * (guint64) page_bytes / 4;
+}
+
+/**
+ * tare_engine_new:
+ * @model: the model whose tensors it quantizes
+ *
+ * Returns: (transfer full): an engine that keeps results up to a quarter of the machine's memory
+ */
+TareEngine *
+tare_engine_new (TareModel *model)
+{
+  TareEngine *self = g_new0 (TareEngine, 1);
+
+  g_atomic_ref_count_init (&self->ref_count);
+  self->model = tare_model_ref (model);
+  g_mutex_init (&self->mutex);
+  g_cond_init (&self->finished);
+  self->entries = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, entry_free);
+  g_queue_init (&self->recent);
+  self->budget = default_budget ();
+
+  return self;
+}
+
+/**
+ * tare_engine_ref:
+ * @self: an engine
+ *
+ * Returns: (transfer full): the same
+ */
+TareEngine *
+tare_engine_ref (TareEngine *self)
+{
+  g_atomic_ref_count_inc (&self->ref_count);
+
+  return self;
+}
+
+/**
+ * tare_engine_unref:
+ * @self: (transfer full): an engine
+ */
+void
+tare_engine_unref (TareEngine *self)
+{
+  if (!g_atomic_ref_count_dec (&self->ref_count))
+    return;
+
+  g_hash_table_unref (self->entries);
+  g_cond_clear (&self->finished);
+  g_mutex_clear (&self->mutex);
+  tare_model_unref (self->model);
+  g_free (self);
+}
+
+/**
+ * tare_engine_get_model:
+ * @self: an engine
+ *
+ * Returns: (transfer none): the model whose tensors it quantizes
+ */
+TareModel *
+tare_engine_get_model (TareEngine *self)
+{
+  return self->model;
+}
+
+static guint64
+count_bytes (const TareQuantized *quantized)
+{
+  return sizeof *quantized + (quantized->bytes != NULL ? g_bytes_get_size (quantized->bytes) : 0);
+}
+
+/* With the mutex held. What has not been asked for the longest goes first. */
+static void
+trim (TareEngine *self)
+{
+  while (self->used > self->budget && !g_queue_is_empty (&self->recent))
+    {
+      Entry *oldest = g_queue_peek_tail (&self->recent);
+
+      g_queue_unlink (&self->recent, &oldest->link);
+      self->used -= count_bytes (oldest->quantized);
+      g_hash_table_remove (self->entries, oldest->key);
+    }
+}
+
+/**
+ * tare_engine_set_budget:
+ * @self: an engine
+ * @bytes: how much it may keep; 0 for nothing
+ *
+ * What has been handed out stays valid.
+ */
+void
+tare_engine_set_budget (TareEngine *self,
+                        guint64     bytes)
+{
+  g_mutex_lock (&self->mutex);
+  self->budget = bytes;
+  trim (self);
+  g_mutex_unlock (&self->mutex);
+}
+
+/* One tensor on its way through a method. */
+typedef struct
+{
+  const TareTensor           *tensor;
+  const TareFormat           *format;
+  const TareAssignment       *assignment;
+  const TareLayerActivations *activations;
+  const float                *importance;
+} Work;
+
+static gboolean
+check_finite (const Work   *work,
+              const float  *x,
+              gsize         first,
+              gsize         n,
+              GError      **error)
+{
+  gsize columns = work->tensor->columns;
+
+  for (gsize i = 0; i < n * columns; i++)
+    if (!isfinite (x[i]))
+      {
+        g_set_error (error, TARE_ERROR, TARE_ERROR_NOT_FINITE,
+                     "%s: %s: row %" G_GSIZE_FORMAT ", column %" G_GSIZE_FORMAT
+                     " is %s, which cannot be quantized",
+                     tare_file_get_path (work->tensor->file), work->tensor->canonical,
+                     first + i / columns, i % columns, isnan (x[i]) ? "not a number" : "infinite");
+        return FALSE;
+      }
+
+  return TRUE;
+}
+
+/* The relative figures are means over rows, so chunks weigh by the rows that they counted. */
+static void
+merge (TareDistortion       *sum,
+       const TareDistortion *part)
+{
+  gsize rows = sum->rows + part->rows;
+
+  if (part->rows > 0)
+    {
+      double share = (double) part->rows / (double) rows;
+
+      sum->relative += (part->relative - sum->relative) * share;
+      sum->weighted += (part->weighted - sum->weighted) * share;
+    }
+  sum->squared += part->squared;
+  sum->maximum = MAX (sum->maximum, part->maximum);
+  sum->rows = rows;
+}
+
+static gboolean
+round_rows (const Work      *work,
+            gsize            first,
+            gsize            n,
+            float           *x,
+            float           *y,
+            guint8          *codes,
+            TareDistortion  *distortion,
+            GError         **error)
+{
+  const TareMethod *method = work->assignment->method;
+  gsize columns = work->tensor->columns;
+  TareDistortion part;
+
+  if (!tare_tensor_read_rows (work->tensor, first, n, x, error) ||
+      !check_finite (work, x, first, n, error))
+    return FALSE;
+  tare_tensor_release_rows (work->tensor, first, n);
+
+  if (!method->round (method, work->format, work->assignment->range, x, n, columns,
+                      work->activations, codes, error))
+    {
+      g_prefix_error (error, "%s: %s: ", tare_file_get_path (work->tensor->file),
+                      work->tensor->canonical);
+      return FALSE;
+    }
+
+  tare_format_decode (work->format, codes, n, columns, y);
+  part = tare_distortion_measure (x, y, n, columns, work->importance);
+  merge (distortion, &part);
+
+  return TRUE;
+}
+
+/* The rows are independent of each other for every method of the table, so a tensor of any size
+ * goes through a bounded part of memory. */
+static TareQuantized *
+quantize (const Work  *work,
+          GError     **error)
+{
+  const TareTensor *tensor = work->tensor;
+  gsize row_bytes = tare_format_get_row_bytes (work->format, tensor->columns);
+  gsize chunk = CLAMP (CHUNK_WEIGHTS / MAX (tensor->columns, 1), 1, MAX (tensor->rows, 1));
+  g_autofree guint8 *codes = g_try_malloc_n (MAX (tensor->rows, 1), row_bytes);
+  g_autofree float *x = g_try_malloc_n (chunk * sizeof (float), tensor->columns);
+  g_autofree float *y = g_try_malloc_n (chunk * sizeof (float), tensor->columns);
+  TareDistortion distortion = { 0 };
+  TareQuantized *result;
+
+  if (codes == NULL || x == NULL || y == NULL)
+    {
+      g_set_error (error, TARE_ERROR, TARE_ERROR_LIMIT, "%s: %s: no memory to quantize it",
+                   tare_file_get_path (tensor->file), tensor->canonical);
+      return NULL;
+    }
+
+  for (gsize first = 0; first < tensor->rows; first += chunk)
+    if (!round_rows (work, first, MIN (chunk, tensor->rows - first), x, y,
+                     codes + first * row_bytes, &distortion, error))
+      return NULL;
+
+  result = g_atomic_rc_box_new0 (TareQuantized);
+  result->format = work->format;
+  result->bytes = g_bytes_new_take (g_steal_pointer (&codes), row_bytes * tensor->rows);
+  result->distortion = distortion;
+
+  return result;
+}
+
+static TareQuantized *
+keep (const TareTensor *tensor)
+{
+  TareQuantized *result = g_atomic_rc_box_new0 (TareQuantized);
+
+  result->format = tensor->format;
+
+  return result;
+}
+
+/* What a tensor is to be stored as; NULL where nothing is to be done, as where the source is in
+ * that format already: rounding its values again could only lose. */
+static const TareFormat *
+find_format (const TareTensor     *tensor,
+             const TareAssignment *assignment)
+{
+  const TareFormat *format = NULL;
+
+  if (assignment->format != NULL)
+    format = tare_format_fit (assignment->format, tensor->columns);
+
+  return format != tensor->format ? format : NULL;
+}
+
+static char *
+make_key (const TareTensor     *tensor,
+          const TareFormat     *format,
+          const TareAssignment *assignment,
+          TareCalibration      *calibration)
+{
+  guint64 fingerprint = 0;
+
+  if (calibration != NULL && tare_calibration_lookup (calibration, tensor->canonical) != NULL)
+    fingerprint = tare_calibration_get_fingerprint (calibration);
+
+  return g_strdup_printf ("%s|%s|%s|%d|%016" G_GINT64_MODIFIER "x", tensor->canonical,
+                          format->id, assignment->method->id, (int) assignment->range,
+                          fingerprint);
+}
+
+static TareQuantized *
+compute (const TareTensor      *tensor,
+         const TareFormat      *format,
+         const TareAssignment  *assignment,
+         TareCalibration       *calibration,
+         GError               **error)
+{
+  g_autofree float *importance = NULL;
+  Work work = {
+    .tensor = tensor,
+    .format = format,
+    .assignment = assignment,
+  };
+
+  if (calibration != NULL)
+    work.activations = tare_calibration_lookup (calibration, tensor->canonical);
+  if (work.activations != NULL && work.activations->columns != tensor->columns)
+    {
+      g_set_error (error, TARE_ERROR, TARE_ERROR_INVALID,
+                   "%s: %s: the calibration has %" G_GSIZE_FORMAT " columns for it, not %"
+                   G_GSIZE_FORMAT, tare_file_get_path (tensor->file), tensor->canonical,
+                   work.activations->columns, tensor->columns);
+      return NULL;
+    }
+  if (work.activations != NULL)
+    importance = tare_calibration_dup_importance (calibration, tensor->canonical, tensor->columns);
+  work.importance = importance;
+
+  return quantize (&work, error);
+}
+
+/* With the mutex held: what is there, after waiting for a thread that is at work on it; otherwise
+ * NULL, and the promise is now the caller's to keep. */
+static TareQuantized *
+claim (TareEngine *self,
+       char       *key)
+{
+  Entry *entry;
+
+  while ((entry = g_hash_table_lookup (self->entries, key)) != NULL)
+    {
+      if (entry->quantized != NULL)
+        {
+          g_queue_unlink (&self->recent, &entry->link);
+          g_queue_push_head_link (&self->recent, &entry->link);
+          g_free (key);
+          return tare_quantized_ref (entry->quantized);
+        }
+      g_cond_wait (&self->finished, &self->mutex);
+    }
+
+  entry = g_new0 (Entry, 1);
+  entry->key = key;
+  entry->link.data = entry;
+  g_hash_table_insert (self->entries, entry->key, entry);
+
+  return NULL;
+}
+
+/* With the mutex held: keeps the promise, or takes it back after an error. */
+static void
+settle (TareEngine    *self,
+        const char    *key,
+        TareQuantized *quantized)
+{
+  Entry *entry = g_hash_table_lookup (self->entries, key);
+
+  if (quantized != NULL)
+    {
+      entry->quantized = tare_quantized_ref (quantized);
+      g_queue_push_head_link (&self->recent, &entry->link);
+      self->used += count_bytes (quantized);
+      trim (self);
+    }
+  else
+    g_hash_table_remove (self->entries, key);
+  g_cond_broadcast (&self->finished);
+}
+
+/**
+ * tare_engine_quantize:
+ * @self: an engine
+ * @tensor: a tensor of its model
+ * @assignment: what to make of it, as tare_recipe_resolve() gives it
+ * @calibration: (nullable): activations, for methods and searches that weigh by them
+ * @error: names the file, the tensor and the place in it
+ *
+ * Rounds a tensor, or finds what it made of it before. A tensor that is in the wanted format
+ * already is kept. Where two threads ask for the same, one works and the other waits. NaN and
+ * infinity are refused with %TARE_ERROR_NOT_FINITE.
+ *
+ * Returns: (transfer full) (nullable): the result
+ */
+TareQuantized *
+tare_engine_quantize (TareEngine            *self,
+                      const TareTensor      *tensor,
+                      const TareAssignment  *assignment,
+                      TareCalibration       *calibration,
+                      GError               **error)
+{
+  const TareFormat *format = find_format (tensor, assignment);
+  g_autofree char *key = NULL;
+  TareQuantized *quantized;
+
+  if (format == NULL)
+    return keep (tensor);
+
+  key = make_key (tensor, format, assignment, calibration);
+  g_mutex_lock (&self->mutex);
+  quantized = claim (self, g_strdup (key));
+  g_mutex_unlock (&self->mutex);
+  if (quantized != NULL)
+    return quantized;
+
+  quantized = compute (tensor, format, assignment, calibration, error);
+  g_mutex_lock (&self->mutex);
+  settle (self, key, quantized);
+  g_mutex_unlock (&self->mutex);
+
+  return quantized;
+}
+
+static gboolean
+load (gpointer           data,
+      const TareTensor  *tensor,
+      float             *out,
+      GError           **error)
+{
+  TareRecipeWeights *self = data;
+  TareAssignment assignment = tare_recipe_resolve (self->recipe, tensor);
+  g_autoptr(TareQuantized) quantized = NULL;
+
+  quantized = tare_engine_quantize (self->engine, tensor, &assignment, self->calibration, error);
+  if (quantized == NULL)
+    return FALSE;
+
+  return tare_quantized_decode (quantized, tensor, out, error);
+}
+
+/* FNV-1a (Fowler, Noll, Vo; RFC draft-eastlake-fnv), 64 bits. */
+static guint64
+hash_string (const char *text)
+{
+  guint64 hash = G_GUINT64_CONSTANT (0xcbf29ce484222325);
+
+  for (const char *c = text; *c != '\0'; c++)
+    hash = (hash ^ (guint8) *c) * G_GUINT64_CONSTANT (0x100000001b3);
+
+  return hash;
+}
+
+static guint64
+fingerprint (gpointer          data,
+             const TareTensor *tensor)
+{
+  TareRecipeWeights *self = data;
+  TareAssignment assignment = tare_recipe_resolve (self->recipe, tensor);
+  const TareFormat *format = find_format (tensor, &assignment);
+  g_autofree char *key = NULL;
+  guint64 hash;
+
+  if (format == NULL)
+    return 0;
+
+  key = make_key (tensor, format, &assignment, self->calibration);
+  hash = hash_string (key);
+
+  return hash != 0 ? hash : 1;
+}
+
+/**
+ * tare_recipe_weights_new:
+ * @engine: what quantizes
+ * @recipe: what is asked for
+ * @calibration: (nullable): activations for it
+ *
+ * Its fingerprints depend on a tensor's name, format, method, range and calibration alone, so they
+ * are the same in another process, and those of tensors that a recipe leaves alone are 0.
+ *
+ * Returns: (transfer full): the weights as the recipe makes them
+ */
+TareRecipeWeights *
+tare_recipe_weights_new (TareEngine      *engine,
+                         TareRecipe      *recipe,
+                         TareCalibration *calibration)
+{
+  TareRecipeWeights *self = g_new0 (TareRecipeWeights, 1);
+
+  self->engine = tare_engine_ref (engine);
+  self->recipe = tare_recipe_ref (recipe);
+  self->calibration = calibration != NULL ? tare_calibration_ref (calibration) : NULL;
+  self->weights = (TareWeights) { .load = load, .fingerprint = fingerprint, .data = self };
+
+  return self;
+}
+
+/**
+ * tare_recipe_weights_free:
+ * @self: (transfer full): the weights
+ */
+void
+tare_recipe_weights_free (TareRecipeWeights *self)
+{
+  g_clear_pointer (&self->calibration, tare_calibration_unref);
+  tare_recipe_unref (self->recipe);
+  tare_engine_unref (self->engine);
+  g_free (self);
+}

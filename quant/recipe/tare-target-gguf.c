@@ -1,0 +1,519 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "quant/recipe/tare-target-private.h"
+
+#include <string.h>
+
+#include "quant/model/tare-gguf.h"
+#include "quant/recipe/tare-recipe-private.h"
+#include "quant/tare-error.h"
+
+#define N_(s) (s)
+
+/* Weights that are converted, and bytes that are copied, between two looks at the cancellable. */
+#define CHUNK_WEIGHTS ((gsize) 1 << 20)
+#define CHUNK_BYTES ((gsize) 4 << 20)
+
+/* Writing takes this share of the progress, reading back the rest. */
+#define WRITE_SHARE 0.9
+
+/* Tensors that an error names before it says how many more there are. */
+#define MAX_NAMED 3
+
+/* llama.cpp's numbers for what a file mostly holds (LLAMA_FTYPE), by tensor type. K-quants go by
+ * the names of their usual mixtures, as llama-quantize's own aliases do. */
+static const struct
+{
+  int     ggml_type;
+  guint32 file_type;
+} file_types[] = {
+  { 0, 0 }, { 1, 1 }, { 2, 2 }, { 3, 3 }, { 6, 8 }, { 7, 9 }, { 8, 7 }, { 10, 10 }, { 11, 12 },
+  { 12, 15 }, { 13, 17 }, { 14, 18 }, { 16, 19 }, { 17, 20 }, { 18, 23 }, { 19, 24 }, { 20, 25 },
+  { 21, 26 }, { 22, 28 }, { 23, 30 }, { 29, 31 }, { 30, 32 }, { 34, 36 }, { 35, 37 },
+};
+
+/* The sum that says whether what is read back is what was written. It guards against a bad disk,
+ * not against an adversary. */
+typedef struct
+{
+  guint64 value;
+  guint8  pending[8];
+  gsize   n_pending;
+} Checksum;
+
+/* What goes into the file for one tensor, and what must be found there again. */
+typedef struct
+{
+  const TareTensor *tensor;
+  int               ggml_type;
+  guint64           bytes;
+  guint64           checksum;
+} Item;
+
+/* An export on its way. */
+typedef struct
+{
+  TareEngine         *engine;
+  TareRecipe         *recipe;
+  TareCalibration    *calibration;
+  TareGgufWriter     *writer;
+  GArray             *items;
+  guint64             bytes;
+  guint64             written;
+  Checksum            checksum;
+  const TareProgress *progress;
+} Export;
+
+/* The number of the tensor's type in the file; -1 where GGUF has none. Types that no codec here
+ * reads are passed on under the name that they came with. */
+static int
+find_ggml_type (TareModel        *model,
+                TareRecipe       *recipe,
+                const TareTensor *tensor)
+{
+  const TareFormat *format = tare_recipe_effective_format (recipe, tensor);
+
+  if (format != NULL)
+    return format->ggml_type;
+  if (!g_str_equal (tare_model_get_container (model), "gguf"))
+    return -1;
+
+  for (int type = 0; type < 64; type++)
+    {
+      const TareGgufType *info = tare_gguf_type_lookup (type);
+
+      if (info != NULL && g_ascii_strcasecmp (info->name, tensor->type_name) == 0)
+        return type;
+    }
+
+  return -1;
+}
+
+static gboolean
+check (TareModel   *model,
+       TareRecipe  *recipe,
+       GError     **error)
+{
+  g_autoptr(GString) names = g_string_new (NULL);
+  guint n_bad = 0;
+
+  for (gsize i = 0; i < tare_model_get_n_tensors (model); i++)
+    {
+      const TareTensor *tensor = tare_model_get_tensor (model, i);
+      const TareFormat *format = tare_recipe_effective_format (recipe, tensor);
+
+      if (find_ggml_type (model, recipe, tensor) >= 0)
+        continue;
+      if (n_bad++ < MAX_NAMED)
+        g_string_append_printf (names, "%s%s (%s)", names->len > 0 ? ", " : "",
+                                tensor->canonical,
+                                format != NULL ? format->label : tensor->type_name);
+    }
+  if (n_bad == 0)
+    return TRUE;
+
+  if (n_bad > MAX_NAMED)
+    g_string_append_printf (names, " and %u more", n_bad - MAX_NAMED);
+  g_set_error (error, TARE_ERROR, TARE_ERROR_UNSUPPORTED,
+               "%s: GGUF cannot hold the format of %s; choose another for them, such as Q4_K "
+               "or Q8_0", tare_model_get_path (model), names->str);
+
+  return FALSE;
+}
+
+/* FNV-1a over 64-bit words, with a shift that brings the high bits down. */
+static guint64
+mix (guint64 checksum,
+     guint64 word)
+{
+  checksum = (checksum ^ word) * G_GUINT64_CONSTANT (0x100000001b3);
+
+  return checksum ^ (checksum >> 29);
+}
+
+static void
+checksum_add (Checksum     *self,
+              const guint8 *bytes,
+              gsize         n)
+{
+  guint64 word;
+
+  for (; n > 0 && self->n_pending > 0; bytes++, n--)
+    {
+      self->pending[self->n_pending++] = *bytes;
+      if (self->n_pending < sizeof word)
+        continue;
+      memcpy (&word, self->pending, sizeof word);
+      self->value = mix (self->value, word);
+      self->n_pending = 0;
+    }
+  for (; n >= sizeof word; bytes += sizeof word, n -= sizeof word)
+    {
+      memcpy (&word, bytes, sizeof word);
+      self->value = mix (self->value, word);
+    }
+  if (n > 0)
+    {
+      memcpy (self->pending, bytes, n);
+      self->n_pending = n;
+    }
+}
+
+static guint64
+checksum_finish (const Checksum *self)
+{
+  guint64 word = 0;
+
+  memcpy (&word, self->pending, self->n_pending);
+
+  return mix (self->value, word);
+}
+
+static gboolean
+write_chunk (Export        *self,
+             const guint8  *bytes,
+             gsize          n,
+             GError       **error)
+{
+  double done;
+
+  if (!tare_gguf_writer_write (self->writer, bytes, n, error))
+    return FALSE;
+
+  checksum_add (&self->checksum, bytes, n);
+  self->written += n;
+  done = (double) self->written / (double) MAX (self->bytes, 1);
+
+  return tare_progress_step (self->progress, done * WRITE_SHARE, NULL, error);
+}
+
+static gboolean
+write_bytes (Export        *self,
+             const guint8  *bytes,
+             gsize          n,
+             GError       **error)
+{
+  for (gsize i = 0; i < n; i += CHUNK_BYTES)
+    if (!write_chunk (self, bytes + i, MIN (CHUNK_BYTES, n - i), error))
+      return FALSE;
+
+  return TRUE;
+}
+
+/* As the source has it, in GGUF's row order. */
+static gboolean
+write_kept (Export            *self,
+            const TareTensor  *tensor,
+            GError           **error)
+{
+  gsize row_bytes = tensor->rows > 0 ? tensor->bytes / tensor->rows : 0;
+  gsize chunk = CLAMP (CHUNK_BYTES / MAX (row_bytes, 1), 1, MAX (tensor->rows, 1));
+  g_autofree guint8 *rows = NULL;
+
+  if (tensor->head_rows == 0)
+    return write_bytes (self, tare_file_get_data (tensor->file) + tensor->offset, tensor->bytes,
+                        error);
+
+  rows = g_malloc (chunk * row_bytes);
+  for (gsize first = 0; first < tensor->rows; first += chunk)
+    {
+      gsize n = MIN (chunk, tensor->rows - first);
+
+      for (gsize i = 0; i < n; i++)
+        memcpy (rows + i * row_bytes, tare_tensor_get_row (tensor, first + i), row_bytes);
+      if (!write_chunk (self, rows, n * row_bytes, error))
+        return FALSE;
+    }
+
+  return TRUE;
+}
+
+static gboolean
+write_f32 (Export            *self,
+           const TareTensor  *tensor,
+           GError           **error)
+{
+  gsize chunk = CLAMP (CHUNK_WEIGHTS / MAX (tensor->columns, 1), 1, MAX (tensor->rows, 1));
+  g_autofree float *x = g_malloc_n (chunk * sizeof (float), tensor->columns);
+
+  for (gsize first = 0; first < tensor->rows; first += chunk)
+    {
+      gsize n = MIN (chunk, tensor->rows - first);
+
+      if (!tare_tensor_read_rows (tensor, first, n, x, error) ||
+          !write_chunk (self, (const guint8 *) x, n * tensor->columns * sizeof (float), error))
+        return FALSE;
+    }
+
+  return TRUE;
+}
+
+static gboolean
+write_quantized (Export            *self,
+                 const TareTensor  *tensor,
+                 TareQuantized     *quantized,
+                 GError           **error)
+{
+  gsize n = 0;
+  const guint8 *bytes;
+
+  if (quantized->bytes != NULL)
+    {
+      bytes = g_bytes_get_data (quantized->bytes, &n);
+      return write_bytes (self, bytes, n, error);
+    }
+  if (tare_recipe_effective_format (self->recipe, tensor) != tensor->format)
+    return write_f32 (self, tensor, error);
+
+  return write_kept (self, tensor, error);
+}
+
+static gboolean
+write_tensor (Export    *self,
+              Item      *item,
+              GArray    *exported,
+              GError   **error)
+{
+  const TareTensor *tensor = item->tensor;
+  TareAssignment assignment = tare_recipe_resolve (self->recipe, tensor);
+  g_autoptr(TareQuantized) quantized = NULL;
+  TareExported row = { .canonical = tensor->canonical, .bytes = item->bytes };
+
+  if (!tare_progress_step (self->progress,
+                           (double) self->written / (double) MAX (self->bytes, 1) * WRITE_SHARE,
+                           tensor->canonical, error))
+    return FALSE;
+
+  self->checksum = (Checksum) { 0 };
+  quantized = tare_engine_quantize (self->engine, tensor, &assignment, self->calibration, error);
+  if (quantized == NULL || !write_quantized (self, tensor, quantized, error))
+    return FALSE;
+  tare_tensor_release_rows (tensor, 0, tensor->rows);
+  item->checksum = checksum_finish (&self->checksum);
+
+  row.format = tare_recipe_effective_format (self->recipe, tensor);
+  row.method = quantized->bytes != NULL ? assignment.method : NULL;
+  row.distortion = quantized->distortion;
+  if (exported != NULL)
+    g_array_append_val (exported, row);
+
+  return TRUE;
+}
+
+/* The type that most of the weights of matrices are in. */
+static guint32
+find_file_type (GArray *items)
+{
+  gsize best = 0;
+  guint64 most = 0;
+
+  for (gsize i = 0; i < G_N_ELEMENTS (file_types); i++)
+    {
+      guint64 n = 0;
+
+      for (guint j = 0; j < items->len; j++)
+        {
+          const Item *item = &g_array_index (items, Item, j);
+
+          if (item->ggml_type == file_types[i].ggml_type &&
+              !_tare_recipe_keeps_f32 (item->tensor))
+            n += tare_tensor_get_n_weights (item->tensor);
+        }
+      if (n > most)
+        {
+          most = n;
+          best = i;
+        }
+    }
+
+  return file_types[best].file_type;
+}
+
+static GArray *
+list_items (TareModel  *model,
+            TareRecipe *recipe)
+{
+  GArray *items = g_array_new (FALSE, TRUE, sizeof (Item));
+
+  for (gsize i = 0; i < tare_model_get_n_tensors (model); i++)
+    {
+      const TareTensor *tensor = tare_model_get_tensor (model, i);
+      Item item = {
+        .tensor = tensor,
+        .ggml_type = find_ggml_type (model, recipe, tensor),
+        .bytes = tare_recipe_get_tensor_bytes (recipe, tensor),
+      };
+
+      g_array_append_val (items, item);
+    }
+
+  return items;
+}
+
+static TareMetadata *
+make_metadata (TareModel  *model,
+               GArray     *items,
+               GError    **error)
+{
+  static const char *const of_splits[] = { "split.no", "split.count", "split.tensors.count" };
+  g_autoptr(TareMetadata) metadata = tare_model_dup_metadata (model, error);
+
+  if (metadata == NULL)
+    return NULL;
+
+  for (gsize i = 0; i < G_N_ELEMENTS (of_splits); i++)
+    tare_metadata_remove (metadata, of_splits[i]);
+  tare_metadata_set_u32 (metadata, "general.file_type", find_file_type (items));
+  tare_metadata_set_u32 (metadata, "general.quantization_version", 2);
+
+  return g_steal_pointer (&metadata);
+}
+
+static gboolean
+check_item (const Item        *item,
+            const TareTensor  *tensor,
+            GError           **error)
+{
+  const TareGgufType *type = tare_gguf_type_lookup (item->ggml_type);
+  Checksum checksum = { 0 };
+  const char *wrong = NULL;
+
+  checksum_add (&checksum, tare_file_get_data (tensor->file) + tensor->offset, tensor->bytes);
+  if (type == NULL || g_ascii_strcasecmp (type->name, tensor->type_name) != 0)
+    wrong = "type";
+  else if (tensor->rows != item->tensor->rows || tensor->columns != item->tensor->columns)
+    wrong = "shape";
+  else if (tensor->bytes != item->bytes)
+    wrong = "length";
+  else if (checksum_finish (&checksum) != item->checksum)
+    wrong = "content";
+  if (wrong == NULL)
+    return TRUE;
+
+  g_set_error (error, TARE_ERROR, TARE_ERROR_INVALID,
+               "%s: %s: read back with another %s than was written",
+               tare_file_get_path (tensor->file), item->tensor->canonical, wrong);
+
+  return FALSE;
+}
+
+/* Reads the file as anyone else would, before it takes the place of the old one. */
+static gboolean
+verify (Export      *self,
+        const char  *path,
+        GError     **error)
+{
+  g_autoptr(TareFile) file = tare_file_open (path, error);
+  g_autoptr(GPtrArray) tensors = g_ptr_array_new_with_free_func ((GDestroyNotify) tare_tensor_free);
+  g_autoptr(TareMetadata) metadata = NULL;
+
+  if (file == NULL || !tare_gguf_read (file, tensors, &metadata, error))
+    return FALSE;
+  if (tensors->len != self->items->len)
+    {
+      g_set_error (error, TARE_ERROR, TARE_ERROR_INVALID,
+                   "%s: read back with %u tensors, %u were written", path, tensors->len,
+                   self->items->len);
+      return FALSE;
+    }
+
+  for (guint i = 0; i < tensors->len; i++)
+    {
+      double done = (double) i / tensors->len;
+      const Item *item = &g_array_index (self->items, Item, i);
+      const TareTensor *tensor = g_ptr_array_index (tensors, i);
+
+      if (!g_str_equal (tensor->name, item->tensor->canonical))
+        {
+          g_set_error (error, TARE_ERROR, TARE_ERROR_INVALID, "%s: %s: not there when read back",
+                       path, item->tensor->canonical);
+          return FALSE;
+        }
+      if (!check_item (item, tensor, error) ||
+          !tare_progress_step (self->progress, WRITE_SHARE + (1.0 - WRITE_SHARE) * done, NULL,
+                               error))
+        return FALSE;
+    }
+
+  return TRUE;
+}
+
+static gboolean
+write_all (Export   *self,
+           GArray   *exported,
+           GError  **error)
+{
+  const char *temporary;
+
+  for (guint i = 0; i < self->items->len; i++)
+    {
+      const Item *item = &g_array_index (self->items, Item, i);
+
+      self->bytes += item->bytes;
+      if (!tare_gguf_writer_add (self->writer, item->tensor->canonical, item->ggml_type,
+                                 item->tensor->n_dimensions, item->tensor->shape, error))
+        return FALSE;
+    }
+  for (guint i = 0; i < self->items->len; i++)
+    if (!write_tensor (self, &g_array_index (self->items, Item, i), exported, error))
+      return FALSE;
+
+  temporary = tare_gguf_writer_finish (self->writer, error);
+  if (temporary == NULL || !verify (self, temporary, error))
+    return FALSE;
+
+  return tare_gguf_writer_commit (self->writer, error);
+}
+
+/* A source at @path stays mapped while the new file takes its name, so a model may be written over
+ * itself; a folder may not. */
+static gboolean
+write_file (TareEngine         *engine,
+            TareRecipe         *recipe,
+            TareCalibration    *calibration,
+            const char         *path,
+            GArray             *exported,
+            const TareProgress *progress,
+            GError            **error)
+{
+  TareModel *model = tare_engine_get_model (engine);
+  g_autoptr(GArray) items = NULL;
+  g_autoptr(TareMetadata) metadata = NULL;
+  g_autoptr(TareGgufWriter) writer = NULL;
+  Export export = { 0 };
+
+  if (g_file_test (path, G_FILE_TEST_IS_DIR))
+    {
+      g_set_error (error, TARE_ERROR, TARE_ERROR_INVALID, "%s: is a folder, not a file", path);
+      return FALSE;
+    }
+  if (!check (model, recipe, error))
+    return FALSE;
+
+  items = list_items (model, recipe);
+  metadata = make_metadata (model, items, error);
+  if (metadata == NULL)
+    return FALSE;
+  writer = tare_gguf_writer_new (path, metadata, error);
+  if (writer == NULL)
+    return FALSE;
+
+  export = (Export) {
+    .engine = engine,
+    .recipe = recipe,
+    .calibration = calibration,
+    .writer = writer,
+    .items = items,
+    .progress = progress,
+  };
+
+  return write_all (&export, exported, error);
+}
+
+const TareTarget _tare_target_gguf = {
+  .id = "gguf",
+  .label = N_("GGUF for llama.cpp"),
+  .container = TARE_CONTAINER_GGUF,
+  .suffix = ".gguf",
+  .check = check,
+  .write = write_file,
+};
