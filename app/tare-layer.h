@@ -15,8 +15,8 @@ G_BEGIN_DECLS
  *
  * Properties, all read-only and notified: name, role, block (int, -1 for none), shape, kind (the
  * stored type), size (bytes under the recipe), bits (per weight under the recipe), outliers
- * (outlier ratio), error (relative error under the recipe), sensitivity (proxy loss under the
- * recipe), format (label of the effective format). Unknown numbers are NaN.
+ * (outlier ratio), error (relative error under the recipe), sensitivity (proxy loss in the
+ * session's reference format), format (label of the effective format). Unknown numbers are NaN.
  */
 #define TARE_TYPE_LAYER (tare_layer_get_type ())
 G_DECLARE_FINAL_TYPE (TareLayer, tare_layer, TARE, LAYER, GObject)

@@ -93,6 +93,9 @@ void                tare_session_set_evaluation_text  (TareSession           *se
                                                        const char            *text_path);
 const char         *tare_session_get_evaluation_text  (TareSession           *self);
 const char         *tare_session_get_calibration_text (TareSession           *self);
+const TareFormat   *tare_session_get_reference        (TareSession           *self);
+void                tare_session_set_reference        (TareSession           *self,
+                                                       const TareFormat      *format);
 void                tare_session_measure              (TareSession           *self);
 gboolean            tare_session_is_measuring         (TareSession           *self);
 

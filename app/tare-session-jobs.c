@@ -1,0 +1,788 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "config.h"
+
+#include "app/tare-session-private.h"
+
+#include <glib/gi18n.h>
+#include <math.h>
+
+#include "analysis/calibration/tare-calibrator.h"
+#include "analysis/sensitivity/tare-measure.h"
+
+/*
+ * Work in other threads. Each job gets an Errand: all that it needs, held by references, so that
+ * it never touches the session; what it finds comes back through the main loop, where it is
+ * dropped when the session has moved on.
+ */
+
+/* A change is measured once the hand has rested this long. */
+#define MEASURE_AFTER_MS 200
+
+/* Multiplications up to which a measurement starts by itself: some ten seconds of two cores. */
+#define MEASURE_UNASKED 2e12
+
+/* The same for a calibration text and for an evaluation text of a larger model. */
+#define CALIBRATE_AT_MOST 4e11
+#define EVALUATE_AT_MOST 2e12
+
+typedef struct
+{
+  GWeakRef           session;
+  TareModel         *model;
+  TareEngine        *engine;
+  TareRecipe        *recipe;
+  TareCalibration   *calibration;
+  TareEvaluation    *evaluation;
+  char              *path;
+  const TareTarget  *target;
+  TareAssignment     assignment;
+  GArray            *wanted;
+  GArray            *exported;
+  TareCalibration   *new_calibration;
+  TareModel         *new_model;
+  TareAccuracy       base_accuracy;
+  TareAccuracy       accuracy;
+  gboolean           has_accuracy;
+} Errand;
+
+typedef enum
+{
+  NEWS_STATISTICS,
+  NEWS_ERROR,
+  NEWS_SENSITIVITY,
+} NewsKind;
+
+/* What a worker found out about one layer. */
+typedef struct
+{
+  GWeakRef         session;
+  TareModel       *model;
+  guint            index;
+  NewsKind         kind;
+  TareStatistics  *statistics;
+  TareAssignment   assignment;
+  TareCalibration *calibration;
+  double           value;
+} News;
+
+static void
+evaluation_unref (TareEvaluation *evaluation)
+{
+  if (!g_atomic_int_dec_and_test (&evaluation->ref_count))
+    return;
+
+  g_clear_pointer (&evaluation->evaluator, tare_evaluator_free);
+  g_clear_pointer (&evaluation->model, tare_model_unref);
+  g_free (evaluation->text_path);
+  g_free (evaluation);
+}
+
+static TareEvaluation *
+evaluation_ref (TareEvaluation *evaluation)
+{
+  g_atomic_int_inc (&evaluation->ref_count);
+
+  return evaluation;
+}
+
+static void
+errand_free (gpointer data)
+{
+  Errand *errand = data;
+
+  g_weak_ref_clear (&errand->session);
+  g_clear_pointer (&errand->evaluation, evaluation_unref);
+  g_clear_pointer (&errand->engine, tare_engine_unref);
+  g_clear_pointer (&errand->model, tare_model_unref);
+  g_clear_pointer (&errand->recipe, tare_recipe_unref);
+  g_clear_pointer (&errand->calibration, tare_calibration_unref);
+  g_clear_pointer (&errand->new_calibration, tare_calibration_unref);
+  g_clear_pointer (&errand->new_model, tare_model_unref);
+  g_clear_pointer (&errand->wanted, g_array_unref);
+  g_clear_pointer (&errand->exported, g_array_unref);
+  g_free (errand->path);
+  g_free (errand);
+}
+
+static Errand *
+errand_new (TareSession *self)
+{
+  Errand *errand = g_new0 (Errand, 1);
+
+  g_weak_ref_init (&errand->session, self);
+  errand->model = self->model != NULL ? tare_model_ref (self->model) : NULL;
+  errand->engine = self->engine != NULL ? tare_engine_ref (self->engine) : NULL;
+  errand->recipe = tare_recipe_ref (tare_session_get_recipe (self));
+  errand->calibration = self->calibration != NULL ? tare_calibration_ref (self->calibration) : NULL;
+
+  return errand;
+}
+
+static TareJob *
+send_errand (TareSession *self,
+             TareJobLane  lane,
+             const char  *title,
+             TareJobWork  work,
+             TareJobDone  done,
+             Errand      *errand)
+{
+  g_autoptr(TareJob) job = tare_job_new (title, work, done, errand, errand_free);
+
+  tare_job_queue_push (self->jobs, lane, job);
+
+  return g_steal_pointer (&job);
+}
+
+static void
+news_free (gpointer data)
+{
+  News *news = data;
+
+  g_weak_ref_clear (&news->session);
+  g_clear_pointer (&news->model, tare_model_unref);
+  g_clear_pointer (&news->statistics, tare_statistics_unref);
+  g_clear_pointer (&news->calibration, tare_calibration_unref);
+  g_free (news);
+}
+
+static gboolean
+is_for_present (TareSession *session,
+                TareLayer   *layer,
+                const News  *news)
+{
+  TareAssignment assignment = tare_layer_get_assignment (layer);
+
+  if (news->kind == NEWS_STATISTICS)
+    return TRUE;
+  if (session->calibration != news->calibration)
+    return FALSE;
+  if (news->kind == NEWS_SENSITIVITY)
+    return session->reference == news->assignment.format;
+
+  return assignment.format == news->assignment.format
+         && assignment.method == news->assignment.method
+         && assignment.range == news->assignment.range;
+}
+
+static gboolean
+news_cb (gpointer data)
+{
+  News *news = data;
+  g_autoptr(TareSession) session = g_weak_ref_get (&news->session);
+  TareLayer *layer;
+
+  if (session == NULL || session->model != news->model)
+    return G_SOURCE_REMOVE;
+
+  layer = tare_session_get_layer (session, news->index);
+  if (!is_for_present (session, layer, news))
+    return G_SOURCE_REMOVE;
+
+  if (news->kind == NEWS_STATISTICS)
+    tare_layer_set_statistics (layer, news->statistics);
+  else if (news->kind == NEWS_ERROR)
+    tare_layer_set_error (layer, news->value);
+  else
+    tare_layer_set_sensitivity (layer, news->value);
+  _tare_session_emit_layer (session, news->index);
+
+  return G_SOURCE_REMOVE;
+}
+
+/* In a worker's thread. */
+static void
+send_news (Errand               *errand,
+           NewsKind              kind,
+           guint                 index,
+           TareStatistics       *statistics,
+           const TareAssignment *assignment,
+           double                value)
+{
+  g_autoptr(TareSession) session = g_weak_ref_get (&errand->session);
+  News *news;
+
+  if (session == NULL)
+    return;
+
+  news = g_new0 (News, 1);
+  g_weak_ref_init (&news->session, session);
+  news->model = tare_model_ref (errand->model);
+  news->index = index;
+  news->kind = kind;
+  news->statistics = statistics;
+  news->calibration =
+    errand->calibration != NULL ? tare_calibration_ref (errand->calibration) : NULL;
+  if (assignment != NULL)
+    news->assignment = *assignment;
+  news->value = value;
+  g_idle_add_full (G_PRIORITY_DEFAULT_IDLE, news_cb, news, news_free);
+}
+
+static void
+forget_job (TareJob **slot,
+            TareJob  *job)
+{
+  if (*slot == job)
+    g_clear_object (slot);
+}
+
+static void
+cancel_job (TareJob **slot)
+{
+  if (*slot != NULL)
+    tare_job_cancel (*slot);
+  g_clear_object (slot);
+}
+
+void
+_tare_session_drop_evaluation (TareSession *self)
+{
+  g_clear_pointer (&self->evaluation, evaluation_unref);
+}
+
+void
+_tare_session_cancel_work (TareSession *self)
+{
+  g_clear_handle_id (&self->measure_source, g_source_remove);
+  cancel_job (&self->surveying);
+  cancel_job (&self->calibrating);
+  cancel_job (&self->weighing);
+  cancel_job (&self->measuring);
+}
+
+/* --- opening --- */
+
+static gboolean
+open_work (const TareProgress  *progress,
+           gpointer             data,
+           GError             **error)
+{
+  Errand *errand = data;
+
+  errand->new_model = tare_model_open (errand->path, error);
+
+  return errand->new_model != NULL;
+}
+
+static void
+open_done (TareJob      *job,
+           const GError *error,
+           gpointer      data)
+{
+  Errand *errand = data;
+  g_autoptr(TareSession) session = g_weak_ref_get (&errand->session);
+
+  if (session == NULL || session->opening != job)
+    return;
+
+  g_clear_object (&session->opening);
+  if (error != NULL)
+    {
+      _tare_session_fail (session, _("The model could not be opened"), error);
+      _tare_session_emit (session, TARE_SESSION_SIGNAL_FIGURES_CHANGED);
+      return;
+    }
+
+  _tare_session_set_model (session, errand->new_model);
+  _tare_session_start_survey (session);
+  _tare_session_schedule (session);
+}
+
+/**
+ * tare_session_open:
+ * @self: the session
+ * @path: a GGUF, a safetensors file or a Hugging Face folder
+ *
+ * Opens it in the background. The model that is open stays until the new one is, and stays for
+ * good when the new one cannot be read.
+ */
+void
+tare_session_open (TareSession *self,
+                   const char  *path)
+{
+  Errand *errand;
+
+  g_return_if_fail (TARE_IS_SESSION (self));
+  g_return_if_fail (path != NULL);
+
+  cancel_job (&self->opening);
+  errand = errand_new (self);
+  errand->path = g_strdup (path);
+  self->opening = send_errand (self, TARE_JOB_LANE_FILES, _("Opening"), open_work, open_done,
+                               errand);
+  _tare_session_emit (self, TARE_SESSION_SIGNAL_FIGURES_CHANGED);
+}
+
+/* --- statistics, layer by layer --- */
+
+static gboolean
+survey_work (const TareProgress  *progress,
+             gpointer             data,
+             GError             **error)
+{
+  Errand *errand = data;
+  gsize n = tare_model_get_n_tensors (errand->model);
+
+  for (gsize i = 0; i < n; i++)
+    {
+      const TareTensor *tensor = tare_model_get_tensor (errand->model, i);
+      TareProgress part = tare_progress_part (progress, (double) i / (double) n,
+                                              (double) (i + 1) / (double) n);
+      g_autoptr(GError) local = NULL;
+      TareStatistics *statistics;
+
+      if (tensor->format == NULL)
+        continue;
+
+      statistics = tare_statistics_measure (tensor, &part, &local);
+      if (statistics != NULL)
+        send_news (errand, NEWS_STATISTICS, (guint) i, statistics, NULL, 0.0);
+      if (!tare_progress_step (&part, 1.0, tensor->canonical, error))
+        return FALSE;
+      if (local != NULL)
+        g_debug ("%s: %s", tensor->canonical, local->message);
+    }
+
+  return TRUE;
+}
+
+static void
+survey_done (TareJob      *job,
+             const GError *error,
+             gpointer      data)
+{
+  Errand *errand = data;
+  g_autoptr(TareSession) session = g_weak_ref_get (&errand->session);
+
+  if (session != NULL)
+    forget_job (&session->surveying, job);
+}
+
+void
+_tare_session_start_survey (TareSession *self)
+{
+  cancel_job (&self->surveying);
+  if (self->model != NULL)
+    self->surveying = send_errand (self, TARE_JOB_LANE_FILES, _("Reading the weights"),
+                                   survey_work, survey_done, errand_new (self));
+}
+
+/* --- calibration --- */
+
+static gboolean
+calibrate_work (const TareProgress  *progress,
+                gpointer             data,
+                GError             **error)
+{
+  Errand *errand = data;
+  g_autofree char *text = NULL;
+  g_autofree char *dataset = g_path_get_basename (errand->path);
+  TareCalibratorOptions options = { .dataset = dataset };
+  gsize length = 0;
+
+  if (!g_file_get_contents (errand->path, &text, &length, error))
+    return FALSE;
+
+  options.maximum_tokens =
+    (gsize) MAX (512.0, CALIBRATE_AT_MOST / (double) tare_model_get_n_weights (errand->model));
+  errand->new_calibration = tare_calibrator_run (errand->model, text, length, &options, progress,
+                                                 error);
+
+  return errand->new_calibration != NULL;
+}
+
+static void
+calibrate_done (TareJob      *job,
+                const GError *error,
+                gpointer      data)
+{
+  Errand *errand = data;
+  g_autoptr(TareSession) session = g_weak_ref_get (&errand->session);
+
+  if (session == NULL)
+    return;
+
+  forget_job (&session->calibrating, job);
+  _tare_session_fail (session, _("The calibration failed"), error);
+  if (error == NULL && session->model == errand->model)
+    _tare_session_set_calibration (session, errand->new_calibration);
+}
+
+/**
+ * tare_session_calibrate:
+ * @self: the session
+ * @text_path: (nullable): a text file; %NULL for the last one
+ *
+ * Sends a text through the model, which tells what every input is worth.
+ */
+void
+tare_session_calibrate (TareSession *self,
+                        const char  *text_path)
+{
+  Errand *errand;
+
+  g_return_if_fail (TARE_IS_SESSION (self));
+
+  if (self->model == NULL)
+    return;
+  if (text_path != NULL && g_strcmp0 (text_path, self->calibration_text) != 0)
+    {
+      g_free (self->calibration_text);
+      self->calibration_text = g_strdup (text_path);
+    }
+
+  cancel_job (&self->calibrating);
+  errand = errand_new (self);
+  errand->path = g_strdup (self->calibration_text);
+  self->calibrating = send_errand (self, TARE_JOB_LANE_ENGINE, _("Calibrating"), calibrate_work,
+                                   calibrate_done, errand);
+}
+
+/* --- sensitivity: the proxy loss of every layer in one format --- */
+
+static gboolean
+weigh_work (const TareProgress  *progress,
+            gpointer             data,
+            GError             **error)
+{
+  Errand *errand = data;
+  const TareMeasure *measure = tare_measure_lookup ("proxy_loss");
+  gsize n = tare_model_get_n_tensors (errand->model);
+
+  for (gsize i = 0; i < n; i++)
+    {
+      const TareTensor *tensor = tare_model_get_tensor (errand->model, i);
+      g_autoptr(GError) local = NULL;
+      double value = NAN;
+
+      if (!tare_progress_step (progress, (double) i / (double) n, tensor->canonical, error))
+        return FALSE;
+      if (!tare_tensor_is_weight (tensor))
+        continue;
+
+      if (!measure->compute (measure, errand->engine, tensor, &errand->assignment,
+                             errand->calibration, &value, &local))
+        g_debug ("%s: %s", tensor->canonical, local->message);
+      send_news (errand, NEWS_SENSITIVITY, (guint) i, NULL, &errand->assignment, value);
+    }
+
+  return TRUE;
+}
+
+static void
+weigh_done (TareJob      *job,
+            const GError *error,
+            gpointer      data)
+{
+  Errand *errand = data;
+  g_autoptr(TareSession) session = g_weak_ref_get (&errand->session);
+
+  if (session != NULL)
+    forget_job (&session->weighing, job);
+}
+
+void
+_tare_session_start_weighing (TareSession *self)
+{
+  Errand *errand;
+
+  cancel_job (&self->weighing);
+  if (self->model == NULL || self->calibration == NULL)
+    return;
+
+  errand = errand_new (self);
+  errand->assignment = self->brush;
+  errand->assignment.format = self->reference;
+  self->weighing = send_errand (self, TARE_JOB_LANE_ENGINE, _("Weighing the layers"), weigh_work,
+                                weigh_done, errand);
+}
+
+/* --- measuring: errors of the layers, then accuracy --- */
+
+static gboolean
+quantize_layers (Errand              *errand,
+                 const TareProgress  *progress,
+                 GError             **error)
+{
+  for (guint i = 0; i < errand->wanted->len; i++)
+    {
+      guint index = g_array_index (errand->wanted, guint, i);
+      const TareTensor *tensor = tare_model_get_tensor (errand->model, index);
+      TareAssignment assignment = tare_recipe_resolve (errand->recipe, tensor);
+      g_autoptr(TareQuantized) quantized = NULL;
+
+      if (!tare_progress_step (progress, (double) i / errand->wanted->len, _("Quantizing"), error))
+        return FALSE;
+      if (assignment.format == NULL)
+        continue;
+
+      quantized = tare_engine_quantize (errand->engine, tensor, &assignment, errand->calibration,
+                                        error);
+      if (quantized == NULL)
+        return FALSE;
+      send_news (errand, NEWS_ERROR, index, NULL, &assignment, quantized->distortion.relative);
+    }
+
+  return TRUE;
+}
+
+/* As many chunks as a person waits for. */
+static gsize
+limit_chunks (TareModel *model)
+{
+  const TareConfig *config = tare_model_get_config (model);
+  double chunk = (double) tare_model_get_n_weights (model) * MIN (512.0, (double) config->context);
+
+  return (gsize) MAX (4.0, EVALUATE_AT_MOST / chunk);
+}
+
+static gboolean
+prepare_evaluation (TareEvaluation  *evaluation,
+                    GError         **error)
+{
+  TareEvaluationOptions options = { .mode = TARE_EVALUATION_MODE_LLAMA_CPP };
+  g_autofree char *text = NULL;
+  gsize length = 0;
+
+  if (evaluation->evaluator != NULL)
+    return TRUE;
+  if (!g_file_get_contents (evaluation->text_path, &text, &length, error))
+    return FALSE;
+
+  options.maximum_chunks = limit_chunks (evaluation->model);
+  evaluation->evaluator = tare_evaluator_new (evaluation->model, text, length, &options, error);
+
+  return evaluation->evaluator != NULL;
+}
+
+static gboolean
+measure_work (const TareProgress  *progress,
+              gpointer             data,
+              GError             **error)
+{
+  Errand *errand = data;
+  TareProgress first = tare_progress_part (progress, 0.0, 0.2);
+  TareProgress second = tare_progress_part (progress, 0.2, 0.6);
+  TareProgress third = tare_progress_part (progress, 0.6, 1.0);
+  g_autoptr(TareRecipeWeights) weights = NULL;
+
+  if (!quantize_layers (errand, &first, error))
+    return FALSE;
+  if (errand->evaluation == NULL)
+    return TRUE;
+
+  if (!tare_progress_step (&second, 0.0, _("Measuring the model as it is"), error)
+      || !prepare_evaluation (errand->evaluation, error)
+      || !tare_evaluator_run_base (errand->evaluation->evaluator, &errand->base_accuracy, &second,
+                                   error)
+      || !tare_progress_step (&third, 0.0, _("Measuring the recipe"), error))
+    return FALSE;
+
+  weights = tare_recipe_weights_new (errand->engine, errand->recipe, errand->calibration);
+  errand->has_accuracy = tare_evaluator_run (errand->evaluation->evaluator, &weights->weights,
+                                             &errand->accuracy, &third, error);
+
+  return errand->has_accuracy;
+}
+
+static void
+measure_done (TareJob      *job,
+              const GError *error,
+              gpointer      data)
+{
+  Errand *errand = data;
+  g_autoptr(TareSession) session = g_weak_ref_get (&errand->session);
+  gboolean current;
+
+  if (session == NULL)
+    return;
+
+  forget_job (&session->measuring, job);
+  _tare_session_fail (session, _("The recipe could not be measured"), error);
+  if (errand->has_accuracy && session->evaluation == errand->evaluation)
+    {
+      current = tare_recipe_equal (errand->recipe, tare_session_get_recipe (session))
+                && session->calibration == errand->calibration;
+      session->base_accuracy = errand->base_accuracy;
+      session->base_state = TARE_FIGURE_STATE_CURRENT;
+      session->accuracy = errand->accuracy;
+      session->state = current ? TARE_FIGURE_STATE_CURRENT : TARE_FIGURE_STATE_STALE;
+    }
+  _tare_session_emit (session, TARE_SESSION_SIGNAL_FIGURES_CHANGED);
+}
+
+static GArray *
+list_unmeasured (TareSession *self)
+{
+  GArray *wanted = g_array_new (FALSE, FALSE, sizeof (guint));
+
+  for (guint i = 0; i < tare_session_get_n_layers (self); i++)
+    if (!tare_layer_is_measured (tare_session_get_layer (self, i)))
+      g_array_append_val (wanted, i);
+
+  return wanted;
+}
+
+static TareEvaluation *
+get_evaluation (TareSession *self)
+{
+  if (!tare_model_check_runnable (self->model, NULL) || self->evaluation_text == NULL)
+    return NULL;
+
+  if (self->evaluation == NULL)
+    {
+      self->evaluation = g_new0 (TareEvaluation, 1);
+      self->evaluation->ref_count = 1;
+      self->evaluation->model = tare_model_ref (self->model);
+      self->evaluation->text_path = g_strdup (self->evaluation_text);
+    }
+
+  return evaluation_ref (self->evaluation);
+}
+
+/**
+ * tare_session_measure:
+ * @self: the session
+ *
+ * Quantizes what changed and measures the recipe in the background. A measurement of an earlier
+ * recipe that still runs is given up.
+ */
+void
+tare_session_measure (TareSession *self)
+{
+  Errand *errand;
+
+  g_return_if_fail (TARE_IS_SESSION (self));
+
+  g_clear_handle_id (&self->measure_source, g_source_remove);
+  cancel_job (&self->measuring);
+  if (self->model == NULL)
+    return;
+
+  errand = errand_new (self);
+  errand->wanted = list_unmeasured (self);
+  errand->evaluation = get_evaluation (self);
+  self->measuring = send_errand (self, TARE_JOB_LANE_ENGINE, _("Measuring"), measure_work,
+                                 measure_done, errand);
+  _tare_session_emit (self, TARE_SESSION_SIGNAL_FIGURES_CHANGED);
+}
+
+gboolean
+tare_session_is_measuring (TareSession *self)
+{
+  g_return_val_if_fail (TARE_IS_SESSION (self), FALSE);
+
+  return self->measuring != NULL || self->measure_source != 0;
+}
+
+static gboolean
+measure_cb (gpointer data)
+{
+  TareSession *self = data;
+
+  self->measure_source = 0;
+  tare_session_measure (self);
+
+  return G_SOURCE_REMOVE;
+}
+
+/* Measures soon, by itself, where that is cheap enough not to be asked for. */
+void
+_tare_session_schedule (TareSession *self)
+{
+  double chunk;
+
+  g_clear_handle_id (&self->measure_source, g_source_remove);
+  cancel_job (&self->measuring);
+  if (self->model == NULL)
+    return;
+
+  chunk = (double) tare_model_get_n_weights (self->model) * 512.0;
+  if (4.0 * chunk <= MEASURE_UNASKED)
+    self->measure_source = g_timeout_add (MEASURE_AFTER_MS, measure_cb, self);
+}
+
+/* --- exporting --- */
+
+static gboolean
+export_work (const TareProgress  *progress,
+             gpointer             data,
+             GError             **error)
+{
+  Errand *errand = data;
+
+  errand->exported = g_array_new (FALSE, FALSE, sizeof (TareExported));
+
+  return errand->target->write (errand->engine, errand->recipe, errand->calibration, errand->path,
+                                errand->exported, progress, error);
+}
+
+static guint64
+count_bytes (GArray *exported)
+{
+  guint64 bytes = 0;
+
+  for (guint i = 0; i < exported->len; i++)
+    bytes += g_array_index (exported, TareExported, i).bytes;
+
+  return bytes;
+}
+
+static void
+export_done (TareJob      *job,
+             const GError *error,
+             gpointer      data)
+{
+  Errand *errand = data;
+  g_autoptr(TareSession) session = g_weak_ref_get (&errand->session);
+  g_autofree char *name = NULL;
+  g_autofree char *size = NULL;
+  g_autofree char *message = NULL;
+
+  if (session == NULL)
+    return;
+
+  _tare_session_fail (session, _("The model could not be exported"), error);
+  if (error != NULL)
+    return;
+
+  name = g_path_get_basename (errand->path);
+  size = g_format_size (count_bytes (errand->exported));
+  /* translators: %s is a file name, then a size such as 3.0 MB */
+  message = g_strdup_printf (_("Exported %s, %s of weights"), name, size);
+  _tare_session_notice (session, message);
+}
+
+/**
+ * tare_session_export:
+ * @self: the session
+ * @target: what to write
+ * @path: where to
+ *
+ * Writes the model under the present recipe in the background. The signal "notice" or "failed"
+ * says how it went; a file that was there before stays whole until the new one is.
+ */
+void
+tare_session_export (TareSession      *self,
+                     const TareTarget *target,
+                     const char       *path)
+{
+  g_autoptr(GError) error = NULL;
+  g_autoptr(TareJob) job = NULL;
+  Errand *errand;
+
+  g_return_if_fail (TARE_IS_SESSION (self));
+  g_return_if_fail (target != NULL && path != NULL);
+  g_return_if_fail (self->model != NULL);
+
+  if (!target->check (self->model, tare_session_get_recipe (self), &error))
+    {
+      _tare_session_fail (self, _("The recipe does not fit the target"), error);
+      return;
+    }
+
+  errand = errand_new (self);
+  errand->target = target;
+  errand->path = g_strdup (path);
+  job = send_errand (self, TARE_JOB_LANE_ENGINE, _("Exporting"), export_work, export_done, errand);
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "app/tare-session.h"
+
+G_BEGIN_DECLS
+
+/**
+ * TareEvaluation:
+ *
+ * One evaluator with the text it scores. Made in the main thread without cost, filled and used in
+ * the engine lane only, which runs one job at a time: it needs no lock.
+ */
+typedef struct
+{
+  gint           ref_count;
+  TareModel     *model;
+  char          *text_path;
+  TareEvaluator *evaluator;
+} TareEvaluation;
+
+typedef enum
+{
+  TARE_SESSION_SIGNAL_MODEL_CHANGED,
+  TARE_SESSION_SIGNAL_RECIPE_CHANGED,
+  TARE_SESSION_SIGNAL_SELECTION_CHANGED,
+  TARE_SESSION_SIGNAL_LAYER_CHANGED,
+  TARE_SESSION_SIGNAL_FIGURES_CHANGED,
+  TARE_SESSION_SIGNAL_CALIBRATION_CHANGED,
+  TARE_SESSION_SIGNAL_FAILED,
+  TARE_SESSION_SIGNAL_NOTICE,
+  TARE_SESSION_N_SIGNALS,
+} TareSessionSignal;
+
+struct _TareSession
+{
+  GObject           parent_instance;
+
+  TareJobQueue     *jobs;
+  TareJob          *opening;
+  TareJob          *surveying;
+  TareJob          *calibrating;
+  TareJob          *weighing;
+  TareJob          *measuring;
+  guint             measure_source;
+
+  TareModel        *model;
+  TareEngine       *engine;
+  GListStore       *layers;
+  GArray           *selection;
+
+  TareHistory      *history;
+  TareAssignment    brush;
+  char             *recipe_path;
+
+  TareCalibration  *calibration;
+  const TareFormat *reference;
+  char             *evaluation_text;
+  char             *calibration_text;
+  TareEvaluation   *evaluation;
+
+  TareRecipeSize    size;
+  TareAccuracy      base_accuracy;
+  TareFigureState   base_state;
+  TareAccuracy      accuracy;
+  TareFigureState   state;
+};
+
+void _tare_session_emit            (TareSession       *self,
+                                    TareSessionSignal  signal);
+void _tare_session_emit_layer      (TareSession       *self,
+                                    guint              index);
+void _tare_session_fail            (TareSession       *self,
+                                    const char        *title,
+                                    const GError      *error);
+void _tare_session_notice          (TareSession       *self,
+                                    const char        *message);
+void _tare_session_set_model       (TareSession       *self,
+                                    TareModel         *model);
+void _tare_session_set_calibration (TareSession       *self,
+                                    TareCalibration   *calibration);
+void _tare_session_start_survey    (TareSession       *self);
+void _tare_session_start_weighing  (TareSession       *self);
+void _tare_session_cancel_work     (TareSession       *self);
+void _tare_session_schedule        (TareSession       *self);
+void _tare_session_drop_evaluation (TareSession       *self);
+
+G_END_DECLS

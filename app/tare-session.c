@@ -1,0 +1,769 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "config.h"
+
+#include "app/tare-session-private.h"
+
+#include <glib/gi18n.h>
+#include <math.h>
+#include <string.h>
+
+/* The format that layers are compared in until the user picks another. */
+#define REFERENCE_FORMAT "q4_k"
+#define DEFAULT_METHOD "rtn"
+
+G_DEFINE_FINAL_TYPE (TareSession, tare_session, G_TYPE_OBJECT)
+
+static guint signals[TARE_SESSION_N_SIGNALS];
+
+static void
+tare_session_dispose (GObject *object)
+{
+  TareSession *self = (TareSession *) object;
+
+  _tare_session_cancel_work (self);
+  g_clear_object (&self->jobs);
+
+  G_OBJECT_CLASS (tare_session_parent_class)->dispose (object);
+}
+
+static void
+tare_session_finalize (GObject *object)
+{
+  TareSession *self = (TareSession *) object;
+
+  _tare_session_drop_evaluation (self);
+  g_clear_object (&self->history);
+  g_clear_object (&self->layers);
+  g_clear_pointer (&self->selection, g_array_unref);
+  g_clear_pointer (&self->calibration, tare_calibration_unref);
+  g_clear_pointer (&self->engine, tare_engine_unref);
+  g_clear_pointer (&self->model, tare_model_unref);
+  g_clear_pointer (&self->recipe_path, g_free);
+  g_clear_pointer (&self->evaluation_text, g_free);
+  g_clear_pointer (&self->calibration_text, g_free);
+
+  G_OBJECT_CLASS (tare_session_parent_class)->finalize (object);
+}
+
+static void
+add_signal (TareSessionSignal  signal,
+            const char        *name,
+            guint              n_params,
+            GType              first,
+            GType              second)
+{
+  signals[signal] = g_signal_new (name, TARE_TYPE_SESSION, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+                                  G_TYPE_NONE, n_params, first, second);
+}
+
+static void
+tare_session_class_init (TareSessionClass *klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+
+  object_class->dispose = tare_session_dispose;
+  object_class->finalize = tare_session_finalize;
+
+  add_signal (TARE_SESSION_SIGNAL_MODEL_CHANGED, "model-changed", 0, 0, 0);
+  add_signal (TARE_SESSION_SIGNAL_RECIPE_CHANGED, "recipe-changed", 0, 0, 0);
+  add_signal (TARE_SESSION_SIGNAL_SELECTION_CHANGED, "selection-changed", 0, 0, 0);
+  add_signal (TARE_SESSION_SIGNAL_LAYER_CHANGED, "layer-changed", 1, G_TYPE_UINT, 0);
+  add_signal (TARE_SESSION_SIGNAL_FIGURES_CHANGED, "figures-changed", 0, 0, 0);
+  add_signal (TARE_SESSION_SIGNAL_CALIBRATION_CHANGED, "calibration-changed", 0, 0, 0);
+  add_signal (TARE_SESSION_SIGNAL_FAILED, "failed", 2, G_TYPE_STRING, G_TYPE_STRING);
+  add_signal (TARE_SESSION_SIGNAL_NOTICE, "notice", 1, G_TYPE_STRING, 0);
+}
+
+static char *
+find_sample (const char *name)
+{
+  g_autofree char *source = g_build_filename (TARE_SOURCE_DATA_DIR, "sample", name, NULL);
+
+  if (g_file_test (source, G_FILE_TEST_EXISTS))
+    return g_steal_pointer (&source);
+
+  return g_build_filename (TARE_DATA_DIR, "sample", name, NULL);
+}
+
+static void
+apply_recipe (TareSession *self)
+{
+  TareRecipe *recipe = tare_session_get_recipe (self);
+  guint n = g_list_model_get_n_items (G_LIST_MODEL (self->layers));
+
+  for (guint i = 0; i < n; i++)
+    {
+      g_autoptr(TareLayer) layer = g_list_model_get_item (G_LIST_MODEL (self->layers), i);
+      TareAssignment before = tare_layer_get_assignment (layer);
+      TareAssignment after;
+
+      tare_layer_set_recipe (layer, recipe);
+      after = tare_layer_get_assignment (layer);
+      if (memcmp (&before, &after, sizeof before) != 0)
+        _tare_session_emit_layer (self, i);
+    }
+
+  if (self->model != NULL)
+    self->size = tare_recipe_measure_size (recipe, self->model);
+}
+
+static void
+history_changed_cb (TareSession *self)
+{
+  apply_recipe (self);
+  if (self->state == TARE_FIGURE_STATE_CURRENT)
+    self->state = TARE_FIGURE_STATE_STALE;
+  _tare_session_emit (self, TARE_SESSION_SIGNAL_RECIPE_CHANGED);
+  _tare_session_emit (self, TARE_SESSION_SIGNAL_FIGURES_CHANGED);
+  _tare_session_schedule (self);
+}
+
+static void
+start_history (TareSession *self,
+               TareRecipe  *recipe)
+{
+  if (self->history != NULL)
+    g_signal_handlers_disconnect_by_func (self->history, history_changed_cb, self);
+  g_clear_object (&self->history);
+
+  self->history = tare_history_new (recipe);
+  g_signal_connect_object (self->history, "changed", G_CALLBACK (history_changed_cb), self,
+                           G_CONNECT_SWAPPED);
+}
+
+static void
+tare_session_init (TareSession *self)
+{
+  g_autoptr(TareRecipe) recipe = tare_recipe_new ();
+
+  self->jobs = tare_job_queue_new ();
+  self->layers = g_list_store_new (TARE_TYPE_LAYER);
+  self->selection = g_array_new (FALSE, FALSE, sizeof (guint));
+  self->reference = tare_format_lookup (REFERENCE_FORMAT);
+  self->brush = (TareAssignment) {
+    .format = self->reference,
+    .method = tare_method_lookup (DEFAULT_METHOD),
+    .range = TARE_RANGE_SEARCH,
+  };
+  self->evaluation_text = find_sample ("alice.txt");
+  self->calibration_text = find_sample ("treasure-island.txt");
+  start_history (self, recipe);
+}
+
+void
+_tare_session_emit (TareSession       *self,
+                    TareSessionSignal  signal)
+{
+  g_signal_emit (self, signals[signal], 0);
+}
+
+void
+_tare_session_emit_layer (TareSession *self,
+                          guint        index)
+{
+  g_signal_emit (self, signals[TARE_SESSION_SIGNAL_LAYER_CHANGED], 0, index);
+}
+
+/* Tells of a failure, unless it is only that the user no longer wanted it. */
+void
+_tare_session_fail (TareSession  *self,
+                    const char   *title,
+                    const GError *error)
+{
+  if (error == NULL || g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    return;
+
+  g_signal_emit (self, signals[TARE_SESSION_SIGNAL_FAILED], 0, title, error->message);
+}
+
+void
+_tare_session_notice (TareSession *self,
+                      const char  *message)
+{
+  g_signal_emit (self, signals[TARE_SESSION_SIGNAL_NOTICE], 0, message);
+}
+
+static void
+fill_layers (TareSession *self)
+{
+  gsize n = self->model != NULL ? tare_model_get_n_tensors (self->model) : 0;
+  g_autoptr(GPtrArray) layers = g_ptr_array_new_full ((guint) n, g_object_unref);
+
+  for (gsize i = 0; i < n; i++)
+    g_ptr_array_add (layers, tare_layer_new (self->model, (guint) i));
+
+  g_list_store_splice (self->layers, 0, g_list_model_get_n_items (G_LIST_MODEL (self->layers)),
+                       layers->pdata, layers->len);
+}
+
+/* Takes over a model that was opened, or none; whatever belonged to the last one goes. */
+void
+_tare_session_set_model (TareSession *self,
+                         TareModel   *model)
+{
+  g_autoptr(TareRecipe) recipe = tare_recipe_new ();
+
+  _tare_session_cancel_work (self);
+  _tare_session_drop_evaluation (self);
+  g_clear_pointer (&self->calibration, tare_calibration_unref);
+  g_clear_pointer (&self->engine, tare_engine_unref);
+  g_clear_pointer (&self->model, tare_model_unref);
+  g_clear_pointer (&self->recipe_path, g_free);
+  g_array_set_size (self->selection, 0);
+  self->base_state = TARE_FIGURE_STATE_NONE;
+  self->state = TARE_FIGURE_STATE_NONE;
+  self->size = (TareRecipeSize) { 0 };
+
+  if (model != NULL)
+    {
+      self->model = tare_model_ref (model);
+      self->engine = tare_engine_new (model);
+    }
+  start_history (self, recipe);
+  fill_layers (self);
+  apply_recipe (self);
+
+  _tare_session_emit (self, TARE_SESSION_SIGNAL_MODEL_CHANGED);
+  _tare_session_emit (self, TARE_SESSION_SIGNAL_RECIPE_CHANGED);
+  _tare_session_emit (self, TARE_SESSION_SIGNAL_SELECTION_CHANGED);
+  _tare_session_emit (self, TARE_SESSION_SIGNAL_CALIBRATION_CHANGED);
+  _tare_session_emit (self, TARE_SESSION_SIGNAL_FIGURES_CHANGED);
+}
+
+/* Importance changes what every search finds, so all that was measured is stale. */
+void
+_tare_session_set_calibration (TareSession     *self,
+                               TareCalibration *calibration)
+{
+  g_clear_pointer (&self->calibration, tare_calibration_unref);
+  self->calibration = calibration != NULL ? tare_calibration_ref (calibration) : NULL;
+  if (self->state == TARE_FIGURE_STATE_CURRENT)
+    self->state = TARE_FIGURE_STATE_STALE;
+
+  for (guint i = 0; i < tare_session_get_n_layers (self); i++)
+    {
+      tare_layer_set_error (tare_session_get_layer (self, i), NAN);
+      tare_layer_set_sensitivity (tare_session_get_layer (self, i), NAN);
+    }
+  _tare_session_emit (self, TARE_SESSION_SIGNAL_CALIBRATION_CHANGED);
+  _tare_session_emit (self, TARE_SESSION_SIGNAL_FIGURES_CHANGED);
+  _tare_session_start_weighing (self);
+  _tare_session_schedule (self);
+}
+
+/**
+ * tare_session_new:
+ *
+ * Returns: (transfer full): a session without a model
+ */
+TareSession *
+tare_session_new (void)
+{
+  return g_object_new (TARE_TYPE_SESSION, NULL);
+}
+
+/**
+ * tare_session_get_jobs:
+ * @self: the session
+ *
+ * Returns: (transfer none): the jobs that wait or run, a #GListModel of #TareJob
+ */
+TareJobQueue *
+tare_session_get_jobs (TareSession *self)
+{
+  g_return_val_if_fail (TARE_IS_SESSION (self), NULL);
+
+  return self->jobs;
+}
+
+/**
+ * tare_session_close:
+ * @self: the session
+ *
+ * Lets go of the model, the recipe and all figures.
+ */
+void
+tare_session_close (TareSession *self)
+{
+  g_return_if_fail (TARE_IS_SESSION (self));
+
+  _tare_session_set_model (self, NULL);
+}
+
+gboolean
+tare_session_is_opening (TareSession *self)
+{
+  g_return_val_if_fail (TARE_IS_SESSION (self), FALSE);
+
+  return self->opening != NULL;
+}
+
+/**
+ * tare_session_get_model:
+ * @self: the session
+ *
+ * Returns: (transfer none) (nullable): the model that is open
+ */
+TareModel *
+tare_session_get_model (TareSession *self)
+{
+  g_return_val_if_fail (TARE_IS_SESSION (self), NULL);
+
+  return self->model;
+}
+
+/**
+ * tare_session_get_layers:
+ * @self: the session
+ *
+ * Returns: (transfer none): a list of #TareLayer in the order in which data flows; the same list
+ *   for the life of the session
+ */
+GListModel *
+tare_session_get_layers (TareSession *self)
+{
+  g_return_val_if_fail (TARE_IS_SESSION (self), NULL);
+
+  return G_LIST_MODEL (self->layers);
+}
+
+guint
+tare_session_get_n_layers (TareSession *self)
+{
+  g_return_val_if_fail (TARE_IS_SESSION (self), 0);
+
+  return g_list_model_get_n_items (G_LIST_MODEL (self->layers));
+}
+
+/**
+ * tare_session_get_layer:
+ * @self: the session
+ * @index: of the tensor in its model
+ *
+ * Returns: (transfer none): the layer, owned by the session while its model is open
+ */
+TareLayer *
+tare_session_get_layer (TareSession *self,
+                        guint        index)
+{
+  g_autoptr(TareLayer) layer = NULL;
+
+  g_return_val_if_fail (TARE_IS_SESSION (self), NULL);
+
+  layer = g_list_model_get_item (G_LIST_MODEL (self->layers), index);
+
+  return layer;
+}
+
+/**
+ * tare_session_get_selection:
+ * @self: the session
+ * @n_selected: (out): how many
+ *
+ * Returns: (transfer none) (array length=n_selected): indices of the selected layers, ascending
+ */
+const guint *
+tare_session_get_selection (TareSession *self,
+                            guint       *n_selected)
+{
+  g_return_val_if_fail (TARE_IS_SESSION (self), NULL);
+
+  *n_selected = self->selection->len;
+
+  return (const guint *) self->selection->data;
+}
+
+static int
+compare_indices (gconstpointer a,
+                 gconstpointer b)
+{
+  guint first = *(const guint *) a;
+  guint second = *(const guint *) b;
+
+  return (first > second) - (first < second);
+}
+
+/**
+ * tare_session_set_selection:
+ * @self: the session
+ * @indices: (array length=n_indices): which layers, in any order
+ * @n_indices: how many
+ *
+ * Selects these layers everywhere.
+ */
+void
+tare_session_set_selection (TareSession *self,
+                            const guint *indices,
+                            guint        n_indices)
+{
+  g_autoptr(GArray) selection = g_array_sized_new (FALSE, FALSE, sizeof (guint), n_indices);
+  guint n_layers;
+
+  g_return_if_fail (TARE_IS_SESSION (self));
+
+  n_layers = tare_session_get_n_layers (self);
+  for (guint i = 0; i < n_indices; i++)
+    if (indices[i] < n_layers)
+      g_array_append_val (selection, indices[i]);
+  g_array_sort (selection, compare_indices);
+
+  if (selection->len == self->selection->len
+      && (selection->len == 0
+          || memcmp (selection->data, self->selection->data, selection->len * sizeof (guint)) == 0))
+    return;
+
+  g_array_unref (self->selection);
+  self->selection = g_steal_pointer (&selection);
+  _tare_session_emit (self, TARE_SESSION_SIGNAL_SELECTION_CHANGED);
+}
+
+/**
+ * tare_session_get_recipe:
+ * @self: the session
+ *
+ * Returns: (transfer none): the present recipe
+ */
+TareRecipe *
+tare_session_get_recipe (TareSession *self)
+{
+  g_return_val_if_fail (TARE_IS_SESSION (self), NULL);
+
+  return tare_history_get_recipe (self->history);
+}
+
+/**
+ * tare_session_get_history:
+ * @self: the session
+ *
+ * Returns: (transfer none): the steps that can be undone; another after a model is opened
+ */
+TareHistory *
+tare_session_get_history (TareSession *self)
+{
+  g_return_val_if_fail (TARE_IS_SESSION (self), NULL);
+
+  return self->history;
+}
+
+static char *
+describe_assignment (const TareAssignment *assignment,
+                     const char           *only,
+                     guint                 n)
+{
+  const char *format = assignment->format != NULL ? assignment->format->label : NULL;
+
+  if (n == 1 && format != NULL)
+    return g_strdup_printf (_("Set %s to %s"), only, format);
+  if (n == 1)
+    return g_strdup_printf (_("Keep %s as it is"), only);
+  if (format != NULL)
+    return g_strdup_printf (ngettext ("Set %u layer to %s", "Set %u layers to %s", n), n, format);
+
+  return g_strdup_printf (ngettext ("Keep %u layer as it is", "Keep %u layers as they are", n), n);
+}
+
+/**
+ * tare_session_assign:
+ * @self: the session
+ * @indices: (array length=n_indices): which layers; those that cannot take a format are left alone
+ * @n_indices: how many
+ * @assignment: what to give them; a %NULL format keeps them as the source has them
+ *
+ * One undoable step. The size is right at once; errors and accuracy follow.
+ */
+void
+tare_session_assign (TareSession          *self,
+                     const guint          *indices,
+                     guint                 n_indices,
+                     const TareAssignment *assignment)
+{
+  g_autoptr(GPtrArray) names = g_ptr_array_new ();
+  g_autoptr(TareRecipe) recipe = NULL;
+  g_autofree char *label = NULL;
+
+  g_return_if_fail (TARE_IS_SESSION (self));
+  g_return_if_fail (assignment != NULL);
+
+  for (guint i = 0; i < n_indices; i++)
+    {
+      TareLayer *layer = tare_session_get_layer (self, indices[i]);
+
+      if (layer != NULL && tare_layer_is_assignable (layer))
+        g_ptr_array_add (names, tare_layer_get_tensor (layer)->canonical);
+    }
+  if (names->len == 0)
+    return;
+
+  label = describe_assignment (assignment, names->pdata[0], names->len);
+  g_ptr_array_add (names, NULL);
+  recipe = tare_recipe_with_tensors (tare_session_get_recipe (self),
+                                     (const char *const *) names->pdata, assignment);
+  tare_history_push (self->history, recipe, label);
+}
+
+/**
+ * tare_session_assign_rule:
+ * @self: the session
+ * @match: a glob over canonical names
+ * @assignment: what to give those that match
+ *
+ * One undoable step.
+ */
+void
+tare_session_assign_rule (TareSession          *self,
+                          const char           *match,
+                          const TareAssignment *assignment)
+{
+  g_autoptr(TareRecipe) recipe = NULL;
+  g_autofree char *label = NULL;
+
+  g_return_if_fail (TARE_IS_SESSION (self));
+  g_return_if_fail (match != NULL && assignment != NULL);
+
+  recipe = tare_recipe_with_rule (tare_session_get_recipe (self), match, assignment);
+  label = describe_assignment (assignment, match, 1);
+  tare_history_push (self->history, recipe, label);
+}
+
+/**
+ * tare_session_get_brush:
+ * @self: the session
+ *
+ * Returns: what painting gives
+ */
+TareAssignment
+tare_session_get_brush (TareSession *self)
+{
+  g_return_val_if_fail (TARE_IS_SESSION (self), (TareAssignment) { 0 });
+
+  return self->brush;
+}
+
+void
+tare_session_set_brush (TareSession          *self,
+                        const TareAssignment *assignment)
+{
+  g_return_if_fail (TARE_IS_SESSION (self));
+  g_return_if_fail (assignment != NULL);
+
+  self->brush = *assignment;
+}
+
+void
+tare_session_undo (TareSession *self)
+{
+  g_return_if_fail (TARE_IS_SESSION (self));
+
+  tare_history_undo (self->history);
+}
+
+void
+tare_session_redo (TareSession *self)
+{
+  g_return_if_fail (TARE_IS_SESSION (self));
+
+  tare_history_redo (self->history);
+}
+
+/**
+ * tare_session_load_recipe:
+ * @self: the session
+ * @path: a recipe file
+ * @error: says what is wrong with it
+ *
+ * Makes it the present recipe, as one undoable step.
+ *
+ * Returns: whether it could be read
+ */
+gboolean
+tare_session_load_recipe (TareSession  *self,
+                          const char   *path,
+                          GError      **error)
+{
+  g_autoptr(TareRecipe) recipe = NULL;
+  g_autofree char *name = NULL;
+  g_autofree char *label = NULL;
+
+  g_return_val_if_fail (TARE_IS_SESSION (self), FALSE);
+
+  recipe = tare_recipe_load (path, error);
+  if (recipe == NULL)
+    return FALSE;
+
+  name = g_path_get_basename (path);
+  label = g_strdup_printf (_("Open recipe %s"), name);
+  tare_history_push (self->history, recipe, label);
+  g_free (self->recipe_path);
+  self->recipe_path = g_strdup (path);
+  tare_history_mark_saved (self->history);
+
+  return TRUE;
+}
+
+/**
+ * tare_session_save_recipe:
+ * @self: the session
+ * @path: where to
+ * @error: says why it could not be written; the old file is then untouched
+ *
+ * Returns: whether it was written
+ */
+gboolean
+tare_session_save_recipe (TareSession  *self,
+                          const char   *path,
+                          GError      **error)
+{
+  g_autofree char *kept = NULL;
+
+  g_return_val_if_fail (TARE_IS_SESSION (self), FALSE);
+  g_return_val_if_fail (self->model != NULL, FALSE);
+
+  if (!tare_recipe_save (tare_session_get_recipe (self), self->model, path, error))
+    return FALSE;
+
+  kept = g_strdup (path);
+  g_free (self->recipe_path);
+  self->recipe_path = g_steal_pointer (&kept);
+  tare_history_mark_saved (self->history);
+
+  return TRUE;
+}
+
+/**
+ * tare_session_get_recipe_path:
+ * @self: the session
+ *
+ * Returns: (nullable): the file that the recipe was read from or written to
+ */
+const char *
+tare_session_get_recipe_path (TareSession *self)
+{
+  g_return_val_if_fail (TARE_IS_SESSION (self), NULL);
+
+  return self->recipe_path;
+}
+
+TareRecipeSize
+tare_session_get_size (TareSession *self)
+{
+  g_return_val_if_fail (TARE_IS_SESSION (self), (TareRecipeSize) { 0 });
+
+  return self->size;
+}
+
+/**
+ * tare_session_get_base_accuracy:
+ * @self: the session
+ * @accuracy: (out): how well the model does at full precision
+ *
+ * Returns: whether that is known
+ */
+TareFigureState
+tare_session_get_base_accuracy (TareSession  *self,
+                                TareAccuracy *accuracy)
+{
+  g_return_val_if_fail (TARE_IS_SESSION (self), TARE_FIGURE_STATE_NONE);
+
+  *accuracy = self->base_accuracy;
+
+  return self->base_state;
+}
+
+/**
+ * tare_session_get_accuracy:
+ * @self: the session
+ * @accuracy: (out): how well the model does under the recipe
+ *
+ * Returns: whether that is known, and whether it is of the present recipe
+ */
+TareFigureState
+tare_session_get_accuracy (TareSession  *self,
+                           TareAccuracy *accuracy)
+{
+  g_return_val_if_fail (TARE_IS_SESSION (self), TARE_FIGURE_STATE_NONE);
+
+  *accuracy = self->accuracy;
+
+  return self->state;
+}
+
+TareCalibration *
+tare_session_get_calibration (TareSession *self)
+{
+  g_return_val_if_fail (TARE_IS_SESSION (self), NULL);
+
+  return self->calibration;
+}
+
+const char *
+tare_session_get_evaluation_text (TareSession *self)
+{
+  g_return_val_if_fail (TARE_IS_SESSION (self), NULL);
+
+  return self->evaluation_text;
+}
+
+const char *
+tare_session_get_calibration_text (TareSession *self)
+{
+  g_return_val_if_fail (TARE_IS_SESSION (self), NULL);
+
+  return self->calibration_text;
+}
+
+/**
+ * tare_session_set_evaluation_text:
+ * @self: the session
+ * @text_path: a text file
+ *
+ * Scores on this text from now on; figures on another text are not comparable and are dropped.
+ */
+void
+tare_session_set_evaluation_text (TareSession *self,
+                                  const char  *text_path)
+{
+  g_return_if_fail (TARE_IS_SESSION (self));
+  g_return_if_fail (text_path != NULL);
+
+  if (g_strcmp0 (self->evaluation_text, text_path) == 0)
+    return;
+
+  g_free (self->evaluation_text);
+  self->evaluation_text = g_strdup (text_path);
+  _tare_session_drop_evaluation (self);
+  self->base_state = TARE_FIGURE_STATE_NONE;
+  self->state = TARE_FIGURE_STATE_NONE;
+  _tare_session_emit (self, TARE_SESSION_SIGNAL_FIGURES_CHANGED);
+  _tare_session_schedule (self);
+}
+
+/**
+ * tare_session_get_reference:
+ * @self: the session
+ *
+ * Returns: the format in which the sensitivities of layers are compared
+ */
+const TareFormat *
+tare_session_get_reference (TareSession *self)
+{
+  g_return_val_if_fail (TARE_IS_SESSION (self), NULL);
+
+  return self->reference;
+}
+
+void
+tare_session_set_reference (TareSession      *self,
+                            const TareFormat *format)
+{
+  g_return_if_fail (TARE_IS_SESSION (self));
+  g_return_if_fail (format != NULL);
+
+  if (self->reference == format)
+    return;
+
+  self->reference = format;
+  for (guint i = 0; i < tare_session_get_n_layers (self); i++)
+    tare_layer_set_sensitivity (tare_session_get_layer (self, i), NAN);
+  _tare_session_emit (self, TARE_SESSION_SIGNAL_CALIBRATION_CHANGED);
+  _tare_session_start_weighing (self);
+}
