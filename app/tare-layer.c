@@ -153,8 +153,8 @@ tare_layer_class_init (TareLayerClass *klass)
 static void
 tare_layer_init (TareLayer *self)
 {
-  self->error = NAN;
-  self->sensitivity = NAN;
+  self->error = (double) NAN;
+  self->sensitivity = (double) NAN;
 }
 
 static char *
@@ -291,7 +291,7 @@ tare_layer_set_recipe (TareLayer  *self,
   self->format = tare_recipe_effective_format (recipe, self->tensor);
   self->size = assignment.format != NULL ? tare_recipe_get_tensor_bytes (recipe, self->tensor)
                                          : self->tensor->bytes;
-  self->error = NAN;
+  self->error = (double) NAN;
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_FORMAT]);
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_SIZE]);
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_BITS]);
@@ -332,11 +332,11 @@ tare_layer_get_bits (TareLayer *self)
 {
   gsize n;
 
-  g_return_val_if_fail (TARE_IS_LAYER (self), NAN);
+  g_return_val_if_fail (TARE_IS_LAYER (self), (double) NAN);
 
   n = tare_tensor_get_n_weights (self->tensor);
 
-  return n > 0 ? 8.0 * (double) self->size / (double) n : NAN;
+  return n > 0 ? 8.0 * (double) self->size / (double) n : (double) NAN;
 }
 
 guint64
@@ -350,15 +350,15 @@ tare_layer_get_size (TareLayer *self)
 double
 tare_layer_get_outliers (TareLayer *self)
 {
-  g_return_val_if_fail (TARE_IS_LAYER (self), NAN);
+  g_return_val_if_fail (TARE_IS_LAYER (self), (double) NAN);
 
-  return self->statistics != NULL ? self->statistics->outlier_ratio : NAN;
+  return self->statistics != NULL ? self->statistics->outlier_ratio : (double) NAN;
 }
 
 double
 tare_layer_get_error (TareLayer *self)
 {
-  g_return_val_if_fail (TARE_IS_LAYER (self), NAN);
+  g_return_val_if_fail (TARE_IS_LAYER (self), (double) NAN);
 
   return self->error;
 }
@@ -379,7 +379,7 @@ tare_layer_set_error (TareLayer *self,
 double
 tare_layer_get_sensitivity (TareLayer *self)
 {
-  g_return_val_if_fail (TARE_IS_LAYER (self), NAN);
+  g_return_val_if_fail (TARE_IS_LAYER (self), (double) NAN);
 
   return self->sensitivity;
 }

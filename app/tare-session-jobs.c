@@ -453,7 +453,7 @@ weigh_work (const TareProgress  *progress,
     {
       const TareTensor *tensor = tare_model_get_tensor (errand->model, i);
       g_autoptr(GError) local = NULL;
-      double value = NAN;
+      double value = (double) NAN;
 
       if (!tare_progress_step (progress, (double) i / (double) n, tensor->canonical, error))
         return FALSE;

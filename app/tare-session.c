@@ -242,8 +242,8 @@ _tare_session_set_calibration (TareSession     *self,
 
   for (guint i = 0; i < tare_session_get_n_layers (self); i++)
     {
-      tare_layer_set_error (tare_session_get_layer (self, i), NAN);
-      tare_layer_set_sensitivity (tare_session_get_layer (self, i), NAN);
+      tare_layer_set_error (tare_session_get_layer (self, i), (double) NAN);
+      tare_layer_set_sensitivity (tare_session_get_layer (self, i), (double) NAN);
     }
   _tare_session_emit (self, TARE_SESSION_SIGNAL_CALIBRATION_CHANGED);
   _tare_session_emit (self, TARE_SESSION_SIGNAL_FIGURES_CHANGED);
@@ -763,7 +763,7 @@ tare_session_set_reference (TareSession      *self,
 
   self->reference = format;
   for (guint i = 0; i < tare_session_get_n_layers (self); i++)
-    tare_layer_set_sensitivity (tare_session_get_layer (self, i), NAN);
+    tare_layer_set_sensitivity (tare_session_get_layer (self, i), (double) NAN);
   _tare_session_emit (self, TARE_SESSION_SIGNAL_CALIBRATION_CHANGED);
   _tare_session_start_weighing (self);
 }
