@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "analysis/statistics/tare-histogram.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "quant/tare-simd.h"
+
+/* Values whose bins are worked out together, before they are counted one by one. */
+#define BLOCK 2048
+
+/* The bin of x is floor ((x unit - minimum) scale) in binary32, kept within the table. Returns how
+ * many are outliers. */
+TARE_CLONES static gsize
+find_bins (const TareHistogram *self,
+           const float         *x,
+           gsize                n,
+           guint16             *bins)
+{
+  const float unit = self->unit;
+  const float minimum = self->minimum;
+  const float scale = self->scale;
+  const float low = self->low;
+  const float high = self->high;
+  const float last = TARE_HISTOGRAM_BINS - 1;
+  int outliers = 0;
+
+#pragma omp simd reduction(+:outliers)
+  for (gsize i = 0; i < n; i++)
+    {
+      float position = (x[i] * unit - minimum) * scale;
+
+      position = position < last ? position : last;
+      position = position > 0.0f ? position : 0.0f;
+      bins[i] = (guint16) (int) position;
+      outliers += (x[i] < low) | (x[i] > high);
+    }
+
+  return (gsize) outliers;
+}
+
+/* Neighbours are often in one bin: in one table each would wait for the count before it. */
+static void
+count_bins (TareHistogram *self,
+            const guint16 *bins,
+            gsize          n)
+{
+  gsize i = 0;
+
+  for (; i + 4 <= n; i += 4)
+    {
+      self->counts[0][bins[i]]++;
+      self->counts[1][bins[i + 1]]++;
+      self->counts[2][bins[i + 2]]++;
+      self->counts[3][bins[i + 3]]++;
+    }
+
+  for (; i < n; i++)
+    self->counts[0][bins[i]]++;
+}
+
+/**
+ * tare_histogram_init:
+ * @self: (out caller-allocates): the histogram
+ * @minimum: the smallest of the numbers to come
+ * @maximum: the largest
+ * @low: outliers are below it
+ * @high: or above it
+ *
+ * Begins an empty histogram of %TARE_HISTOGRAM_BINS equal bins from @minimum to @maximum. Numbers
+ * are first brought near 1 by a power of two, which loses nothing and keeps the widest and the
+ * narrowest range within binary32.
+ */
+void
+tare_histogram_init (TareHistogram *self,
+                     float          minimum,
+                     float          maximum,
+                     double         low,
+                     double         high)
+{
+  double range = (double) maximum - (double) minimum;
+
+  memset (self, 0, sizeof *self);
+  if (range > 0.0)
+    {
+      double unit = ldexp (1.0, CLAMP (-ilogb (range), -140, 127));
+
+      self->unit = (float) unit;
+      self->minimum = (float) ((double) minimum * unit);
+      self->scale = (float) (TARE_HISTOGRAM_BINS / (range * unit));
+    }
+
+  /* A float is below a double if and only if it is below the next float from there upwards. */
+  self->low = (float) low;
+  if ((double) self->low < low)
+    self->low = nextafterf (self->low, INFINITY);
+  self->high = (float) high;
+  if ((double) self->high > high)
+    self->high = nextafterf (self->high, -INFINITY);
+}
+
+/**
+ * tare_histogram_add:
+ * @self: the histogram
+ * @x: finite numbers from its minimum to its maximum
+ * @n: how many
+ *
+ * Counts numbers.
+ */
+void
+tare_histogram_add (TareHistogram *self,
+                    const float   *x,
+                    gsize          n)
+{
+  guint16 bins[BLOCK];
+
+  for (gsize i = 0; i < n; i += BLOCK)
+    {
+      gsize block = MIN ((gsize) BLOCK, n - i);
+
+      self->n_outliers += find_bins (self, x + i, block, bins);
+      count_bins (self, bins, block);
+    }
+}
+
+/**
+ * tare_histogram_add_to:
+ * @self: the histogram
+ * @bins: (inout) (array fixed-size=2048): counts that its own are added to
+ */
+void
+tare_histogram_add_to (const TareHistogram *self,
+                       guint64             *bins)
+{
+  for (gsize i = 0; i < TARE_HISTOGRAM_BINS; i++)
+    bins[i] += (guint64) self->counts[0][i] + self->counts[1][i]
+               + self->counts[2][i] + self->counts[3][i];
+}
