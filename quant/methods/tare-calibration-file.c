@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * Calibrations as GGUF files, the importance matrices of llama.cpp since 2025: for every layer the
+ * F32 tensors NAME.in_sum2, Σx² of its columns, and NAME.counts, its tokens. Two more that other
+ * readers pass over: NAME.maximum, the largest |x| of its columns, and NAME.hessian, Σxx', which
+ * is there for the first only of the layers that share an input.
+ */
+#include "quant/methods/tare-calibration-private.h"
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "quant/model/tare-gguf.h"
+#include "quant/tare-error.h"
+
+#define SUFFIX_SUMS    ".in_sum2"
+#define SUFFIX_COUNTS  ".counts"
+#define SUFFIX_MAXIMUM ".maximum"
+#define SUFFIX_GRAM    ".hessian"
+
+#define KEY_TYPE        "general.type"
+#define KEY_DATASETS    "imatrix.datasets"
+#define KEY_CHUNK_COUNT "imatrix.chunk_count"
+#define KEY_CHUNK_SIZE  "imatrix.chunk_size"
+#define TYPE_IMATRIX    "imatrix"
+
+#define GGML_TYPE_F32 0
+
+typedef struct
+{
+  TareFile        *file;
+  GHashTable      *tensors;
+  TareCalibration *calibration;
+} Loader;
+
+static gboolean
+refuse (const Loader     *loader,
+        const char       *tensor,
+        const char       *suffix,
+        const char       *what,
+        GError          **error)
+{
+  g_set_error (error, TARE_ERROR, TARE_ERROR_INVALID, "%s: %s%s: %s",
+               tare_file_get_path (loader->file), tensor, suffix, what);
+
+  return FALSE;
+}
+
+/* (nullable): the tensor of @layer with @suffix */
+static const TareTensor *
+find_tensor (const Loader *loader,
+             const char   *layer,
+             const char   *suffix)
+{
+  g_autofree char *name = g_strconcat (layer, suffix, NULL);
+
+  return g_hash_table_lookup (loader->tensors, name);
+}
+
+static gboolean
+check_numbers (const float *x,
+               gsize        n,
+               gboolean     signed_too)
+{
+  gboolean good = TRUE;
+
+#pragma omp parallel for simd reduction(&&:good)
+  for (gsize i = 0; i < n; i++)
+    good = good && isfinite (x[i]) && (signed_too || x[i] >= 0.0f);
+
+  return good;
+}
+
+/* Reads @rows x @columns finite numbers, none negative, into @out. */
+static gboolean
+read_numbers (const Loader      *loader,
+              const char        *layer,
+              const char        *suffix,
+              const TareTensor  *tensor,
+              gsize              n,
+              float             *out,
+              GError           **error)
+{
+  if (tensor->rows != 1 || tensor->columns != n)
+    return refuse (loader, layer, suffix, "its shape is not that of its layer", error);
+
+  if (!tare_tensor_read (tensor, out, error))
+    return FALSE;
+
+  return check_numbers (out, n, FALSE)
+         || refuse (loader, layer, suffix, "a value is negative or not finite", error);
+}
+
+/* Points at the gram where it lies in the file if that is as it is needed, else reads it. */
+static gboolean
+take_gram (const Loader          *loader,
+           const char            *layer,
+           const TareTensor      *tensor,
+           TareCalibrationRecord *record,
+           GError               **error)
+{
+  TareLayerActivations *activations = &record->activations;
+  gsize columns = activations->columns;
+  const guint8 *bytes;
+
+  if (tensor->rows != columns || tensor->columns != columns)
+    return refuse (loader, layer, SUFFIX_GRAM, "its shape is not that of its layer", error);
+
+  bytes = tensor->format == tare_format_lookup_ggml (GGML_TYPE_F32)
+            ? tare_tensor_get_row (tensor, 0) : NULL;
+
+  if (bytes != NULL && G_BYTE_ORDER == G_LITTLE_ENDIAN
+      && (uintptr_t) bytes % sizeof (float) == 0)
+    {
+      activations->gram = (float *) bytes;
+      record->gram_file = tare_file_ref (loader->file);
+    }
+  else
+    {
+      activations->gram = g_try_new (float, columns * columns);
+      if (activations->gram == NULL)
+        return refuse (loader, layer, SUFFIX_GRAM, "no memory for it", error);
+      if (!tare_tensor_read (tensor, activations->gram, error))
+        return FALSE;
+    }
+
+  if (!check_numbers (activations->gram, columns * columns, TRUE))
+    return refuse (loader, layer, SUFFIX_GRAM, "a value is not finite", error);
+
+  tare_tensor_release_rows (tensor, 0, columns);
+
+  return TRUE;
+}
+
+static gboolean
+load_extras (const Loader          *loader,
+             const char            *layer,
+             TareCalibrationRecord *record,
+             GError               **error)
+{
+  TareLayerActivations *activations = &record->activations;
+  const TareTensor *maximum = find_tensor (loader, layer, SUFFIX_MAXIMUM);
+  const TareTensor *gram = find_tensor (loader, layer, SUFFIX_GRAM);
+
+  if (maximum == NULL)
+    g_clear_pointer (&activations->maximum, g_free);
+  else if (!read_numbers (loader, layer, SUFFIX_MAXIMUM, maximum, activations->columns,
+                          activations->maximum, error))
+    return FALSE;
+
+  return gram == NULL || take_gram (loader, layer, gram, record, error);
+}
+
+static gboolean
+load_layer (const Loader      *loader,
+            const char        *layer,
+            const TareTensor  *sums,
+            GError           **error)
+{
+  const TareTensor *counts = find_tensor (loader, layer, SUFFIX_COUNTS);
+  TareLayerActivations *activations;
+  float n_tokens;
+
+  if (counts == NULL)
+    return refuse (loader, layer, SUFFIX_SUMS, "there is no " SUFFIX_COUNTS " beside it", error);
+
+  if (tare_tensor_get_n_weights (sums) == 0)
+    return refuse (loader, layer, SUFFIX_SUMS, "it has no columns", error);
+
+  if (sums->rows > 1)
+    {
+      g_set_error (error, TARE_ERROR, TARE_ERROR_UNSUPPORTED,
+                   "%s: %s" SUFFIX_SUMS ": importance of %" G_GSIZE_FORMAT " experts",
+                   tare_file_get_path (loader->file), layer, sums->rows);
+      return FALSE;
+    }
+
+  activations = tare_calibration_add (loader->calibration, layer, sums->columns, FALSE);
+  if (activations == NULL)
+    return refuse (loader, layer, SUFFIX_SUMS, "no memory for its columns", error);
+
+  if (!read_numbers (loader, layer, SUFFIX_COUNTS, counts, 1, &n_tokens, error)
+      || !read_numbers (loader, layer, SUFFIX_SUMS, sums, sums->columns,
+                        activations->sum_squares, error))
+    return FALSE;
+
+  activations->n_tokens = (double) n_tokens;
+
+  return load_extras (loader, layer, _tare_calibration_get_layer (loader->calibration,
+                                                                  layer)->record, error);
+}
+
+static gboolean
+load_tensors (Loader     *loader,
+              GPtrArray  *tensors,
+              GError    **error)
+{
+  for (guint i = 0; i < tensors->len; i++)
+    {
+      TareTensor *tensor = g_ptr_array_index (tensors, i);
+
+      g_hash_table_insert (loader->tensors, tensor->name, tensor);
+    }
+
+  for (guint i = 0; i < tensors->len; i++)
+    {
+      const TareTensor *tensor = g_ptr_array_index (tensors, i);
+      gboolean is_sums = g_str_has_suffix (tensor->name, SUFFIX_SUMS);
+      const char *suffix = is_sums ? SUFFIX_SUMS : SUFFIX_COUNTS;
+      g_autofree char *layer = NULL;
+
+      if (!g_str_has_suffix (tensor->name, suffix))
+        continue;
+
+      layer = g_strndup (tensor->name, strlen (tensor->name) - strlen (suffix));
+      if (is_sums && !load_layer (loader, layer, tensor, error))
+        return FALSE;
+
+      if (!is_sums && find_tensor (loader, layer, SUFFIX_SUMS) == NULL)
+        return refuse (loader, layer, SUFFIX_COUNTS, "there is no " SUFFIX_SUMS " beside it",
+                       error);
+    }
+
+  return tare_calibration_get_n_layers (loader->calibration) > 0
+         || refuse (loader, "", "", "the importance matrix has no entries", error);
+}
+
+static char *
+dup_datasets (TareMetadata *metadata)
+{
+  GString *names = g_string_new (NULL);
+
+  for (gsize i = 0; i < tare_metadata_get_length (metadata, KEY_DATASETS); i++)
+    {
+      const char *name = tare_metadata_get_string_at (metadata, KEY_DATASETS, i);
+
+      if (name != NULL)
+        g_string_append_printf (names, "%s%s", names->len > 0 ? ", " : "", name);
+    }
+
+  return g_string_free (names, FALSE);
+}
+
+static TareCalibration *
+load_gguf (TareFile  *file,
+           GError   **error)
+{
+  g_autoptr(GPtrArray) tensors = g_ptr_array_new_with_free_func ((GDestroyNotify) tare_tensor_free);
+  g_autoptr(GHashTable) by_name = g_hash_table_new (g_str_hash, g_str_equal);
+  g_autoptr(TareMetadata) metadata = NULL;
+  g_autoptr(TareCalibration) self = NULL;
+  g_autofree char *datasets = NULL;
+  Loader loader = { file, by_name, NULL };
+  gint64 context = 0;
+
+  if (!tare_gguf_read (file, tensors, &metadata, error))
+    return NULL;
+
+  if (g_strcmp0 (tare_metadata_get_string (metadata, KEY_TYPE), TYPE_IMATRIX) != 0)
+    {
+      refuse (&loader, KEY_TYPE, "", "not \"" TYPE_IMATRIX "\"", error);
+      return NULL;
+    }
+
+  if (tare_metadata_has (metadata, KEY_CHUNK_SIZE)
+      && (!tare_metadata_get_integer (metadata, KEY_CHUNK_SIZE, &context)
+          || context < 0 || context > G_MAXINT32))
+    {
+      refuse (&loader, KEY_CHUNK_SIZE, "", "out of bounds", error);
+      return NULL;
+    }
+
+  datasets = dup_datasets (metadata);
+  self = tare_calibration_new (datasets, (guint) context);
+  loader.calibration = self;
+  if (!load_tensors (&loader, tensors, error))
+    return NULL;
+
+  _tare_calibration_join_inputs (self);
+
+  return g_steal_pointer (&self);
+}
+
+/**
+ * tare_calibration_load:
+ * @path: an importance matrix, in either of llama.cpp's formats, or what tare_calibration_save()
+ *   wrote
+ * @error: return location for an error
+ *
+ * Reads a calibration. Which format it is shows in its first bytes. Layers of which the role table
+ * says that they share an input share a record again. Grams stay in the file, which is mapped.
+ *
+ * Returns: (transfer full): the calibration, or %NULL with @error set
+ */
+TareCalibration *
+tare_calibration_load (const char  *path,
+                       GError     **error)
+{
+  g_autoptr(TareFile) file = NULL;
+
+  g_return_val_if_fail (path != NULL, NULL);
+
+  file = tare_file_open (path, error);
+  if (file == NULL)
+    return NULL;
+
+  return tare_gguf_probe (file) ? load_gguf (file, error)
+                                : _tare_calibration_load_dat (file, error);
+}
+
+static int
+compare_layers (gconstpointer a,
+                gconstpointer b)
+{
+  const TareCalibrationLayer *const *first = a;
+  const TareCalibrationLayer *const *second = b;
+
+  return strcmp ((*first)->name, (*second)->name);
+}
+
+static GPtrArray *
+sort_layers (TareCalibration *self)
+{
+  GPtrArray *layers = g_ptr_array_sized_new (self->layers->len);
+
+  for (guint i = 0; i < self->layers->len; i++)
+    g_ptr_array_add (layers, g_ptr_array_index (self->layers, i));
+  g_ptr_array_sort (layers, compare_layers);
+
+  return layers;
+}
+
+/* Announces one tensor, or, once all are, writes it. */
+static gboolean
+put_tensor (TareGgufWriter  *writer,
+            gboolean         announce,
+            const char      *layer,
+            const char      *suffix,
+            const float     *x,
+            gsize            rows,
+            gsize            columns,
+            GError         **error)
+{
+  g_autofree char *name = g_strconcat (layer, suffix, NULL);
+  const guint64 shape[2] = { rows, columns };
+
+  if (announce)
+    return tare_gguf_writer_add (writer, name, GGML_TYPE_F32, 2, shape, error);
+
+  return tare_gguf_writer_write (writer, (const guint8 *) x, rows * columns * sizeof *x, error);
+}
+
+static gboolean
+put_layer (TareGgufWriter              *writer,
+           gboolean                     announce,
+           const TareCalibrationLayer  *layer,
+           GError                     **error)
+{
+  const TareLayerActivations *activations = &layer->record->activations;
+  const float n_tokens = (float) activations->n_tokens;
+  const char *name = layer->name;
+  gsize columns = activations->columns;
+
+  if (!put_tensor (writer, announce, name, SUFFIX_SUMS, activations->sum_squares, 1, columns,
+                   error)
+      || !put_tensor (writer, announce, name, SUFFIX_COUNTS, &n_tokens, 1, 1, error))
+    return FALSE;
+
+  if (activations->maximum != NULL
+      && !put_tensor (writer, announce, name, SUFFIX_MAXIMUM, activations->maximum, 1, columns,
+                      error))
+    return FALSE;
+
+  return activations->gram == NULL || layer->same_as != NULL
+         || put_tensor (writer, announce, name, SUFFIX_GRAM, activations->gram, columns, columns,
+                        error);
+}
+
+static gboolean
+put_layers (TareGgufWriter  *writer,
+            gboolean         announce,
+            GPtrArray       *layers,
+            GError         **error)
+{
+  for (guint i = 0; i < layers->len; i++)
+    {
+      if (!put_layer (writer, announce, g_ptr_array_index (layers, i), error))
+        return FALSE;
+    }
+
+  return TRUE;
+}
+
+static TareMetadata *
+make_metadata (TareCalibration *self)
+{
+  TareMetadata *metadata = tare_metadata_new ();
+  const char *datasets[] = { self->dataset };
+  double chunks = tare_calibration_get_n_tokens (self) / MAX (self->context, 1);
+
+  tare_metadata_set_string (metadata, KEY_TYPE, TYPE_IMATRIX);
+  tare_metadata_set_strings (metadata, KEY_DATASETS, datasets, 1);
+  tare_metadata_set_u32 (metadata, KEY_CHUNK_COUNT, (guint32) CLAMP (chunks, 0.0, G_MAXUINT32));
+  tare_metadata_set_u32 (metadata, KEY_CHUNK_SIZE, self->context);
+
+  return metadata;
+}
+
+/**
+ * tare_calibration_save:
+ * @self: a calibration with at least one layer
+ * @path: where to write it; a name that ends in ".dat" asks for llama.cpp's older format, which
+ *   holds importances only
+ * @error: return location for an error
+ *
+ * Writes a calibration, whole or not at all.
+ *
+ * Returns: whether that went well
+ */
+gboolean
+tare_calibration_save (TareCalibration  *self,
+                       const char       *path,
+                       GError          **error)
+{
+  g_autoptr(TareMetadata) metadata = NULL;
+  g_autoptr(TareGgufWriter) writer = NULL;
+  g_autoptr(GPtrArray) layers = NULL;
+
+  g_return_val_if_fail (self != NULL && path != NULL, FALSE);
+  g_return_val_if_fail (self->layers->len > 0, FALSE);
+
+  if (g_str_has_suffix (path, ".dat"))
+    return _tare_calibration_save_dat (self, path, error);
+
+  metadata = make_metadata (self);
+  layers = sort_layers (self);
+  writer = tare_gguf_writer_new (path, metadata, error);
+
+  return writer != NULL
+         && put_layers (writer, TRUE, layers, error)
+         && put_layers (writer, FALSE, layers, error)
+         && tare_gguf_writer_finish (writer, error) != NULL
+         && tare_gguf_writer_commit (writer, error);
+}
