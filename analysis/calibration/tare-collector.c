@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "analysis/calibration/tare-collector.h"
+
+#include <cblas.h>
+#include <math.h>
+
+#include "quant/tare-error.h"
+#include "quant/tare-simd.h"
+
+/* Tokens of one product Σxx' in binary32. Its rounding errors grow with the root of them, to about
+ * 1e-6; the products are added up in binary64. */
+#define TOKENS_PER_PRODUCT 512
+
+/* A tile of the matrix that is mirrored: two fit a first level cache. */
+#define TILE 64
+
+/* One layer of the block at hand. The double-precision gram is the upper triangle, row after row:
+ * n (n + 1) / 2 numbers, no more bytes than the n x n floats that it becomes. */
+typedef struct
+{
+  TareLayerActivations *activations;
+  double               *sum_squares;
+  double               *triangle;
+} Sums;
+
+struct _TareCollector
+{
+  TareCalibration *calibration;
+  gsize            maximum_gram_columns;
+  GHashTable      *block;
+  float           *product;
+  gsize            product_columns;
+  GError          *failure;
+};
+
+static void
+sums_free (gpointer data)
+{
+  Sums *sums = data;
+
+  g_free (sums->sum_squares);
+  g_free (sums->triangle);
+  g_free (sums);
+}
+
+/**
+ * tare_collector_new:
+ * @calibration: what to fill
+ * @maximum_gram_columns: wider inputs keep no gram
+ *
+ * Returns: (transfer full): a collector
+ */
+TareCollector *
+tare_collector_new (TareCalibration *calibration,
+                    gsize            maximum_gram_columns)
+{
+  TareCollector *self = g_new0 (TareCollector, 1);
+
+  self->calibration = tare_calibration_ref (calibration);
+  self->maximum_gram_columns = maximum_gram_columns;
+  self->block = g_hash_table_new_full (NULL, NULL, NULL, sums_free);
+
+  return self;
+}
+
+/**
+ * tare_collector_free:
+ * @self: (transfer full): the collector
+ */
+void
+tare_collector_free (TareCollector *self)
+{
+  g_clear_error (&self->failure);
+  g_hash_table_unref (self->block);
+  tare_calibration_unref (self->calibration);
+  g_free (self->product);
+  g_free (self);
+}
+
+static gsize
+triangle_size (gsize n)
+{
+  return n % 2 == 0 ? n / 2 * (n + 1) : (n + 1) / 2 * n;
+}
+
+/* Index of element (0, 0) of row @i of a triangle, had it all n columns: the rows before it have
+ * n, n - 1, ... elements, and @i are missing from its own. */
+static gsize
+triangle_row (gsize n,
+              gsize i)
+{
+  return i * n - triangle_size (i);
+}
+
+static gboolean
+make_room (TareCollector *self,
+           gsize          columns)
+{
+  if (columns <= self->product_columns)
+    return TRUE;
+
+  g_free (self->product);
+  self->product = g_try_new (float, columns * columns);
+  self->product_columns = self->product != NULL ? columns : 0;
+
+  return self->product != NULL;
+}
+
+/* (nullable): the sums of @tensor, which are made when it is first seen; %NULL without memory */
+static Sums *
+get_sums (TareCollector    *self,
+          const TareTensor *tensor,
+          gsize             columns)
+{
+  Sums *sums = g_hash_table_lookup (self->block, tensor);
+  gboolean with_gram = columns <= self->maximum_gram_columns;
+
+  if (sums != NULL)
+    return sums;
+
+  sums = g_new0 (Sums, 1);
+  sums->activations = tare_calibration_add (self->calibration, tensor->canonical, columns,
+                                            with_gram);
+  sums->sum_squares = g_try_new0 (double, columns);
+  if (with_gram)
+    sums->triangle = g_try_new0 (double, triangle_size (columns));
+
+  if (sums->activations == NULL || sums->sum_squares == NULL
+      || (with_gram && (sums->triangle == NULL || !make_room (self, columns))))
+    {
+      sums_free (sums);
+      return NULL;
+    }
+
+  g_hash_table_insert (self->block, (gpointer) tensor, sums);
+
+  return sums;
+}
+
+/* Σx² and max |x| of the columns of x (n_tokens x columns); NaN stays in the first and is found
+ * when the sums are finished. */
+TARE_CLONES static void
+add_columns (const float *x,
+             gsize        n_tokens,
+             gsize        columns,
+             double      *sum_squares,
+             float       *maximum)
+{
+  for (gsize t = 0; t < n_tokens; t++)
+    {
+      const float *token = x + t * columns;
+
+#pragma omp simd
+      for (gsize i = 0; i < columns; i++)
+        {
+          float magnitude = fabsf (token[i]);
+
+          sum_squares[i] += (double) token[i] * (double) token[i];
+          maximum[i] = magnitude > maximum[i] ? magnitude : maximum[i];
+        }
+    }
+}
+
+TARE_CLONES static void
+add_row (double      *sums,
+         const float *x,
+         gsize        n)
+{
+#pragma omp simd
+  for (gsize i = 0; i < n; i++)
+    sums[i] += (double) x[i];
+}
+
+/* Adds Σxx' of x (n_tokens x n) to a triangle; @product is room for n x n floats. */
+static void
+add_gram (const float *x,
+          gsize        n_tokens,
+          gsize        n,
+          float       *product,
+          double      *triangle)
+{
+  for (gsize t = 0; t < n_tokens; t += TOKENS_PER_PRODUCT)
+    {
+      gsize k = MIN ((gsize) TOKENS_PER_PRODUCT, n_tokens - t);
+
+      cblas_ssyrk (CblasRowMajor, CblasUpper, CblasTrans, (int) n, (int) k,
+                   1.0f, x + t * n, (int) n, 0.0f, product, (int) n);
+
+#pragma omp parallel for schedule(dynamic, 16)
+      for (gsize i = 0; i < n; i++)
+        add_row (triangle + triangle_row (n, i) + i, product + i * n + i, n - i);
+    }
+}
+
+/**
+ * tare_collector_observe:
+ * @tensor: the first of the layers that take an input
+ * @x: the input, @n_tokens x @columns
+ * @n_tokens: how many
+ * @columns: inputs of the layer
+ * @data: the collector
+ *
+ * What a network's observer calls. An error is kept for tare_collector_finish().
+ */
+void
+tare_collector_observe (const TareTensor *tensor,
+                        const float      *x,
+                        gsize             n_tokens,
+                        gsize             columns,
+                        gpointer          data)
+{
+  TareCollector *self = data;
+  Sums *sums;
+
+  if (self->failure != NULL)
+    return;
+
+  sums = get_sums (self, tensor, columns);
+  if (sums == NULL)
+    {
+      g_set_error (&self->failure, TARE_ERROR, TARE_ERROR_LIMIT,
+                   "%s: %s: no memory for the activations of %" G_GSIZE_FORMAT " columns",
+                   tare_file_get_path (tensor->file), tensor->canonical, columns);
+      return;
+    }
+
+  sums->activations->n_tokens += (double) n_tokens;
+  add_columns (x, n_tokens, columns, sums->sum_squares, sums->activations->maximum);
+  if (sums->triangle != NULL)
+    add_gram (x, n_tokens, columns, self->product, sums->triangle);
+}
+
+static void
+mirror_tile (float *matrix,
+             gsize  n,
+             gsize  row,
+             gsize  column)
+{
+  for (gsize i = row; i < MIN (row + TILE, n); i++)
+    {
+      for (gsize j = MAX (column, i + 1); j < MIN (column + TILE, n); j++)
+        matrix[j * n + i] = matrix[i * n + j];
+    }
+}
+
+/* Both triangles of the n x n gram; its diagonal is Σx² as summed by itself. */
+static void
+expand_triangle (const double *triangle,
+                 const float  *diagonal,
+                 gsize         n,
+                 float        *gram)
+{
+#pragma omp parallel for schedule(dynamic, 16)
+  for (gsize i = 0; i < n; i++)
+    {
+      const double *row = triangle + triangle_row (n, i);
+
+      gram[i * n + i] = diagonal[i];
+      for (gsize j = i + 1; j < n; j++)
+        gram[i * n + j] = (float) row[j];
+    }
+
+#pragma omp parallel for schedule(dynamic)
+  for (gsize row = 0; row < n; row += TILE)
+    {
+      for (gsize column = row; column < n; column += TILE)
+        mirror_tile (gram, n, row, column);
+    }
+}
+
+static gboolean
+finish_sums (const TareTensor  *tensor,
+             const Sums        *sums,
+             GError           **error)
+{
+  TareLayerActivations *activations = sums->activations;
+
+  for (gsize i = 0; i < activations->columns; i++)
+    {
+      activations->sum_squares[i] = (float) sums->sum_squares[i];
+      if (!isfinite (activations->sum_squares[i]))
+        {
+          g_set_error (error, TARE_ERROR, TARE_ERROR_NOT_FINITE,
+                       "%s: %s: column %" G_GSIZE_FORMAT " of its input is not finite",
+                       tare_file_get_path (tensor->file), tensor->canonical, i);
+          return FALSE;
+        }
+    }
+
+  if (sums->triangle != NULL)
+    expand_triangle (sums->triangle, activations->sum_squares, activations->columns,
+                     activations->gram);
+
+  return TRUE;
+}
+
+/**
+ * tare_collector_finish:
+ * @self: the collector
+ * @error: return location for an error
+ *
+ * Hands the sums of the block over to the calibration, and is ready for the next block.
+ *
+ * Returns: whether all of them are there and finite
+ */
+gboolean
+tare_collector_finish (TareCollector  *self,
+                       GError        **error)
+{
+  GHashTableIter iter;
+  gpointer tensor;
+  gpointer sums;
+
+  if (self->failure != NULL)
+    {
+      g_propagate_error (error, g_steal_pointer (&self->failure));
+      return FALSE;
+    }
+
+  g_hash_table_iter_init (&iter, self->block);
+  while (g_hash_table_iter_next (&iter, &tensor, &sums))
+    {
+      if (!finish_sums (tensor, sums, error))
+        return FALSE;
+    }
+
+  g_hash_table_remove_all (self->block);
+
+  return TRUE;
+}

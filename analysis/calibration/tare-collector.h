@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "quant/methods/tare-calibration.h"
+#include "quant/model/tare-tensor.h"
+
+G_BEGIN_DECLS
+
+/**
+ * TareCollector:
+ *
+ * Adds up the inputs of the layers of one block at a time. Not for two threads at once.
+ */
+typedef struct _TareCollector TareCollector;
+
+TareCollector *tare_collector_new     (TareCalibration   *calibration,
+                                       gsize              maximum_gram_columns);
+void           tare_collector_free    (TareCollector     *self);
+void           tare_collector_observe (const TareTensor  *tensor,
+                                       const float       *x,
+                                       gsize              n_tokens,
+                                       gsize              columns,
+                                       gpointer           data);
+gboolean       tare_collector_finish  (TareCollector     *self,
+                                       GError           **error);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (TareCollector, tare_collector_free)
+
+G_END_DECLS
