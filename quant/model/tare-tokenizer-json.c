@@ -1,0 +1,790 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "quant/model/tare-tokenizer-private.h"
+
+#include <string.h>
+
+#include "quant/model/tare-json.h"
+#include "quant/tare-error.h"
+
+/* What stands for a space in the names of pieces. */
+#define ESCAPED_SPACE "\xe2\x96\x81"
+
+/* Ids may have holes, but no more than this for a file of @n names. */
+#define MAXIMUM_ID(n) (2 * (gint64) (n) + 65536)
+
+/* Sequences within sequences, of which no file has more than one. */
+#define MAXIMUM_DEPTH 16
+
+/**
+ * Source:
+ * @root: tokenizer.json
+ * @model: its "model"
+ * @tokenizer: (nullable): tokenizer_config.json
+ * @config: (nullable): config.json
+ * @path: the file, for messages
+ */
+typedef struct
+{
+  JsonObject *root;
+  JsonObject *model;
+  JsonObject *tokenizer;
+  JsonObject *config;
+  const char *path;
+} Source;
+
+static const char *
+get_type (JsonObject *object)
+{
+  const char *type = tare_json_get_string (object, "type");
+
+  return type != NULL ? type : "";
+}
+
+/* Appends the objects that a step stands for: itself, or those of a "Sequence". */
+static void
+flatten (JsonObject *step,
+         guint       depth,
+         GPtrArray  *steps)
+{
+  static const char *const members[] = {
+    "pretokenizers", "normalizers", "processors", "decoders",
+  };
+
+  if (step == NULL || depth > MAXIMUM_DEPTH)
+    return;
+  if (strcmp (get_type (step), "Sequence") != 0)
+    {
+      g_ptr_array_add (steps, step);
+      return;
+    }
+  for (gsize i = 0; i < G_N_ELEMENTS (members); i++)
+    {
+      JsonArray *array = tare_json_get_array (step, members[i]);
+
+      for (guint j = 0; array != NULL && j < json_array_get_length (array); j++)
+        {
+          JsonNode *node = json_array_get_element (array, j);
+
+          if (JSON_NODE_HOLDS_OBJECT (node))
+            flatten (json_node_get_object (node), depth + 1, steps);
+        }
+    }
+}
+
+static GPtrArray *
+get_steps (const Source *source,
+           const char   *key)
+{
+  GPtrArray *steps = g_ptr_array_new ();
+
+  flatten (tare_json_get_object (source->root, key), 0, steps);
+
+  return steps;
+}
+
+static gboolean
+has_step (const Source *source,
+          const char   *key,
+          const char   *type)
+{
+  g_autoptr(GPtrArray) steps = get_steps (source, key);
+
+  for (guint i = 0; i < steps->len; i++)
+    if (strcmp (get_type (steps->pdata[i]), type) == 0)
+      return TRUE;
+
+  return FALSE;
+}
+
+static gboolean
+get_id (JsonNode *node,
+        gint64   *id)
+{
+  if (!JSON_NODE_HOLDS_VALUE (node) || json_node_get_value_type (node) != G_TYPE_INT64)
+    return FALSE;
+  *id = json_node_get_int (node);
+
+  return TRUE;
+}
+
+static gboolean
+check_id (JsonNode      *node,
+          const char    *name,
+          gint64         n_names,
+          gint64        *id,
+          const Source  *source,
+          GError       **error)
+{
+  if (node == NULL || !get_id (node, id) || *id < 0)
+    {
+      g_set_error (error, TARE_ERROR, TARE_ERROR_INVALID,
+                   "%s: token \"%s\" has no id", source->path, name);
+      return FALSE;
+    }
+  if (*id > MAXIMUM_ID (n_names))
+    {
+      g_set_error (error, TARE_ERROR, TARE_ERROR_LIMIT,
+                   "%s: token \"%s\" has the id %" G_GINT64_FORMAT " among %" G_GINT64_FORMAT
+                   " tokens", source->path, name, *id, n_names);
+      return FALSE;
+    }
+
+  return TRUE;
+}
+
+/* The object of an added token, its name and its id. */
+static JsonObject *
+get_added (JsonArray     *added,
+           guint          index,
+           gint64         n_names,
+           const char   **name,
+           gint64        *id,
+           const Source  *source,
+           GError       **error)
+{
+  JsonNode *node = json_array_get_element (added, index);
+  JsonObject *object = JSON_NODE_HOLDS_OBJECT (node) ? json_node_get_object (node) : NULL;
+
+  *name = object != NULL ? tare_json_get_string (object, "content") : NULL;
+  if (*name == NULL)
+    {
+      g_set_error (error, TARE_ERROR, TARE_ERROR_INVALID,
+                   "%s: added_tokens[%u] has no content", source->path, index);
+      return NULL;
+    }
+  if (!check_id (json_object_get_member (object, "id"), *name, n_names, id, source, error))
+    return NULL;
+
+  return object;
+}
+
+/* One more than the highest id; 0 with an error. */
+static guint32
+count_tokens (JsonObject    *vocab,
+              JsonArray     *added,
+              const Source  *source,
+              GError       **error)
+{
+  guint n_added = added != NULL ? json_array_get_length (added) : 0;
+  gint64 n_names = (gint64) json_object_get_size (vocab) + n_added;
+  gint64 highest = -1;
+  gint64 id = 0;
+  JsonObjectIter iter;
+  const char *name;
+  JsonNode *node;
+
+  json_object_iter_init (&iter, vocab);
+  while (json_object_iter_next (&iter, &name, &node))
+    {
+      if (!check_id (node, name, n_names, &id, source, error))
+        return 0;
+      highest = MAX (highest, id);
+    }
+  for (guint i = 0; i < n_added; i++)
+    {
+      if (get_added (added, i, n_names, &name, &id, source, error) == NULL)
+        return 0;
+      highest = MAX (highest, id);
+    }
+  if (highest < 0)
+    g_set_error (error, TARE_ERROR, TARE_ERROR_INVALID, "%s: no tokens", source->path);
+
+  return (guint32) (highest + 1);
+}
+
+static gboolean
+is_byte_name (const char *name)
+{
+  return strlen (name) == 6 && g_str_has_prefix (name, "<0x") && name[5] == '>'
+         && g_ascii_isxdigit (name[3]) && g_ascii_isxdigit (name[4]);
+}
+
+static TareTokenType
+get_vocab_type (TareTokenizer *self,
+                const Source  *source,
+                const char    *name)
+{
+  if (self->model != &_tare_tokenizer_pieces)
+    return TARE_TOKEN_NORMAL;
+  if (g_strcmp0 (name, tare_json_get_string (source->model, "unk_token")) == 0)
+    return TARE_TOKEN_UNKNOWN;
+
+  return is_byte_name (name) ? TARE_TOKEN_BYTE : TARE_TOKEN_NORMAL;
+}
+
+/* Names that mean control, whatever the file says of them: llama.cpp's converter does the same. */
+static gboolean
+looks_special (const char *name)
+{
+  return (g_str_has_prefix (name, "<|") && g_str_has_suffix (name, "|>"))
+         || (g_str_has_prefix (name, "<\xef\xbd\x9c") && g_str_has_suffix (name, "\xef\xbd\x9c>"))
+         || (g_str_has_prefix (name, "<unused") && g_str_has_suffix (name, ">"))
+         || strcmp (name, "<pad>") == 0 || strcmp (name, "<mask>") == 0;
+}
+
+static gboolean
+read_added (TareTokenizer  *self,
+            JsonArray      *added,
+            const Source   *source,
+            GError        **error)
+{
+  for (guint i = 0; added != NULL && i < json_array_get_length (added); i++)
+    {
+      const char *name;
+      gint64 id = 0;
+      JsonObject *object = get_added (added, i, self->vocabulary.n_tokens, &name, &id,
+                                      source, error);
+      TareTokenType type = TARE_TOKEN_USER_DEFINED;
+
+      if (object == NULL)
+        return FALSE;
+      if (get_vocab_type (self, source, name) != TARE_TOKEN_NORMAL)
+        type = get_vocab_type (self, source, name);
+      else if (tare_json_get_boolean (object, "special", FALSE) || looks_special (name))
+        type = TARE_TOKEN_CONTROL;
+      if (!_tare_vocabulary_set (&self->vocabulary, (guint32) id, name, type, source->path, error))
+        return FALSE;
+    }
+
+  return TRUE;
+}
+
+static gboolean
+read_vocabulary (TareTokenizer  *self,
+                 JsonObject     *vocab,
+                 JsonArray      *added,
+                 const Source   *source,
+                 GError        **error)
+{
+  JsonObjectIter iter;
+  const char *name;
+  JsonNode *node;
+  gint64 id = 0;
+
+  json_object_iter_init (&iter, vocab);
+  while (json_object_iter_next (&iter, &name, &node))
+    if (!get_id (node, &id)
+        || !_tare_vocabulary_set (&self->vocabulary, (guint32) id, name,
+                                  get_vocab_type (self, source, name), source->path, error))
+      return FALSE;
+
+  return read_added (self, added, source, error)
+         && _tare_vocabulary_index (&self->vocabulary, source->path, error);
+}
+
+static gboolean
+read_merge (TareTokenizer  *self,
+            JsonNode       *node,
+            const Source   *source,
+            GError        **error)
+{
+  if (JSON_NODE_HOLDS_VALUE (node) && json_node_get_value_type (node) == G_TYPE_STRING)
+    return _tare_tokenizer_add_merge_line (self, json_node_get_string (node), source->path, error);
+
+  if (JSON_NODE_HOLDS_ARRAY (node))
+    {
+      JsonArray *array = json_node_get_array (node);
+      const char *parts[2] = { NULL, NULL };
+
+      for (guint i = 0; json_array_get_length (array) == 2 && i < 2; i++)
+        {
+          JsonNode *part = json_array_get_element (array, i);
+
+          if (JSON_NODE_HOLDS_VALUE (part) && json_node_get_value_type (part) == G_TYPE_STRING)
+            parts[i] = json_node_get_string (part);
+        }
+      if (parts[0] != NULL && parts[1] != NULL)
+        return _tare_tokenizer_add_merge (self, parts[0], strlen (parts[0]),
+                                          parts[1], strlen (parts[1]), source->path, error);
+    }
+  g_set_error (error, TARE_ERROR, TARE_ERROR_INVALID,
+               "%s: merge %u is not two strings", source->path, self->merges->len);
+
+  return FALSE;
+}
+
+static gboolean
+read_merges (TareTokenizer  *self,
+             const Source   *source,
+             GError        **error)
+{
+  JsonArray *merges = tare_json_get_array (source->model, "merges");
+
+  for (guint i = 0; merges != NULL && i < json_array_get_length (merges); i++)
+    if (!read_merge (self, json_array_get_element (merges, i), source, error))
+      return FALSE;
+
+  return TRUE;
+}
+
+static gboolean
+refuse (const Source  *source,
+        const char    *key,
+        const char    *what,
+        GError       **error)
+{
+  g_set_error (error, TARE_ERROR, TARE_ERROR_UNSUPPORTED,
+               "%s: %s \"%s\" is not supported", source->path, key, what);
+
+  return FALSE;
+}
+
+static gboolean
+is_escape (JsonObject *step)
+{
+  JsonObject *pattern = tare_json_get_object (step, "pattern");
+
+  return pattern != NULL && g_strcmp0 (tare_json_get_string (pattern, "String"), " ") == 0
+         && g_strcmp0 (tare_json_get_string (step, "content"), ESCAPED_SPACE) == 0;
+}
+
+static gboolean
+find_form (const char     *name,
+           GNormalizeMode *form)
+{
+  static const struct
+  {
+    const char     *name;
+    GNormalizeMode  form;
+  } forms[] = {
+    { "NFC", G_NORMALIZE_DEFAULT_COMPOSE },
+    { "NFD", G_NORMALIZE_DEFAULT },
+    { "NFKC", G_NORMALIZE_ALL_COMPOSE },
+    { "NFKD", G_NORMALIZE_ALL },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (forms); i++)
+    if (strcmp (forms[i].name, name) == 0)
+      {
+        *form = forms[i].form;
+        return TRUE;
+      }
+
+  return FALSE;
+}
+
+static gboolean
+read_normalizer (TareTokenizer  *self,
+                 const Source   *source,
+                 gboolean       *escapes,
+                 GError        **error)
+{
+  g_autoptr(GPtrArray) steps = get_steps (source, "normalizer");
+  gboolean pieces = self->model == &_tare_tokenizer_pieces;
+
+  for (guint i = 0; i < steps->len; i++)
+    {
+      JsonObject *step = steps->pdata[i];
+      const char *type = get_type (step);
+
+      if (find_form (type, &self->form))
+        self->normalizes = TRUE;
+      else if (pieces && strcmp (type, "Replace") == 0 && is_escape (step))
+        *escapes = TRUE;
+      else if (pieces && strcmp (type, "Prepend") == 0
+               && g_strcmp0 (tare_json_get_string (step, "prepend"), ESCAPED_SPACE) == 0)
+        self->add_prefix = TRUE;
+      else
+        return refuse (source, "normalizer", type, error);
+    }
+
+  return TRUE;
+}
+
+/* The pre-tokenizers of pieces: what they split at, no merge reaches across anyway. */
+static gboolean
+read_pieces_pre (TareTokenizer  *self,
+                 const Source   *source,
+                 gboolean       *escapes,
+                 GError        **error)
+{
+  g_autoptr(GPtrArray) steps = get_steps (source, "pre_tokenizer");
+
+  for (guint i = 0; i < steps->len; i++)
+    {
+      JsonObject *step = steps->pdata[i];
+      JsonObject *pattern = tare_json_get_object (step, "pattern");
+      const char *scheme = tare_json_get_string (step, "prepend_scheme");
+      const char *type = get_type (step);
+
+      if (strcmp (type, "Metaspace") == 0)
+        {
+          *escapes = TRUE;
+          self->add_prefix |= scheme != NULL ? strcmp (scheme, "never") != 0
+                              : tare_json_get_boolean (step, "add_prefix_space", TRUE);
+        }
+      else if (strcmp (type, "Split") != 0 || !*escapes || pattern == NULL
+               || g_strcmp0 (tare_json_get_string (pattern, "String"), " ") != 0)
+        {
+          return refuse (source, "pre_tokenizer", type, error);
+        }
+    }
+  if (!*escapes)
+    return refuse (source, "byte_fallback without", ESCAPED_SPACE, error);
+
+  return TRUE;
+}
+
+static void
+append_structure (TareTokenizer *self,
+                  JsonObject    *step,
+                  GString       *structure)
+{
+  JsonObject *pattern = tare_json_get_object (step, "pattern");
+  const char *regex = pattern != NULL ? tare_json_get_string (pattern, "Regex") : NULL;
+  const char *behavior = tare_json_get_string (step, "behavior");
+  gboolean inverted = tare_json_get_boolean (step, "invert", FALSE);
+  const char *type = get_type (step);
+  g_autofree char *what = g_strdup (type);
+
+  if (strcmp (type, "ByteLevel") == 0)
+    {
+      self->add_prefix |= tare_json_get_boolean (step, "add_prefix_space", FALSE);
+      if (!tare_json_get_boolean (step, "use_regex", TRUE))
+        return;
+    }
+  else if (strcmp (type, "Digits") == 0
+           && !tare_json_get_boolean (step, "individual_digits", FALSE))
+    {
+      g_free (what);
+      what = g_strdup ("Digits+");
+    }
+  else if (strcmp (type, "Split") == 0)
+    {
+      /* To remove what does not match is to isolate what does, where all of a text matches. */
+      gboolean isolates = g_strcmp0 (behavior, inverted ? "Removed" : "Isolated") == 0;
+
+      g_free (what);
+      what = g_strdup_printf ("Split%s(%s)", isolates ? "" : behavior != NULL ? behavior : "?",
+                              regex != NULL ? regex : "");
+    }
+
+  g_string_append_printf (structure, "%s%s", structure->len > 0 ? ";" : "", what);
+}
+
+static gboolean
+read_bytes_pre (TareTokenizer  *self,
+                const Source   *source,
+                GError        **error)
+{
+  g_autoptr(GPtrArray) steps = get_steps (source, "pre_tokenizer");
+  g_autoptr(GString) structure = g_string_new (NULL);
+  gboolean stated = json_object_has_member (source->model, "ignore_merges");
+  gboolean ignore_merges = tare_json_get_boolean (source->model, "ignore_merges", FALSE);
+
+  for (guint i = 0; i < steps->len; i++)
+    append_structure (self, steps->pdata[i], structure);
+  self->pre = _tare_pre_tokenizer_detect (structure->str, stated ? &ignore_merges : NULL);
+  if (self->pre == NULL)
+    return refuse (source, "pre_tokenizer", structure->str, error);
+
+  self->pre_name = g_strdup (self->pre->names[0]);
+  self->ignore_merges = stated ? ignore_merges : self->pre->ignore_merges;
+
+  return TRUE;
+}
+
+static guint32
+find_token (TareTokenizer *self,
+            const char    *name)
+{
+  return name != NULL ? _tare_vocabulary_find (&self->vocabulary, name, strlen (name))
+                      : TARE_TOKEN_NONE;
+}
+
+/* A token by its name in tokenizer_config.json, a string or an object, or its id in config.json. */
+static gboolean
+read_special (TareTokenizer  *self,
+              const Source   *source,
+              const char     *key,
+              guint32        *token,
+              GError        **error)
+{
+  g_autofree char *id_key = g_strconcat (key, "_id", NULL);
+  const char *name = NULL;
+  JsonNode *node;
+  gint64 id;
+
+  if (source->tokenizer != NULL)
+    {
+      JsonObject *object = tare_json_get_object (source->tokenizer, key);
+
+      name = object != NULL ? tare_json_get_string (object, "content")
+             : tare_json_get_string (source->tokenizer, key);
+    }
+  if ((*token = find_token (self, name)) != TARE_TOKEN_NONE || source->config == NULL)
+    return TRUE;
+
+  node = json_object_get_member (source->config, id_key);
+  if (node != NULL && JSON_NODE_HOLDS_ARRAY (node)
+      && json_array_get_length (json_node_get_array (node)) > 0)
+    node = json_array_get_element (json_node_get_array (node), 0);
+  if (node == NULL || !get_id (node, &id) || id == -1)
+    return TRUE;
+
+  return _tare_tokenizer_check_token (self, id_key, id, token, source->path, error);
+}
+
+/* The special token at one end of what a post-processor makes of a single text. */
+static guint32
+find_in_template (TareTokenizer *self,
+                  const Source  *source,
+                  gboolean       last)
+{
+  g_autoptr(GPtrArray) steps = get_steps (source, "post_processor");
+  guint32 token = TARE_TOKEN_NONE;
+
+  for (guint i = 0; i < steps->len; i++)
+    {
+      JsonArray *single = tare_json_get_array (steps->pdata[i], "single");
+      guint n = single != NULL ? json_array_get_length (single) : 0;
+      JsonNode *node = n > 0 ? json_array_get_element (single, last ? n - 1 : 0) : NULL;
+      JsonObject *special = node != NULL && JSON_NODE_HOLDS_OBJECT (node)
+                            ? tare_json_get_object (json_node_get_object (node), "SpecialToken")
+                            : NULL;
+
+      if (special != NULL && strcmp (get_type (steps->pdata[i]), "TemplateProcessing") == 0)
+        token = find_token (self, tare_json_get_string (special, "id"));
+    }
+
+  return token;
+}
+
+static gboolean
+read_specials (TareTokenizer  *self,
+               const Source   *source,
+               GError        **error)
+{
+  guint32 first = find_in_template (self, source, FALSE);
+  guint32 last = find_in_template (self, source, TRUE);
+  guint32 unknown = find_token (self, tare_json_get_string (source->model, "unk_token"));
+
+  if (!read_special (self, source, "bos_token", &self->begin, error)
+      || !read_special (self, source, "eos_token", &self->end, error)
+      || !read_special (self, source, "unk_token", &self->unknown, error)
+      || !read_special (self, source, "pad_token", &self->padding, error))
+    return FALSE;
+
+  if (unknown != TARE_TOKEN_NONE)
+    self->unknown = unknown;
+  if (first != TARE_TOKEN_NONE)
+    self->begin = first;
+  if (last != TARE_TOKEN_NONE)
+    self->end = last;
+  self->add_begin = first != TARE_TOKEN_NONE;
+  self->add_end = last != TARE_TOKEN_NONE;
+  if (source->tokenizer != NULL)
+    {
+      self->add_begin = tare_json_get_boolean (source->tokenizer, "add_bos_token",
+                                               self->add_begin);
+      self->add_end = tare_json_get_boolean (source->tokenizer, "add_eos_token", self->add_end);
+      self->chat_template = g_strdup (tare_json_get_string (source->tokenizer, "chat_template"));
+    }
+
+  return TRUE;
+}
+
+/* In a text spaces are not yet escaped when the tokens that a user defined are looked for. */
+static gboolean
+unescape_added (TareTokenizer  *self,
+                const Source   *source,
+                GError        **error)
+{
+  for (guint32 i = 0; i < self->vocabulary.n_tokens; i++)
+    {
+      TarePiece *piece = _tare_vocabulary_get (&self->vocabulary, i);
+
+      if (piece->type == TARE_TOKEN_USER_DEFINED && strstr (piece->text, ESCAPED_SPACE) != NULL)
+        {
+          g_auto(GStrv) parts = g_strsplit (piece->text, ESCAPED_SPACE, -1);
+          g_autofree char *name = g_strjoinv (" ", parts);
+
+          if (find_token (self, name) != TARE_TOKEN_NONE)
+            continue;
+          piece->text = g_string_chunk_insert (self->vocabulary.texts, name);
+          piece->length = (guint32) strlen (name);
+        }
+    }
+
+  return _tare_vocabulary_index (&self->vocabulary, source->path, error);
+}
+
+static const TareTokenizerModel *
+find_model (const Source  *source,
+            GError       **error)
+{
+  const char *type = tare_json_get_string (source->model, "type");
+  const char *prefix = tare_json_get_string (source->model, "continuing_subword_prefix");
+  const char *suffix = tare_json_get_string (source->model, "end_of_word_suffix");
+
+  if (type != NULL && strcmp (type, "BPE") != 0)
+    refuse (source, "model", type, error);
+  else if (prefix != NULL && prefix[0] != '\0')
+    refuse (source, "continuing_subword_prefix", prefix, error);
+  else if (suffix != NULL && suffix[0] != '\0')
+    refuse (source, "end_of_word_suffix", suffix, error);
+  else if (has_step (source, "pre_tokenizer", "ByteLevel")
+           || has_step (source, "decoder", "ByteLevel"))
+    return &_tare_tokenizer_bytes;
+  else if (tare_json_get_boolean (source->model, "byte_fallback", FALSE))
+    return &_tare_tokenizer_pieces;
+  else
+    refuse (source, "model", "BPE without bytes", error);
+
+  return NULL;
+}
+
+static TareTokenizer *
+read_source (Source  *source,
+             GError **error)
+{
+  JsonArray *added = tare_json_get_array (source->root, "added_tokens");
+  const TareTokenizerModel *model;
+  g_autoptr(TareTokenizer) self = NULL;
+  JsonObject *vocab;
+  guint32 n_tokens;
+  gboolean escapes = FALSE;
+
+  source->model = tare_json_get_object (source->root, "model");
+  vocab = source->model != NULL ? tare_json_get_object (source->model, "vocab") : NULL;
+  /* A unigram's vocabulary is a list, so what is not supported comes first. */
+  model = source->model != NULL ? find_model (source, error) : NULL;
+  if (source->model != NULL && model == NULL)
+    return NULL;
+  if (vocab == NULL)
+    {
+      g_set_error (error, TARE_ERROR, TARE_ERROR_INVALID,
+                   "%s: no model with a vocab", source->path);
+      return NULL;
+    }
+  n_tokens = count_tokens (vocab, added, source, error);
+  if (n_tokens == 0)
+    return NULL;
+
+  self = _tare_tokenizer_new (model, n_tokens);
+  if (!read_vocabulary (self, vocab, added, source, error)
+      || !read_merges (self, source, error)
+      || !read_normalizer (self, source, &escapes, error))
+    return NULL;
+
+  if (model == &_tare_tokenizer_pieces)
+    {
+      if (!read_pieces_pre (self, source, &escapes, error))
+        return NULL;
+      _tare_tokenizer_score_merges (self);
+    }
+  else
+    {
+      if (!read_bytes_pre (self, source, error))
+        return NULL;
+      _tare_tokenizer_rank_merges (self);
+    }
+  if (!read_specials (self, source, error))
+    return NULL;
+  if (model == &_tare_tokenizer_pieces && !unescape_added (self, source, error))
+    return NULL;
+  _tare_tokenizer_finish (self);
+
+  return g_steal_pointer (&self);
+}
+
+static JsonObject *
+get_root (JsonNode    *node,
+          const char  *path,
+          GError     **error)
+{
+  if (JSON_NODE_HOLDS_OBJECT (node))
+    return json_node_get_object (node);
+
+  g_set_error (error, TARE_ERROR, TARE_ERROR_INVALID, "%s: not an object", path);
+
+  return NULL;
+}
+
+/**
+ * tare_tokenizer_new_from_json:
+ * @json: the text of a tokenizer.json
+ * @length: its bytes
+ * @config_json: (nullable): the text of a tokenizer_config.json
+ * @config_length: its bytes
+ * @path: the file, for messages
+ * @error: return location
+ *
+ * Returns: (transfer full): the tokenizer, or %NULL with %TARE_ERROR_UNSUPPORTED for a model, a
+ *   normalizer or a pre-tokenizer that is not implemented, with %TARE_ERROR_INVALID for a
+ *   vocabulary that contradicts itself
+ */
+TareTokenizer *
+tare_tokenizer_new_from_json (const char  *json,
+                              gsize        length,
+                              const char  *config_json,
+                              gsize        config_length,
+                              const char  *path,
+                              GError     **error)
+{
+  g_autoptr(JsonNode) root = tare_json_parse (json, length, path, error);
+  g_autoptr(JsonNode) tokenizer = NULL;
+  Source source = { .path = path };
+
+  if (root == NULL || (source.root = get_root (root, path, error)) == NULL)
+    return NULL;
+  if (config_json != NULL)
+    {
+      tokenizer = tare_json_parse (config_json, config_length, path, error);
+      if (tokenizer == NULL || (source.tokenizer = get_root (tokenizer, path, error)) == NULL)
+        return NULL;
+    }
+
+  return read_source (&source, error);
+}
+
+/* A file of a folder, which may be missing. */
+static gboolean
+load_optional (const char  *folder,
+               const char  *name,
+               JsonNode   **node,
+               JsonObject **object,
+               GError     **error)
+{
+  g_autofree char *path = g_build_filename (folder, name, NULL);
+
+  if (!g_file_test (path, G_FILE_TEST_EXISTS))
+    return TRUE;
+  *node = tare_json_load (path, error);
+  if (*node == NULL)
+    return FALSE;
+  *object = get_root (*node, path, error);
+
+  return *object != NULL;
+}
+
+/**
+ * tare_tokenizer_new_from_folder:
+ * @folder: path of a Hugging Face folder
+ * @error: return location
+ *
+ * Reads tokenizer.json and, where they are, tokenizer_config.json and config.json.
+ *
+ * Returns: (transfer full): the tokenizer, or %NULL with an error as
+ *   tare_tokenizer_new_from_json() has them
+ */
+TareTokenizer *
+tare_tokenizer_new_from_folder (const char  *folder,
+                                GError     **error)
+{
+  g_autofree char *path = g_build_filename (folder, "tokenizer.json", NULL);
+  g_autoptr(JsonNode) root = NULL;
+  g_autoptr(JsonNode) tokenizer = NULL;
+  g_autoptr(JsonNode) config = NULL;
+  Source source = { .path = path };
+
+  g_return_val_if_fail (folder != NULL, NULL);
+
+  root = tare_json_load (path, error);
+  if (root == NULL || (source.root = get_root (root, path, error)) == NULL
+      || !load_optional (folder, "tokenizer_config.json", &tokenizer, &source.tokenizer, error)
+      || !load_optional (folder, "config.json", &config, &source.config, error))
+    return NULL;
+
+  return read_source (&source, error);
+}

@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include <json-glib/json-glib.h>
+
+#include "quant/model/tare-tokenizer.h"
+
+G_BEGIN_DECLS
+
+#define TARE_TOKEN_NONE G_MAXUINT32
+
+#define TARE_PRE_TOKENIZER_NAMES 12
+#define TARE_PRE_TOKENIZER_STRUCTURES 3
+#define TARE_PRE_TOKENIZER_STEPS 4
+
+/* Finds the first match in a text that is not empty; returns its bytes, 0 and the end for none. */
+typedef gsize (*TareFindFunc) (const char *text,
+                               gsize       length,
+                               gsize      *start);
+
+typedef void (*TareWordFunc) (const char *word,
+                              gsize       length,
+                              gpointer    data);
+
+/**
+ * TarePreTokenizer:
+ * @names: its names in GGUF, first the one to write
+ * @structures: what it looks like in a tokenizer.json
+ * @steps: what splits a text into words, step by step
+ * @ignore_merges: a word that is a token is that token, whatever the merges say
+ * @add_begin: whether a text begins with the begin token where the file does not say
+ */
+typedef struct
+{
+  const char   *names[TARE_PRE_TOKENIZER_NAMES];
+  const char   *structures[TARE_PRE_TOKENIZER_STRUCTURES];
+  TareFindFunc  steps[TARE_PRE_TOKENIZER_STEPS];
+  gboolean      ignore_merges;
+  gboolean      add_begin;
+} TarePreTokenizer;
+
+const TarePreTokenizer *_tare_pre_tokenizer_lookup (const char             *name);
+const TarePreTokenizer *_tare_pre_tokenizer_detect (const char             *structure,
+                                                    const gboolean         *ignore_merges);
+void                    _tare_pre_tokenizer_split  (const TarePreTokenizer *self,
+                                                    const char             *text,
+                                                    gsize                   length,
+                                                    TareWordFunc            func,
+                                                    gpointer                data);
+
+/**
+ * TarePair:
+ * @key: the left symbol in the high half, the right one in the low half
+ * @rank: the pair of lowest rank in a word is merged first
+ * @result: what the two become
+ */
+typedef struct
+{
+  guint64 key;
+  guint32 rank;
+  guint32 result;
+} TarePair;
+
+/**
+ * TarePairTable:
+ *
+ * A hash table with open addressing from two symbols to the one they merge to.
+ */
+typedef struct
+{
+  TarePair *slots;
+  gsize     n_pairs;
+  guint     bits;
+} TarePairTable;
+
+/**
+ * TareNode:
+ * @symbol: a token, or what stands for a character that is none; %TARE_TOKEN_NONE for no character
+ * @length: its bytes; 0 for a node that was merged into the one before it
+ * @previous: the node before
+ * @next: the node after
+ * @rank: of the pair it makes with the next
+ * @result: of that pair
+ */
+typedef struct
+{
+  guint32 symbol;
+  guint32 length;
+  guint32 previous;
+  guint32 next;
+  guint32 rank;
+  guint32 result;
+} TareNode;
+
+/**
+ * TareMerger:
+ * @nodes: the symbols of a word, before and after merging
+ * @heap: what _tare_merger_run() keeps from word to word
+ *
+ * The memory that merging needs; one for each text that is encoded.
+ */
+typedef struct
+{
+  GArray *nodes;
+  GArray *heap;
+} TareMerger;
+
+void             _tare_pair_table_init       (TarePairTable       *self,
+                                              gsize                n_pairs);
+void             _tare_pair_table_clear      (TarePairTable       *self);
+gboolean         _tare_pair_table_insert     (TarePairTable       *self,
+                                              guint32              left,
+                                              guint32              right,
+                                              guint32              rank,
+                                              guint32              result);
+const TarePair  *_tare_pair_table_lookup     (const TarePairTable *self,
+                                              guint32              left,
+                                              guint32              right);
+void             _tare_merger_init           (TareMerger          *self);
+void             _tare_merger_clear          (TareMerger          *self);
+void             _tare_merger_run            (TareMerger          *self,
+                                              const TarePairTable *pairs);
+void             _tare_merger_run_queue      (TareMerger          *self,
+                                              const TarePairTable *pairs);
+void             _tare_merger_run_scan       (TareMerger          *self,
+                                              const TarePairTable *pairs);
+
+/**
+ * TareTokenType:
+ *
+ * GGUF's tokenizer.ggml.token_type.
+ */
+typedef enum
+{
+  TARE_TOKEN_NORMAL       = 1,
+  TARE_TOKEN_UNKNOWN      = 2,
+  TARE_TOKEN_CONTROL      = 3,
+  TARE_TOKEN_USER_DEFINED = 4,
+  TARE_TOKEN_UNUSED       = 5,
+  TARE_TOKEN_BYTE         = 6,
+} TareTokenType;
+
+/**
+ * TarePiece:
+ * @text: its name; %NULL for an id that names nothing
+ * @length: bytes of it
+ * @type: a #TareTokenType
+ * @score: for pieces: the higher, the earlier merged
+ */
+typedef struct
+{
+  const char *text;
+  guint32     length;
+  gint32      type;
+  float       score;
+} TarePiece;
+
+/**
+ * TareVocabulary:
+ * @pieces: the tokens, then the characters that only occur within tokens
+ * @n_tokens: how many of them are tokens
+ * @longest: bytes of the longest name
+ *
+ * Names and what they name.
+ */
+typedef struct
+{
+  GStringChunk *texts;
+  GArray       *pieces;
+  guint32       n_tokens;
+  guint32       longest;
+  guint32      *slots;
+  guint         bits;
+} TareVocabulary;
+
+void       _tare_vocabulary_init       (TareVocabulary       *self,
+                                        guint32               n_tokens);
+void       _tare_vocabulary_clear      (TareVocabulary       *self);
+TarePiece *_tare_vocabulary_get        (const TareVocabulary *self,
+                                        guint32               symbol);
+gboolean   _tare_vocabulary_set        (TareVocabulary       *self,
+                                        guint32               token,
+                                        const char           *text,
+                                        TareTokenType         type,
+                                        const char           *path,
+                                        GError              **error);
+gboolean   _tare_vocabulary_index      (TareVocabulary       *self,
+                                        const char           *path,
+                                        GError              **error);
+guint32    _tare_vocabulary_find       (const TareVocabulary *self,
+                                        const char           *text,
+                                        gsize                 length);
+guint32    _tare_vocabulary_add_symbol (TareVocabulary       *self,
+                                        const char           *text,
+                                        gsize                 length);
+
+/**
+ * TareFragment:
+ * @start: offset into the text
+ * @length: bytes
+ * @token: the special token that it names, or %TARE_TOKEN_NONE for text to be tokenized
+ */
+typedef struct
+{
+  gsize   start;
+  gsize   length;
+  guint32 token;
+} TareFragment;
+
+/**
+ * TareTokenizerModel:
+ * @name: tokenizer.ggml.model
+ * @encode: appends the tokens of a fragment that is not empty
+ * @decode: appends the bytes of a normal token
+ * @begin: default of GGUF's tokenizer.ggml.bos_token_id
+ * @end: default of tokenizer.ggml.eos_token_id
+ * @unknown: default of tokenizer.ggml.unknown_token_id
+ * @add_begin: default of tokenizer.ggml.add_bos_token
+ * @add_prefix: default of tokenizer.ggml.add_space_prefix
+ */
+typedef struct
+{
+  const char *name;
+  void      (*encode) (TareTokenizer *self,
+                       TareMerger    *merger,
+                       const char    *text,
+                       gsize          length,
+                       GArray        *tokens);
+  void      (*decode) (TareTokenizer *self,
+                       guint32        token,
+                       GString       *text);
+  guint32     begin;
+  guint32     end;
+  guint32     unknown;
+  gboolean    add_begin;
+  gboolean    add_prefix;
+} TareTokenizerModel;
+
+extern const TareTokenizerModel _tare_tokenizer_bytes;
+extern const TareTokenizerModel _tare_tokenizer_pieces;
+
+/**
+ * TareMerge:
+ *
+ * A line of a merge list, by tokens.
+ */
+typedef struct
+{
+  guint32 left;
+  guint32 right;
+  guint32 result;
+} TareMerge;
+
+struct _TareTokenizer
+{
+  gatomicrefcount           references;
+  const TareTokenizerModel *model;
+  const TarePreTokenizer   *pre;
+  char                     *pre_name;
+  TareVocabulary            vocabulary;
+  TarePairTable             pairs;
+  GArray                   *merges;
+  GArray                   *specials;
+  GArray                   *specials_by_byte;
+  guint32                   special_starts[257];
+  guint32                   bytes[256];
+  guint32                   begin;
+  guint32                   end;
+  guint32                   unknown;
+  guint32                   padding;
+  gboolean                  add_begin;
+  gboolean                  add_end;
+  gboolean                  add_prefix;
+  gboolean                  ignore_merges;
+  gboolean                  crosses_words;
+  gboolean                  normalizes;
+  GNormalizeMode            form;
+  char                     *chat_template;
+};
+
+TareTokenizer *_tare_tokenizer_new               (const TareTokenizerModel  *model,
+                                                  guint32                    n_tokens);
+gboolean       _tare_tokenizer_add_merge         (TareTokenizer             *self,
+                                                  const char                *left,
+                                                  gsize                      left_length,
+                                                  const char                *right,
+                                                  gsize                      right_length,
+                                                  const char                *path,
+                                                  GError                   **error);
+gboolean       _tare_tokenizer_add_merge_line    (TareTokenizer             *self,
+                                                  const char                *line,
+                                                  const char                *path,
+                                                  GError                   **error);
+void           _tare_tokenizer_finish            (TareTokenizer             *self);
+void           _tare_tokenizer_rank_merges       (TareTokenizer             *self);
+void           _tare_tokenizer_score_merges      (TareTokenizer             *self);
+void           _tare_tokenizer_pair_by_score     (TareTokenizer             *self);
+gboolean       _tare_tokenizer_check_token       (TareTokenizer             *self,
+                                                  const char                *key,
+                                                  gint64                     value,
+                                                  guint32                   *token,
+                                                  const char                *path,
+                                                  GError                   **error);
+void           _tare_tokenizer_index_specials    (TareTokenizer             *self);
+GArray        *_tare_tokenizer_find_specials     (TareTokenizer             *self,
+                                                  const char                *text,
+                                                  gsize                      length,
+                                                  gboolean                   control);
+
+G_END_DECLS
