@@ -9,6 +9,9 @@
  * Put before a function whose loops the compiler vectorises: it is then compiled for several
  * generations of x86-64 and the right one is chosen when the program starts. It takes an ifunc,
  * hence glibc; sanitizers run before ifuncs can, and elsewhere the plain function serves.
+ *
+ * The clones compute the same, as nothing is contracted or reassociated; a sum that must be the same
+ * on every machine is kept in lanes whose number does not depend on the machine.
  */
 #if defined (__x86_64__) && defined (__GLIBC__) && defined (__GNUC__) && !defined (__clang__) \
     && __GNUC__ >= 12 && !defined (__SANITIZE_ADDRESS__) && !defined (__SANITIZE_THREAD__)
@@ -16,3 +19,10 @@
 #else
 #define TARE_CLONES
 #endif
+
+/**
+ * TARE_INLINE:
+ *
+ * For the body of a kernel that several functions share: it becomes part of every clone of each.
+ */
+#define TARE_INLINE static inline __attribute__ ((always_inline))

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+/* Candidates are judged in lanes of this many; the number of them must be a multiple of it. */
+#define TARE_SEARCH_LANES 16
+
+/**
+ * TareSearchSums:
+ * @w: Σw
+ * @x: Σwx
+ * @xx: Σwx²
+ * @q: Σwq
+ * @qq: Σwq²
+ * @xq: Σwxq
+ *
+ * What least squares need to know about weights x and their codes q.
+ */
+typedef struct
+{
+  double w;
+  double x;
+  double xx;
+  double q;
+  double qq;
+  double xq;
+} TareSearchSums;
+
+/* Squares of weights in this range neither vanish nor overflow in single precision, even when they
+ * are multiplied by the smallest importance. */
+#define TARE_SEARCH_SMALLEST 1e-12f
+#define TARE_SEARCH_LARGEST  1e12f
+
+void           _tare_search_sum_symmetric        (const float  *x,
+                                                  const float  *w,
+                                                  gsize         n,
+                                                  gsize         m,
+                                                  const float  *inverse,
+                                                  float         lowest,
+                                                  float         highest,
+                                                  float        *xq,
+                                                  float        *qq);
+void           _tare_search_sum_affine           (const float  *x,
+                                                  const float  *w,
+                                                  gsize         n,
+                                                  gsize         m,
+                                                  const float  *inverse,
+                                                  const float  *low,
+                                                  float         highest,
+                                                  float        *q,
+                                                  float        *qq,
+                                                  float        *xq);
+void           _tare_search_error_symmetric      (const float  *x,
+                                                  const float  *w,
+                                                  gsize         n,
+                                                  gsize         m,
+                                                  const float  *scale,
+                                                  const float  *lowest,
+                                                  const float  *highest,
+                                                  float        *error);
+void           _tare_search_error_affine         (const float  *x,
+                                                  const float  *w,
+                                                  gsize         n,
+                                                  gsize         m,
+                                                  const float  *scale,
+                                                  const float  *offset,
+                                                  float         highest,
+                                                  float        *error);
+void           _tare_search_encode               (const float  *x,
+                                                  gsize         n,
+                                                  float         scale,
+                                                  float         offset,
+                                                  float         lowest,
+                                                  float         highest,
+                                                  float        *q);
+TareSearchSums _tare_search_sum                  (const float  *x,
+                                                  const float  *w,
+                                                  const float  *q,
+                                                  gsize         n);
+void           _tare_search_range                (const float  *x,
+                                                  gsize         n,
+                                                  float        *minimum,
+                                                  float        *maximum);
+
+float          _tare_search_symmetric            (const float  *x,
+                                                  const float  *w,
+                                                  gsize         n,
+                                                  float         lowest,
+                                                  float         highest,
+                                                  float         plain,
+                                                  gboolean      stored);
+void           _tare_search_affine               (const float  *x,
+                                                  const float  *w,
+                                                  gsize         n,
+                                                  float         highest,
+                                                  gboolean      stored,
+                                                  float        *scale,
+                                                  float        *offset);
+
+G_END_DECLS

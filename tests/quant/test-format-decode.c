@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "quant/formats/tare-format.h"
+#include "quant/formats/tare-half.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "tests/tare-test.h"
+
+/* The closed forms of the GGUF specification, one weight at a time: what the kernels are held to. */
+
+static float
+half_at (const guint8 *bytes)
+{
+  return tare_half_to_float ((guint16) (bytes[0] | bytes[1] << 8));
+}
+
+static int
+bit_at (const guint8 *bytes,
+        gsize         i)
+{
+  return (bytes[i / 8] >> i % 8) & 1;
+}
+
+static int
+nibble_at (const guint8 *bytes,
+           gsize         j)
+{
+  return j < 16 ? bytes[j] & 15 : bytes[j - 16] >> 4;
+}
+
+static float
+naive_q4_0 (const guint8 *block,
+            gsize         j)
+{
+  return (float) (nibble_at (block + 2, j) - 8) * half_at (block);
+}
+
+static float
+naive_q4_1 (const guint8 *block,
+            gsize         j)
+{
+  return (float) nibble_at (block + 4, j) * half_at (block) + half_at (block + 2);
+}
+
+static float
+naive_q5_0 (const guint8 *block,
+            gsize         j)
+{
+  return (float) ((nibble_at (block + 6, j) | bit_at (block + 2, j) << 4) - 16) * half_at (block);
+}
+
+static float
+naive_q5_1 (const guint8 *block,
+            gsize         j)
+{
+  return (float) (nibble_at (block + 8, j) | bit_at (block + 4, j) << 4) * half_at (block) +
+         half_at (block + 2);
+}
+
+static float
+naive_q8_0 (const guint8 *block,
+            gsize         j)
+{
+  return (float) (gint8) block[2 + j] * half_at (block);
+}
+
+static float
+naive_k (const guint8 *block,
+         gsize         j,
+         int           code)
+{
+  const guint8 *s = block + 4;
+  gsize b = j / 32;
+  int scale = b < 4 ? s[b] & 63 : (s[b + 4] & 15) | (s[b - 4] >> 6) << 4;
+  int minimum = b < 4 ? s[b + 4] & 63 : (s[b + 4] >> 4) | (s[b] >> 6) << 4;
+  float product = (half_at (block) * (float) scale) * (float) code;
+
+  return product - half_at (block + 2) * (float) minimum;
+}
+
+static float
+naive_q4_k (const guint8 *block,
+            gsize         j)
+{
+  int byte = block[16 + 32 * (j / 64) + j % 32];
+
+  return naive_k (block, j, j % 64 < 32 ? byte & 15 : byte >> 4);
+}
+
+static float
+naive_q5_k (const guint8 *block,
+            gsize         j)
+{
+  int byte = block[48 + 32 * (j / 64) + j % 32];
+  int high = (block[16 + j % 32] >> j / 32) & 1;
+
+  return naive_k (block, j, (j % 64 < 32 ? byte & 15 : byte >> 4) + 16 * high);
+}
+
+static float
+naive_q6_k (const guint8 *block,
+            gsize         j)
+{
+  gsize n = j / 128, r = j % 128 / 32, l = j % 32;
+  int byte = block[64 * n + 32 * (r & 1) + l];
+  int high = (block[128 + 32 * n + l] >> 2 * r) & 3;
+  int code = (r < 2 ? byte & 15 : byte >> 4) | high << 4;
+
+  return (half_at (block + 208) * (float) (gint8) block[192 + j / 16]) * (float) (code - 32);
+}
+
+typedef struct
+{
+  const char *id;
+  const char *file;
+  float     (*naive) (const guint8 *block,
+                      gsize         j);
+  gsize       halves[2];
+  gsize       n_halves;
+  guint64     bytes_hash;
+  guint64     output_hash;
+} Golden;
+
+static const Golden goldens[] = {
+  { "q4_0", "q4_0", naive_q4_0, { 0 }, 1, 0x6c5191f4b17d96d6, 0x842b0bdcc62c8a49 },
+  { "q4_1", "q4_1", naive_q4_1, { 0, 2 }, 2, 0x81789fc61ca02d6f, 0x0e486f7efb8afece },
+  { "q5_0", "q5_0", naive_q5_0, { 0 }, 1, 0xe585e5859a13f5d7, 0x80f3e0a216de91eb },
+  { "q5_1", "q5_1", naive_q5_1, { 0, 2 }, 2, 0xb21d2cdf372f1d64, 0xc3cbba0abf81cce9 },
+  { "q8_0", "q8_0", naive_q8_0, { 0 }, 1, 0xc2a200f5b825235c, 0x8408bd208423f9d4 },
+  { "q4_k", "q4_K", naive_q4_k, { 0, 2 }, 2, 0x4bf2574d6b1a9235, 0x20f95e91151f2082 },
+  { "q5_k", "q5_K", naive_q5_k, { 0, 2 }, 2, 0x5c8cc4a10cd11274, 0x5910c3072e0afc7a },
+  { "q6_k", "q6_K", naive_q6_k, { 208 }, 1, 0x1badb7f522daffd1, 0x47cd4386edfdb10a },
+};
+
+static guint64
+hash (gconstpointer data,
+      gsize         n)
+{
+  const guint8 *bytes = data;
+  guint64 value = 0xcbf29ce484222325;
+
+  for (gsize i = 0; i < n; i++)
+    value = (value ^ bytes[i]) * 0x100000001b3;
+
+  return value;
+}
+
+/* Sixteen blocks of random bytes whose scales are finite. */
+static guint8 *
+make_blocks (const TareFormat *format,
+             const Golden     *golden,
+             guint32           seed)
+{
+  gsize block_bytes = tare_format_get_row_bytes (format, format->block);
+  guint8 *bytes = g_malloc (16 * block_bytes);
+
+  for (gsize i = 0; i < 16 * block_bytes; i++)
+    {
+      seed = seed * 1664525 + 1013904223;
+      bytes[i] = (guint8) (seed >> 24);
+    }
+
+  for (gsize i = 0; i < 16; i++)
+    for (gsize k = 0; k < golden->n_halves; k++)
+      bytes[i * block_bytes + golden->halves[k] + 1] &= 0xbb;
+
+  return bytes;
+}
+
+static void
+test_golden (void)
+{
+  for (gsize i = 0; i < G_N_ELEMENTS (goldens); i++)
+    {
+      const TareFormat *format = tare_format_lookup (goldens[i].id);
+      guint32 seed = 1000 + (guint32) format->ggml_type;
+      gsize columns = 16 * format->block;
+      g_autofree guint8 *bytes = make_blocks (format, &goldens[i], seed);
+      g_autofree float *y = g_new (float, columns);
+      gsize n_bytes = tare_format_get_row_bytes (format, columns);
+
+      g_assert_cmphex (hash (bytes, n_bytes), ==, goldens[i].bytes_hash);
+      tare_format_decode (format, bytes, 1, columns, y);
+      g_assert_cmphex (hash (y, columns * sizeof (float)), ==, goldens[i].output_hash);
+    }
+}
+
+static void
+test_naive_blocks (void)
+{
+  for (gsize i = 0; i < G_N_ELEMENTS (goldens); i++)
+    {
+      const TareFormat *format = tare_format_lookup (goldens[i].id);
+      gsize block_bytes = tare_format_get_row_bytes (format, format->block);
+      gsize columns = 16 * format->block;
+      g_autofree guint8 *bytes = make_blocks (format, &goldens[i], (guint32) i);
+      g_autofree float *y = g_new (float, columns);
+
+      tare_format_decode (format, bytes, 1, columns, y);
+      for (gsize j = 0; j < columns; j++)
+        {
+          float truth = goldens[i].naive (bytes + j / format->block * block_bytes,
+                                          j % format->block);
+
+          g_assert_cmphex (tare_float_to_bits (y[j]), ==, tare_float_to_bits (truth));
+        }
+    }
+}
+
+/* The layout that tare-format-integer.c documents, a bit at a time. */
+static float
+naive_integer (const TareFormat *format,
+               const guint8     *row,
+               gsize             columns,
+               gsize             j)
+{
+  gsize group = format->group != 0 ? format->group : columns;
+  gsize n_groups = (columns + group - 1) / group;
+  const guint8 *scales = row + (columns * format->bits + 7) / 8;
+  const guint8 *zeros = scales + 2 * n_groups;
+  int code = 0, zero = 0;
+
+  for (gsize k = 0; k < format->bits; k++)
+    {
+      code |= bit_at (row, j * format->bits + k) << k;
+      if (format->asymmetric)
+        zero |= bit_at (zeros, j / group * format->bits + k) << k;
+    }
+
+  if (!format->asymmetric)
+    zero = 1 << (format->bits - 1);
+
+  return (float) (code - zero) * half_at (scales + 2 * (j / group));
+}
+
+static void
+test_naive_integers (void)
+{
+  static const gsize lengths[] = { 1, 2, 5, 7, 8, 9, 31, 32, 33, 63, 100, 128, 129, 257, 1000 };
+
+  for (gsize i = 0; i < tare_format_get_n_formats (); i++)
+    for (gsize l = 0; l < G_N_ELEMENTS (lengths); l++)
+      {
+        const TareFormat *format = tare_format_get (i);
+        gsize columns = lengths[l];
+        gsize n_bytes = tare_format_get_row_bytes (tare_format_fit (format, columns), columns);
+        g_autofree guint8 *bytes = g_malloc (3 * n_bytes);
+        g_autofree float *y = g_new (float, 3 * columns);
+
+        if (format->family != TARE_FORMAT_FAMILY_INTEGER)
+          continue;
+
+        for (gsize k = 0; k < 3 * n_bytes; k++)
+          bytes[k] = (guint8) (g_random_int () & 0xbb);
+
+        tare_format_decode (format, bytes, 3, columns, y);
+        for (gsize j = 0; j < 3 * columns; j++)
+          {
+            float truth = naive_integer (format, bytes + j / columns * n_bytes, columns,
+                                         j % columns);
+
+            g_assert_cmphex (tare_float_to_bits (y[j]), ==, tare_float_to_bits (truth));
+          }
+      }
+}
+
+static void
+check_reference (const TareFormat *format,
+                 const char       *name)
+{
+  g_autofree char *codes_name = g_strdup_printf ("reference/ggml/%s.q", name);
+  g_autofree char *floats_name = g_strdup_printf ("reference/ggml/%s.f32", name);
+  g_autofree char *codes_path = tare_test_shared (codes_name);
+  g_autofree char *floats_path = tare_test_shared (floats_name);
+  g_autoptr(GBytes) codes = tare_test_load_bytes (codes_path);
+  gsize n = 0, n_bytes = 0;
+  g_autofree float *truth = tare_test_load_floats (floats_path, &n);
+  const guint8 *data = g_bytes_get_data (codes, &n_bytes);
+  g_autofree float *y = g_new (float, n);
+
+  g_assert_cmpuint (n, ==, 24 * 768);
+  g_assert_cmpuint (n_bytes, ==, 24 * tare_format_get_row_bytes (format, 768));
+
+  tare_format_decode (format, data, 24, 768, y);
+  g_assert_cmpmem (y, n * sizeof (float), truth, n * sizeof (float));
+}
+
+static void
+test_reference (void)
+{
+  TARE_TEST_NEED_SHARED (folder, "reference/ggml");
+
+  for (gsize i = 0; i < G_N_ELEMENTS (goldens); i++)
+    {
+      g_autofree char *weighted = g_strconcat (goldens[i].file, "-imatrix", NULL);
+
+      check_reference (tare_format_lookup (goldens[i].id), goldens[i].file);
+      check_reference (tare_format_lookup (goldens[i].id), weighted);
+    }
+
+  check_reference (tare_format_lookup ("f16"), "f16");
+  check_reference (tare_format_lookup ("bf16"), "bf16");
+}
+
+/* Whatever the bytes, decoding neither fails nor reads beyond them: here a sanitizer looks on. */
+static void
+test_any_bytes (void)
+{
+  for (gsize i = 0; i < tare_format_get_n_formats (); i++)
+    {
+      const TareFormat *format = tare_format_get (i);
+      gsize columns = 3 * format->block;
+      gsize n_bytes = tare_format_get_row_bytes (format, columns);
+      g_autofree guint8 *bytes = g_malloc (n_bytes);
+      g_autofree float *y = g_new (float, columns);
+
+      memset (bytes, 0xff, n_bytes);
+      tare_format_decode (format, bytes, 1, columns, y);
+      memset (bytes, 0, n_bytes);
+      tare_format_decode (format, bytes, 1, columns, y);
+      for (gsize j = 0; j < columns; j++)
+        g_assert_true (y[j] == 0.0f);
+    }
+}
+
+int
+main (int    argc,
+      char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+
+  g_test_add_func ("/format/decode/golden", test_golden);
+  g_test_add_func ("/format/decode/naive-blocks", test_naive_blocks);
+  g_test_add_func ("/format/decode/naive-integers", test_naive_integers);
+  g_test_add_func ("/format/decode/reference", test_reference);
+  g_test_add_func ("/format/decode/any-bytes", test_any_bytes);
+
+  return g_test_run ();
+}
