@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "quant/model/tare-architecture.h"
+
+#include <string.h>
+
+#include "quant/model/tare-role-private.h"
+
+#define N_(text) (text)
+
+/* What every decoder of Llama's kind calls its parts; Qwen 3 adds the norms within the heads. */
+#define LLAMA_NAMES                                                  \
+  { "token_embd", "model.embed_tokens" },                            \
+  { "attn_norm", "model.layers.%d.input_layernorm" },                \
+  { "attn_q", "model.layers.%d.self_attn.q_proj" },                  \
+  { "attn_k", "model.layers.%d.self_attn.k_proj" },                  \
+  { "attn_v", "model.layers.%d.self_attn.v_proj" },                  \
+  { "attn_output", "model.layers.%d.self_attn.o_proj" },             \
+  { "ffn_norm", "model.layers.%d.post_attention_layernorm" },        \
+  { "ffn_gate", "model.layers.%d.mlp.gate_proj" },                   \
+  { "ffn_up", "model.layers.%d.mlp.up_proj" },                       \
+  { "ffn_down", "model.layers.%d.mlp.down_proj" },                   \
+  { "output_norm", "model.norm" },                                   \
+  { "output", "lm_head" }
+
+/* The divisors of the rotary frequencies have no name in a Hugging Face file. */
+static const TareTensorName llama_names[] = {
+  LLAMA_NAMES,
+  { "rope_freqs", NULL },
+  { NULL, NULL },
+};
+
+static const TareTensorName qwen2_names[] = {
+  LLAMA_NAMES,
+  { NULL, NULL },
+};
+
+static const TareTensorName qwen3_names[] = {
+  LLAMA_NAMES,
+  { "attn_q_norm", "model.layers.%d.self_attn.q_norm" },
+  { "attn_k_norm", "model.layers.%d.self_attn.k_norm" },
+  { NULL, NULL },
+};
+
+static const char *const llama_classes[] = { "LlamaForCausalLM", "MistralForCausalLM", NULL };
+static const char *const qwen2_classes[] = { "Qwen2ForCausalLM", NULL };
+static const char *const qwen3_classes[] = { "Qwen3ForCausalLM", NULL };
+
+static const TareArchitecture architectures[] = {
+  {
+    .id = "llama",
+    .label = N_("Llama"),
+    .classes = llama_classes,
+    .names = llama_names,
+    .rotary = TARE_ROTARY_INTERLEAVED,
+    .interleaves_heads = TRUE,
+  },
+  {
+    .id = "qwen2",
+    .label = N_("Qwen 2"),
+    .classes = qwen2_classes,
+    .names = qwen2_names,
+    .rotary = TARE_ROTARY_HALVES,
+    .attention_bias = TRUE,
+  },
+  {
+    .id = "qwen3",
+    .label = N_("Qwen 3"),
+    .classes = qwen3_classes,
+    .names = qwen3_names,
+    .rotary = TARE_ROTARY_HALVES,
+    .head_norm = TRUE,
+  },
+};
+
+/**
+ * tare_architecture_get_n_architectures:
+ *
+ * Returns: the number of rows of the architecture table
+ */
+gsize
+tare_architecture_get_n_architectures (void)
+{
+  return G_N_ELEMENTS (architectures);
+}
+
+/**
+ * tare_architecture_get:
+ * @index: less than tare_architecture_get_n_architectures()
+ *
+ * Returns: (transfer none): a row of the architecture table
+ */
+const TareArchitecture *
+tare_architecture_get (gsize index)
+{
+  g_return_val_if_fail (index < G_N_ELEMENTS (architectures), NULL);
+
+  return &architectures[index];
+}
+
+/**
+ * tare_architecture_lookup:
+ * @id: GGUF's general.architecture
+ *
+ * Returns: (nullable) (transfer none): its row, or %NULL where there is none
+ */
+const TareArchitecture *
+tare_architecture_lookup (const char *id)
+{
+  g_return_val_if_fail (id != NULL, NULL);
+
+  for (gsize i = 0; i < G_N_ELEMENTS (architectures); i++)
+    {
+      if (strcmp (architectures[i].id, id) == 0)
+        return &architectures[i];
+    }
+
+  return NULL;
+}
+
+/**
+ * tare_architecture_lookup_class:
+ * @class_name: one of the "architectures" of config.json
+ *
+ * Returns: (nullable) (transfer none): the row that stands for it, or %NULL where none does
+ */
+const TareArchitecture *
+tare_architecture_lookup_class (const char *class_name)
+{
+  g_return_val_if_fail (class_name != NULL, NULL);
+
+  for (gsize i = 0; i < G_N_ELEMENTS (architectures); i++)
+    {
+      if (g_strv_contains (architectures[i].classes, class_name))
+        return &architectures[i];
+    }
+
+  return NULL;
+}
+
+/* Whether the first @length bytes of @name are @pattern with a number for its %d. */
+static gboolean
+match (const char *pattern,
+       const char *name,
+       gsize       length,
+       int        *block)
+{
+  const char *hole = strstr (pattern, "%d");
+  const char *end = name + length;
+  const char *rest = NULL;
+  gsize before = 0;
+
+  if (hole == NULL)
+    {
+      *block = -1;
+      return strlen (pattern) == length && strncmp (pattern, name, length) == 0;
+    }
+
+  before = (gsize) (hole - pattern);
+  if (length <= before || strncmp (pattern, name, before) != 0)
+    return FALSE;
+
+  *block = _tare_role_parse_block (name + before, &rest);
+  if (*block < 0 || rest > end)
+    return FALSE;
+
+  return strlen (hole + 2) == (gsize) (end - rest)
+         && strncmp (hole + 2, rest, (gsize) (end - rest)) == 0;
+}
+
+static const char *
+suffix (gboolean bias)
+{
+  return bias ? ".bias" : ".weight";
+}
+
+/**
+ * tare_architecture_to_canonical:
+ * @self: an architecture
+ * @name: a tensor's name in a Hugging Face file
+ *
+ * Returns: (nullable) (transfer full): GGUF's name for it, or %NULL where the architecture has no
+ *   such tensor
+ */
+char *
+tare_architecture_to_canonical (const TareArchitecture *self,
+                                const char             *name)
+{
+  gboolean bias = FALSE;
+  gsize length = 0;
+  int block = -1;
+
+  g_return_val_if_fail (self != NULL, NULL);
+  g_return_val_if_fail (name != NULL, NULL);
+
+  length = _tare_role_split_name (name, &bias);
+  for (const TareTensorName *row = self->names; length > 0 && row->role != NULL; row++)
+    {
+      if (row->hugging_face == NULL || !match (row->hugging_face, name, length, &block))
+        continue;
+
+      if (block >= 0)
+        return g_strdup_printf ("blk.%d.%s%s", block, row->role, suffix (bias));
+
+      return g_strconcat (row->role, suffix (bias), NULL);
+    }
+
+  return NULL;
+}
+
+static const TareTensorName *
+find_role (const TareArchitecture *self,
+           const TareRole         *role)
+{
+  for (const TareTensorName *row = self->names; role != NULL && row->role != NULL; row++)
+    {
+      if (strcmp (row->role, role->id) == 0)
+        return row;
+    }
+
+  return NULL;
+}
+
+/**
+ * tare_architecture_to_hugging_face:
+ * @self: an architecture
+ * @canonical: a tensor's GGUF name
+ *
+ * Returns: (nullable) (transfer full): its name in a Hugging Face file, or %NULL where there is
+ *   none
+ */
+char *
+tare_architecture_to_hugging_face (const TareArchitecture *self,
+                                   const char             *canonical)
+{
+  const TareTensorName *row = NULL;
+  const char *hole = NULL;
+  gboolean bias = FALSE;
+  int block = -1;
+
+  g_return_val_if_fail (self != NULL, NULL);
+  g_return_val_if_fail (canonical != NULL, NULL);
+
+  row = find_role (self, tare_role_from_canonical (canonical, &block, &bias));
+  if (row == NULL || row->hugging_face == NULL)
+    return NULL;
+
+  hole = strstr (row->hugging_face, "%d");
+  if (hole == NULL)
+    return g_strconcat (row->hugging_face, suffix (bias), NULL);
+
+  return g_strdup_printf ("%.*s%d%s%s", (int) (hole - row->hugging_face), row->hugging_face,
+                          block, hole + 2, suffix (bias));
+}

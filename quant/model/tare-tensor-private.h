@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "quant/model/tare-tensor.h"
+
+G_BEGIN_DECLS
+
+TareTensor *_tare_tensor_new (TareFile          *file,
+                              const char        *name,
+                              const char        *type_name,
+                              const TareFormat  *format,
+                              guint              n_dimensions,
+                              const guint64     *shape,
+                              guint64            offset,
+                              guint64            bytes);
+
+G_END_DECLS

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "quant/model/tare-tensor.h"
+
+#include <string.h>
+
+#include "quant/model/tare-file-private.h"
+#include "quant/model/tare-tensor-private.h"
+
+/* What a network keeps as it is although it has two dimensions, by parts of the name: norms,
+ * positions, the routing of experts, rotary factors. llama.cpp wants these in F32. */
+static const char *const kept[] = {
+  "norm", "position_embd", "wpe", "embed_positions", "ffn_gate_inp", "rope_f", "ln_",
+};
+
+/**
+ * _tare_tensor_new:
+ * @file: where it lies
+ * @name: its name there
+ * @type_name: the stored type
+ * @format: (nullable): how to decode it
+ * @n_dimensions: at most %TARE_TENSOR_MAX_DIMENSIONS
+ * @shape: (array length=n_dimensions): outermost first, the product checked not to overflow
+ * @offset: from the start of @file
+ * @bytes: how much of it, checked to lie within @file
+ *
+ * Returns: (transfer full): a tensor of which only the file is known
+ */
+TareTensor *
+_tare_tensor_new (TareFile         *file,
+                  const char       *name,
+                  const char       *type_name,
+                  const TareFormat *format,
+                  guint             n_dimensions,
+                  const guint64    *shape,
+                  guint64           offset,
+                  guint64           bytes)
+{
+  TareTensor *self = g_new0 (TareTensor, 1);
+
+  self->name = g_strdup (name);
+  self->canonical = g_strdup (name);
+  self->block = -1;
+  self->type_name = g_strdup (type_name);
+  self->format = format;
+  self->n_dimensions = n_dimensions;
+  self->columns = n_dimensions > 0 ? (gsize) shape[n_dimensions - 1] : 1;
+  self->rows = 1;
+  for (guint i = 0; i < n_dimensions; i++)
+    {
+      self->shape[i] = shape[i];
+      if (i + 1 < n_dimensions)
+        self->rows *= (gsize) shape[i];
+    }
+  /* Nothing is in a tensor without bytes, and nobody should walk 2^63 rows of nothing. */
+  if (bytes == 0)
+    self->rows = 0;
+  self->file = tare_file_ref (file);
+  self->offset = offset;
+  self->bytes = bytes;
+
+  return self;
+}
+
+/**
+ * tare_tensor_free:
+ * @self: (transfer full): a tensor
+ */
+void
+tare_tensor_free (TareTensor *self)
+{
+  g_return_if_fail (self != NULL);
+
+  g_free (self->name);
+  g_free (self->canonical);
+  g_free (self->type_name);
+  tare_file_unref (self->file);
+  g_free (self);
+}
+
+/**
+ * tare_tensor_is_weight:
+ * @self: a tensor
+ *
+ * Returns: whether it is the matrix of a linear layer or an embedding, which may be quantized
+ */
+gboolean
+tare_tensor_is_weight (const TareTensor *self)
+{
+  g_return_val_if_fail (self != NULL, FALSE);
+
+  if (self->n_dimensions < 2 || self->rows == 0 || self->columns < 2
+      || !g_str_has_suffix (self->canonical, ".weight"))
+    return FALSE;
+
+  if (self->role != NULL)
+    return self->role->matrix && !self->bias;
+
+  for (gsize i = 0; i < G_N_ELEMENTS (kept); i++)
+    {
+      if (strstr (self->canonical, kept[i]) != NULL)
+        return FALSE;
+    }
+
+  return TRUE;
+}
+
+/**
+ * tare_tensor_get_n_weights:
+ * @self: a tensor
+ *
+ * Returns: the number of its elements
+ */
+gsize
+tare_tensor_get_n_weights (const TareTensor *self)
+{
+  g_return_val_if_fail (self != NULL, 0);
+
+  return self->rows * self->columns;
+}
+
+/* Where GGUF's row (or element, of a bias) is in a file that keeps the halves of the rotary pairs
+ * of a head of d rows apart: gguf[2i+h] = file[h·d/2+i] (llama.cpp's conversion of Llama). */
+static gsize
+to_file (const TareTensor *self,
+         gsize             row)
+{
+  gsize head = row / MAX (self->head_rows, 1);
+  gsize within = row % MAX (self->head_rows, 1);
+
+  if (self->head_rows == 0)
+    return row;
+
+  return head * self->head_rows + within % 2 * (self->head_rows / 2) + within / 2;
+}
+
+static gboolean
+interleaves_rows (const TareTensor *self)
+{
+  return self->head_rows > 0 && self->n_dimensions > 1;
+}
+
+/**
+ * tare_tensor_get_row:
+ * @self: a tensor whose rows take whole bytes
+ * @row: in GGUF's order, less than the number of rows
+ *
+ * A vector has one row, in the file's order of elements whatever @head_rows;
+ * tare_tensor_read_rows() puts them right.
+ *
+ * Returns: (transfer none): the bytes of the row, in the mapped file
+ */
+const guint8 *
+tare_tensor_get_row (const TareTensor *self,
+                     gsize             row)
+{
+  gsize index = 0;
+
+  g_return_val_if_fail (self != NULL, NULL);
+  g_return_val_if_fail (row < self->rows, NULL);
+  g_return_val_if_fail (self->bytes % self->rows == 0, NULL);
+
+  index = interleaves_rows (self) ? to_file (self, row) : row;
+
+  return tare_file_get_data (self->file) + self->offset + index * (self->bytes / self->rows);
+}
+
+static void
+read_vector (const TareTensor *self,
+             float            *out)
+{
+  g_autofree float *stored = g_new (float, self->columns);
+
+  tare_format_decode (self->format, tare_tensor_get_row (self, 0), 1, self->columns, stored);
+  for (gsize i = 0; i < self->columns; i++)
+    out[i] = stored[to_file (self, i)];
+}
+
+/**
+ * tare_tensor_read_rows:
+ * @self: a tensor
+ * @first: the first row, in GGUF's order
+ * @n: how many; @first + @n is at most the number of rows
+ * @out: (out caller-allocates): n x columns floats, row-major
+ * @error: return location
+ *
+ * Decodes rows to floats.
+ *
+ * Returns: %FALSE with %TARE_ERROR_UNSUPPORTED where nothing here decodes the tensor's type
+ */
+gboolean
+tare_tensor_read_rows (const TareTensor  *self,
+                       gsize              first,
+                       gsize              n,
+                       float             *out,
+                       GError           **error)
+{
+  g_return_val_if_fail (self != NULL, FALSE);
+  g_return_val_if_fail (first <= self->rows && n <= self->rows - first, FALSE);
+
+  if (self->format == NULL)
+    {
+      g_autofree char *name = _tare_file_quote (self->name, strlen (self->name));
+
+      return _tare_file_fail (self->file, error, TARE_ERROR_UNSUPPORTED,
+                              "tensor %s is stored as %s, which cannot be decoded",
+                              name, self->type_name);
+    }
+
+  if (n == 0)
+    return TRUE;
+
+  if (self->head_rows > 0 && !interleaves_rows (self))
+    {
+      read_vector (self, out);
+    }
+  else if (!interleaves_rows (self))
+    {
+      tare_format_decode (self->format, tare_tensor_get_row (self, first), n, self->columns, out);
+    }
+  else
+    {
+      for (gsize i = 0; i < n; i++)
+        tare_format_decode (self->format, tare_tensor_get_row (self, first + i), 1,
+                            self->columns, out + i * self->columns);
+    }
+
+  return TRUE;
+}
+
+/**
+ * tare_tensor_read:
+ * @self: a tensor
+ * @out: (out caller-allocates): rows x columns floats, row-major, in GGUF's order
+ * @error: return location
+ *
+ * Decodes the whole tensor to floats.
+ *
+ * Returns: %FALSE with %TARE_ERROR_UNSUPPORTED where nothing here decodes the tensor's type
+ */
+gboolean
+tare_tensor_read (const TareTensor  *self,
+                  float             *out,
+                  GError           **error)
+{
+  g_return_val_if_fail (self != NULL, FALSE);
+
+  return tare_tensor_read_rows (self, 0, self->rows, out, error);
+}
+
+/**
+ * tare_tensor_release_rows:
+ * @self: a tensor
+ * @first: the first row that was read, in GGUF's order
+ * @n: how many
+ *
+ * Lets the system drop the pages of these rows; of an interleaved head that is only partly among
+ * them, all of it.
+ */
+void
+tare_tensor_release_rows (const TareTensor *self,
+                          gsize             first,
+                          gsize             n)
+{
+  guint64 row_bytes = 0;
+  gsize last = 0;
+
+  g_return_if_fail (self != NULL);
+  g_return_if_fail (first <= self->rows && n <= self->rows - first);
+
+  if (n == 0)
+    return;
+
+  last = first + n;
+  if (interleaves_rows (self))
+    {
+      first = first / self->head_rows * self->head_rows;
+      last = MIN ((last + self->head_rows - 1) / self->head_rows * self->head_rows, self->rows);
+    }
+
+  row_bytes = self->bytes / self->rows;
+  tare_file_release (self->file, self->offset + first * row_bytes, (last - first) * row_bytes);
+}
