@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <string.h>
+
+#include "quant/model/tare-file-private.h"
+#include "quant/model/tare-gguf.h"
+#include "quant/model/tare-model-private.h"
+
+/* The end of the name of each part of a split file, with its number from 1 and their count. */
+#define PART_FORMAT "-%05u-of-%05u.gguf"
+#define PART_LENGTH (1 + 5 + 4 + 5 + 5)
+
+static gboolean
+get_count (TareMetadata *metadata,
+           const char   *key,
+           gint64        maximum,
+           gint64       *count)
+{
+  *count = 0;
+
+  return tare_metadata_get_integer (metadata, key, count) && *count >= 0 && *count <= maximum;
+}
+
+static gboolean
+load_part (TareModel   *self,
+           const char  *path,
+           gint64       number,
+           gint64       n_parts,
+           GError     **error)
+{
+  g_autoptr(TareFile) file = tare_file_open (path, error);
+  g_autoptr(TareMetadata) metadata = NULL;
+  gint64 no = 0;
+  gint64 count = 0;
+
+  if (file == NULL || !tare_gguf_read (file, self->tensors, &metadata, error))
+    return FALSE;
+
+  if (!get_count (metadata, "split.no", G_MAXUINT16, &no) || no != number
+      || !get_count (metadata, "split.count", G_MAXUINT16, &count) || count != n_parts)
+    return _tare_file_fail (file, error, TARE_ERROR_INVALID,
+                            "not part %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT
+                            " by its keys 'split.no' and 'split.count'", number + 1, n_parts);
+
+  return TRUE;
+}
+
+static gboolean
+load_parts (TareModel  *self,
+            TareFile   *file,
+            gint64      n_parts,
+            GError    **error)
+{
+  const char *path = tare_file_get_path (file);
+  g_autofree char *suffix = g_strdup_printf (PART_FORMAT, 1u, (guint) n_parts);
+  gint64 no = 0;
+  gint64 n_tensors = 0;
+
+  if (!get_count (self->metadata, "split.no", G_MAXUINT16, &no) || no != 0)
+    return _tare_file_fail (file, error, TARE_ERROR_UNSUPPORTED,
+                            "part %" G_GINT64_FORMAT " of a split GGUF file; open part 1", no + 1);
+  if (!g_str_has_suffix (path, suffix))
+    return _tare_file_fail (file, error, TARE_ERROR_UNSUPPORTED,
+                            "the first of %" G_GINT64_FORMAT " parts, but its name does not end "
+                            "in '%s', so the others cannot be found", n_parts, suffix);
+
+  for (gint64 i = 1; i < n_parts; i++)
+    {
+      g_autofree char *part = g_strdup_printf ("%.*s" PART_FORMAT,
+                                               (int) (strlen (path) - PART_LENGTH), path,
+                                               (guint) i + 1, (guint) n_parts);
+
+      if (!load_part (self, part, i, n_parts, error))
+        return FALSE;
+    }
+
+  if (!get_count (self->metadata, "split.tensors.count", G_MAXINT32, &n_tensors)
+      || n_tensors != (gint64) self->tensors->len)
+    return _tare_file_fail (file, error, TARE_ERROR_INVALID,
+                            "key 'split.tensors.count' is %" G_GINT64_FORMAT
+                            ", but the parts hold %u tensors", n_tensors, self->tensors->len);
+
+  return TRUE;
+}
+
+static void
+take_name (TareModel *self,
+           TareFile  *file)
+{
+  const char *name = tare_metadata_get_string (self->metadata, "general.name");
+  g_autofree char *base = g_path_get_basename (tare_file_get_path (file));
+
+  if (name == NULL || *name == '\0')
+    {
+      if (g_str_has_suffix (base, ".gguf"))
+        base[strlen (base) - strlen (".gguf")] = '\0';
+      name = base;
+    }
+
+  self->name = g_utf8_make_valid (name, -1);
+}
+
+/* The embedding's rows are the vocabulary, whatever the keys say: llama.cpp goes by them too. */
+static void
+complete_config (TareModel *self)
+{
+  TareConfig *config = &self->config;
+  gboolean divisors = FALSE;
+  gboolean output = FALSE;
+
+  for (guint i = 0; i < self->tensors->len; i++)
+    {
+      const TareTensor *tensor = g_ptr_array_index (self->tensors, i);
+
+      if (strcmp (tensor->canonical, "token_embd.weight") == 0)
+        config->vocabulary = (guint) MIN (tensor->rows, G_MAXUINT);
+      else if (strcmp (tensor->canonical, "output.weight") == 0)
+        output = TRUE;
+      else if (strcmp (tensor->canonical, "rope_freqs.weight") == 0)
+        divisors = TRUE;
+    }
+
+  config->tied = !output;
+  if (divisors && config->rope_scaling == TARE_ROPE_SCALING_NONE)
+    config->rope_scaling = TARE_ROPE_SCALING_LLAMA3;
+}
+
+static gboolean
+load_config (TareModel  *self,
+             TareFile   *file,
+             GError    **error)
+{
+  const char *name = tare_metadata_get_string (self->metadata, "general.architecture");
+  GError *fault = NULL;
+  gboolean read = FALSE;
+
+  self->architecture_name = name != NULL ? g_utf8_make_valid (name, -1) : g_strdup ("unknown");
+  self->architecture = name != NULL ? tare_architecture_lookup (name) : NULL;
+  if (self->architecture == NULL)
+    return TRUE;
+
+  read = tare_config_read_metadata (&self->config, self->architecture, self->metadata,
+                                    tare_file_get_path (file), &fault);
+  complete_config (self);
+
+  return _tare_model_take_config (self, read, fault, error);
+}
+
+/**
+ * _tare_model_load_gguf:
+ * @self: a model that is being opened
+ * @file: a GGUF file, of a split one the first part
+ * @error: return location
+ *
+ * Returns: %FALSE with @error set where the file or one of its other parts is at fault
+ */
+gboolean
+_tare_model_load_gguf (TareModel  *self,
+                       TareFile   *file,
+                       GError    **error)
+{
+  gint64 n_parts = 0;
+
+  self->container = "gguf";
+  self->folder = g_path_get_dirname (tare_file_get_path (file));
+  if (!tare_gguf_read (file, self->tensors, &self->metadata, error))
+    return FALSE;
+
+  take_name (self, file);
+  if (tare_metadata_has (self->metadata, "split.count")
+      && !get_count (self->metadata, "split.count", G_MAXUINT16, &n_parts))
+    return _tare_file_fail (file, error, TARE_ERROR_INVALID,
+                            "key 'split.count' is no number of parts");
+  if (n_parts > 1 && !load_parts (self, file, n_parts, error))
+    return FALSE;
+
+  return load_config (self, file, error);
+}
