@@ -17,6 +17,7 @@ static const struct
   const char *name;
   BenchFunc   func;
 } benches[] = {
+  { "codec", bench_codec },
   { NULL, NULL }
 };
 
