@@ -87,6 +87,13 @@ tare_kernel_rms_norm (const float *x,
 {
   gboolean in_place = x == y;
 
+  /* One head of one token, from within a parallel loop: not even a team of one. */
+  if (rows == 1 && in_place)
+    {
+      norm_row_in_place (y, weight, epsilon, columns);
+      return;
+    }
+
 #pragma omp parallel for schedule(static) if (rows * columns >= PARALLEL_LEAST)
   for (gsize row = 0; row < rows; row++)
     {

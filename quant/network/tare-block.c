@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "quant/network/tare-network-private.h"
+
+#include <cblas.h>
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "quant/tare-error.h"
+
+/* Rows of one product: enough for OpenBLAS's full speed, which 512 reach at a width of 2048 and
+ * 1024 at 256, and few enough to stay in the caches. */
+#define PRODUCT_ROWS 1024
+
+/* Multiplications and additions between two looks at the cancellable, per thread: 30 ms at the
+ * 130 Gflop/s that an AVX-512 core was seen to reach. */
+#define PRODUCT_FLOPS 4e9
+
+/* Cache lines, and the widest vectors. */
+#define ALIGNMENT 64
+
+/* What one part of a fused matrix is: which tensor, and how many of the rows. */
+typedef struct
+{
+  const char *role;
+  gsize       outputs;
+} Part;
+
+float *
+_tare_floats_new (gsize        n,
+                  gsize        columns,
+                  const char  *path,
+                  GError     **error)
+{
+  gsize count = 0, bytes = 0;
+  void *data = NULL;
+
+  if (!g_size_checked_mul (&count, MAX (n, 1), MAX (columns, 1))
+      || !g_size_checked_mul (&bytes, count, sizeof (float))
+      || posix_memalign (&data, ALIGNMENT, bytes) != 0)
+    {
+      g_set_error (error, TARE_ERROR, TARE_ERROR_LIMIT,
+                   "%s: not enough memory for %" G_GSIZE_FORMAT " x %" G_GSIZE_FORMAT " numbers",
+                   path, n, columns);
+      return NULL;
+    }
+
+  return data;
+}
+
+gboolean
+_tare_buffer_reserve (TareBuffer  *self,
+                      gsize        n,
+                      gsize        columns,
+                      const char  *path,
+                      GError     **error)
+{
+  gsize size = 0;
+
+  if (g_size_checked_mul (&size, n, columns) && size <= self->size)
+    return TRUE;
+
+  _tare_buffer_clear (self);
+  self->data = _tare_floats_new (n, columns, path, error);
+  self->size = self->data != NULL ? size : 0;
+
+  return self->data != NULL;
+}
+
+void
+_tare_buffer_clear (TareBuffer *self)
+{
+  free (self->data);
+  self->data = NULL;
+  self->size = 0;
+}
+
+/*
+ * y = keep y + x W' + bias for rows x columns; FALSE when it was cancelled, @y is then unfinished.
+ * In slabs of outputs, so that a large layer can be left in the middle.
+ */
+gboolean
+_tare_linear_run (const TareLinear   *self,
+                  const float        *x,
+                  gsize               rows,
+                  float               keep,
+                  float              *y,
+                  const TareProgress *progress)
+{
+  for (gsize row = 0; row < rows; row += PRODUCT_ROWS)
+    {
+      gsize m = MIN (PRODUCT_ROWS, rows - row);
+      double slab = PRODUCT_FLOPS * omp_get_max_threads () / (2.0 * (double) (m * self->columns));
+      gsize step = (gsize) CLAMP (slab, 64.0, (double) MAX (self->outputs, 64));
+
+      for (gsize output = 0; output < self->outputs; output += step)
+        {
+          if (tare_progress_cancelled (progress))
+            return FALSE;
+
+          cblas_sgemm (CblasRowMajor, CblasNoTrans, CblasTrans, (blasint) m,
+                       (blasint) MIN (step, self->outputs - output), (blasint) self->columns,
+                       1.0f, x + row * self->columns, (blasint) self->columns,
+                       self->weight + output * self->columns, (blasint) self->columns,
+                       keep, y + row * self->outputs + output, (blasint) self->outputs);
+        }
+    }
+  if (self->bias != NULL)
+    tare_kernel_add_bias (self->bias, rows, self->outputs, y);
+
+  return !tare_progress_cancelled (progress);
+}
+
+/* One tensor to where it belongs; it must be there and be as large as the configuration says. */
+static const TareTensor *
+load_tensor (TareNetwork        *self,
+             const TareWeights  *weights,
+             const char         *role,
+             int                 block,
+             gboolean            bias,
+             gsize               rows,
+             gsize               columns,
+             float              *out,
+             GError            **error)
+{
+  const TareTensor *tensor = tare_model_lookup_role (self->model, role, block, bias);
+
+  if (tensor == NULL)
+    {
+      g_set_error (error, TARE_ERROR, TARE_ERROR_INVALID, "%s: block %d has no %s.%s",
+                   tare_model_get_path (self->model), block, role, bias ? "bias" : "weight");
+      return NULL;
+    }
+  if (tensor->rows != rows || tensor->columns != columns)
+    {
+      g_set_error (error, TARE_ERROR, TARE_ERROR_INVALID,
+                   "%s: %s is %" G_GSIZE_FORMAT " x %" G_GSIZE_FORMAT ", not %" G_GSIZE_FORMAT
+                   " x %" G_GSIZE_FORMAT,
+                   tare_model_get_path (self->model), tensor->name, tensor->rows, tensor->columns,
+                   rows, columns);
+      return NULL;
+    }
+  if (!weights->load (weights->data, tensor, out, error))
+    return NULL;
+
+  return tensor;
+}
+
+static gboolean
+load_vector (TareNetwork        *self,
+             const TareWeights  *weights,
+             const char         *role,
+             int                 block,
+             gsize               n,
+             float             **out,
+             GError            **error)
+{
+  *out = _tare_floats_new (1, n, tare_model_get_path (self->model), error);
+
+  return *out != NULL
+         && load_tensor (self, weights, role, block, FALSE, 1, n, *out, error) != NULL;
+}
+
+/* The biases of the parts, one after the other, if any has one; 0 for those that have none. */
+static gboolean
+load_bias (TareNetwork        *self,
+           const TareWeights  *weights,
+           const Part         *parts,
+           gsize               n_parts,
+           int                 block,
+           gboolean            needed,
+           TareLinear         *linear,
+           GError            **error)
+{
+  gboolean any = needed;
+  gsize output = 0;
+
+  for (gsize i = 0; i < n_parts; i++)
+    any |= tare_model_lookup_role (self->model, parts[i].role, block, TRUE) != NULL;
+  if (!any)
+    return TRUE;
+
+  linear->bias = _tare_floats_new (1, linear->outputs, tare_model_get_path (self->model), error);
+  if (linear->bias == NULL)
+    return FALSE;
+
+  for (gsize i = 0; i < n_parts; output += parts[i].outputs, i++)
+    {
+      float *to = linear->bias + output;
+
+      if (!needed && tare_model_lookup_role (self->model, parts[i].role, block, TRUE) == NULL)
+        memset (to, 0, parts[i].outputs * sizeof *to);
+      else if (load_tensor (self, weights, parts[i].role, block, TRUE, 1, parts[i].outputs, to,
+                            error) == NULL)
+        return FALSE;
+    }
+
+  return TRUE;
+}
+
+static gboolean
+load_linear (TareNetwork        *self,
+             const TareWeights  *weights,
+             const Part         *parts,
+             gsize               n_parts,
+             int                 block,
+             gsize               columns,
+             gboolean            biased,
+             TareLinear         *linear,
+             GError            **error)
+{
+  gsize output = 0;
+
+  linear->columns = columns;
+  for (gsize i = 0; i < n_parts; i++)
+    linear->outputs += parts[i].outputs;
+
+  linear->weight = _tare_floats_new (linear->outputs, columns, tare_model_get_path (self->model),
+                                     error);
+  if (linear->weight == NULL)
+    return FALSE;
+
+  for (gsize i = 0; i < n_parts; output += parts[i].outputs, i++)
+    {
+      const TareTensor *tensor = load_tensor (self, weights, parts[i].role, block, FALSE,
+                                              parts[i].outputs, columns,
+                                              linear->weight + output * columns, error);
+
+      if (tensor == NULL)
+        return FALSE;
+      if (i == 0)
+        linear->tensor = tensor;
+    }
+
+  return load_bias (self, weights, parts, n_parts, block, biased, linear, error);
+}
+
+static gboolean
+load_attention (TareNetwork        *self,
+                const TareWeights  *weights,
+                int                 index,
+                TareBlock          *block,
+                GError            **error)
+{
+  const TareConfig *config = self->config;
+  gsize d = config->head_width;
+  gsize queries = config->n_heads * d;
+  gsize keys = config->n_key_value_heads * d;
+  const Part qkv[] = { { "attn_q", queries }, { "attn_k", keys }, { "attn_v", keys } };
+  const Part output[] = { { "attn_output", config->width } };
+
+  if (!load_vector (self, weights, "attn_norm", index, config->width, &block->attention_norm,
+                    error))
+    return FALSE;
+  if (self->architecture->head_norm
+      && (!load_vector (self, weights, "attn_q_norm", index, d, &block->query_norm, error)
+          || !load_vector (self, weights, "attn_k_norm", index, d, &block->key_norm, error)))
+    return FALSE;
+
+  return load_linear (self, weights, qkv, G_N_ELEMENTS (qkv), index, config->width,
+                      self->architecture->attention_bias, &block->qkv, error)
+         && load_linear (self, weights, output, G_N_ELEMENTS (output), index, queries, FALSE,
+                         &block->attention_output, error);
+}
+
+static gboolean
+load_feed_forward (TareNetwork        *self,
+                   const TareWeights  *weights,
+                   int                 index,
+                   TareBlock          *block,
+                   GError            **error)
+{
+  const TareConfig *config = self->config;
+  gsize width = config->feed_forward_width;
+  const Part gate_up[] = { { "ffn_gate", width }, { "ffn_up", width } };
+  const Part down[] = { { "ffn_down", config->width } };
+
+  return load_vector (self, weights, "ffn_norm", index, config->width, &block->feed_forward_norm,
+                      error)
+         && load_linear (self, weights, gate_up, G_N_ELEMENTS (gate_up), index, config->width, FALSE,
+                         &block->gate_up, error)
+         && load_linear (self, weights, down, G_N_ELEMENTS (down), index, width, FALSE,
+                         &block->down, error);
+}
+
+/**
+ * tare_network_load_block:
+ * @self: the network
+ * @weights: where the values come from
+ * @block: which block
+ * @error: missing or misshapen tensors, memory, what @weights reports
+ *
+ * Returns: (transfer full): the block in fp32, 4 bytes a weight
+ */
+TareBlock *
+tare_network_load_block (TareNetwork        *self,
+                         const TareWeights  *weights,
+                         guint               block,
+                         GError            **error)
+{
+  g_autoptr(TareBlock) loaded = g_new0 (TareBlock, 1);
+
+  g_return_val_if_fail (self != NULL && weights != NULL, NULL);
+  g_return_val_if_fail (block < self->config->n_blocks, NULL);
+
+  if (!load_attention (self, weights, (int) block, loaded, error)
+      || !load_feed_forward (self, weights, (int) block, loaded, error))
+    return NULL;
+
+  return g_steal_pointer (&loaded);
+}
+
+/**
+ * tare_network_load_output:
+ * @self: the network
+ * @weights: where the values come from
+ * @error: missing or misshapen tensors, memory, what @weights reports
+ *
+ * Returns: (transfer full): the last norm and the output matrix, which is the embedding's where
+ *   the two are tied, in fp32
+ */
+TareBlock *
+tare_network_load_output (TareNetwork        *self,
+                          const TareWeights  *weights,
+                          GError            **error)
+{
+  g_autoptr(TareBlock) loaded = g_new0 (TareBlock, 1);
+  const TareConfig *config = self->config;
+  Part part = { "output", config->vocabulary };
+
+  g_return_val_if_fail (self != NULL && weights != NULL, NULL);
+
+  if (tare_model_lookup_role (self->model, "output", -1, FALSE) == NULL)
+    part.role = "token_embd";
+
+  if (!load_vector (self, weights, "output_norm", -1, config->width, &loaded->attention_norm,
+                    error)
+      || !load_linear (self, weights, &part, 1, -1, config->width, FALSE, &loaded->qkv,
+                       error))
+    return NULL;
+
+  return g_steal_pointer (&loaded);
+}
+
+/**
+ * tare_block_free:
+ * @block: (nullable): a block
+ */
+void
+tare_block_free (TareBlock *block)
+{
+  if (block == NULL)
+    return;
+
+  free (block->attention_norm);
+  free (block->feed_forward_norm);
+  free (block->query_norm);
+  free (block->key_norm);
+  for (gsize i = 0; i < 4; i++)
+    {
+      TareLinear *linear = ((TareLinear *[]) { &block->qkv, &block->attention_output,
+                                               &block->gate_up, &block->down })[i];
+
+      free (linear->weight);
+      free (linear->bias);
+    }
+  g_free (block);
+}

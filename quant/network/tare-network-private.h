@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "quant/network/tare-kernels.h"
+#include "quant/network/tare-network.h"
+
+G_BEGIN_DECLS
+
+/**
+ * TareBuffer:
+ * @data: aligned to 64 bytes
+ * @size: how many numbers
+ *
+ * Room that is kept from one block to the next, since mapping it anew costs more than a small
+ * block's arithmetic.
+ */
+typedef struct
+{
+  float *data;
+  gsize  size;
+} TareBuffer;
+
+struct _TareNetwork
+{
+  TareModel              *model;
+  const TareConfig       *config;
+  const TareArchitecture *architecture;
+  double                 *frequencies;
+  double                  magnitude;
+  TareAngles             *angles;
+  TareBuffer              input;
+  TareBuffer              wide;
+  TareBuffer              mixed;
+  TareBuffer              scratch;
+};
+
+/**
+ * TareLinear:
+ * @tensor: the first of the tensors that make it up, of which observers are told
+ * @weight: outputs x columns
+ * @bias: (nullable): outputs
+ * @columns: inputs
+ * @outputs: outputs
+ *
+ * Layers that share an input are one matrix, query over key over value and gate over up: fewer and
+ * larger products.
+ */
+typedef struct
+{
+  const TareTensor *tensor;
+  float            *weight;
+  float            *bias;
+  gsize             columns;
+  gsize             outputs;
+} TareLinear;
+
+/* A block, or the output: that has a norm and a linear layer, here @attention_norm and @qkv. */
+struct _TareBlock
+{
+  float      *attention_norm;
+  float      *feed_forward_norm;
+  float      *query_norm;
+  float      *key_norm;
+  TareLinear  qkv;
+  TareLinear  attention_output;
+  TareLinear  gate_up;
+  TareLinear  down;
+};
+
+float    *_tare_floats_new     (gsize                n,
+                                gsize                columns,
+                                const char          *path,
+                                GError             **error);
+gboolean  _tare_buffer_reserve (TareBuffer          *self,
+                                gsize                n,
+                                gsize                columns,
+                                const char          *path,
+                                GError             **error);
+void      _tare_buffer_clear   (TareBuffer          *self);
+gboolean  _tare_linear_run     (const TareLinear    *self,
+                                const float         *x,
+                                gsize                rows,
+                                float                keep,
+                                float               *y,
+                                const TareProgress  *progress);
+
+G_END_DECLS
