@@ -1,0 +1,623 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "analysis/evaluation/tare-evaluator.h"
+
+#include <math.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "analysis/evaluation/tare-boundaries-private.h"
+#include "analysis/evaluation/tare-scores-private.h"
+#include "quant/network/tare-kernels.h"
+#include "quant/tare-error.h"
+
+/* What a context is when nobody says: llama-perplexity's. */
+#define DEFAULT_CONTEXT 512
+
+/* Predictions whose logits exist at a time: at most so many, fewer where the vocabulary is large
+ * (64 MiB of logits) or the product is slow (it cannot be cancelled in between), but no fewer than
+ * a product needs to be worth its while. */
+#define TILE_MOST   512
+#define TILE_LEAST  16
+#define TILE_LOGITS (16u * 1024u * 1024u)
+#define TILE_FLOPS  8e9
+
+struct _TareEvaluator
+{
+  TareNetwork        *network;
+  TareEvaluationMode  mode;
+  guint               context;
+  gsize               n_chunks;
+  gsize               first;
+  gsize               per_chunk;
+  guint32            *tokens;
+  guint32            *inputs;
+  float              *x;
+  TareBoundaries     *boundaries;
+  float              *base_x;
+  gboolean            has_base;
+  TareAccuracy        base;
+};
+
+/* One run: of which network and weights, what of it may be kept, what it found. */
+typedef struct
+{
+  TareEvaluator      *evaluator;
+  TareNetwork        *network;
+  const TareWeights  *weights;
+  gboolean            is_base;
+  float              *x;
+  TareBoundaries     *boundaries;
+  TareScores         *scores;
+  guint               first_block;
+  const TareProgress *progress;
+} Run;
+
+/* Bytes that programs can still have, as the kernel estimates it. */
+static guint64
+available_memory (void)
+{
+  g_autofree char *text = NULL;
+  const char *line;
+
+  if (g_file_get_contents ("/proc/meminfo", &text, NULL, NULL)
+      && (line = strstr (text, "MemAvailable:")) != NULL)
+    return g_ascii_strtoull (line + strlen ("MemAvailable:"), NULL, 10) * 1024;
+
+  return (guint64) sysconf (_SC_AVPHYS_PAGES) * (guint64) sysconf (_SC_PAGESIZE);
+}
+
+static float *
+allocate (TareEvaluator  *self,
+          gsize           rows,
+          gsize           columns,
+          GError        **error)
+{
+  gsize n = 0;
+  float *x = NULL;
+
+  if (g_size_checked_mul (&n, MAX (rows, 1), MAX (columns, 1)))
+    x = g_try_malloc_n (n, sizeof *x);
+  if (x == NULL)
+    g_set_error (error, TARE_ERROR, TARE_ERROR_LIMIT,
+                 "%s: not enough memory for %" G_GSIZE_FORMAT " x %" G_GSIZE_FORMAT " numbers",
+                 tare_model_get_path (tare_network_get_model (self->network)), rows, columns);
+
+  return x;
+}
+
+/* How many chunks and what is scored of each; an error says how many tokens it would take. */
+static gboolean
+lay_out (TareEvaluator                *self,
+         const TareEvaluationOptions  *options,
+         gsize                         n_tokens,
+         GError                      **error)
+{
+  const char *path = tare_model_get_path (tare_network_get_model (self->network));
+  guint model_context = tare_network_get_config (self->network)->context;
+  gboolean llama_cpp = options->mode == TARE_EVALUATION_MODE_LLAMA_CPP;
+  guint least = llama_cpp ? 3 : 2;
+  guint64 needed;
+
+  self->mode = options->mode;
+  self->context = options->context;
+  if (self->context == 0)
+    self->context = MIN (DEFAULT_CONTEXT, model_context > 0 ? model_context : DEFAULT_CONTEXT);
+  if (self->context < least)
+    {
+      g_set_error (error, TARE_ERROR, TARE_ERROR_INVALID,
+                   "%s: a context of %u tokens leaves nothing to score, %u is the least", path,
+                   self->context, least);
+      return FALSE;
+    }
+
+  needed = (guint64) self->context * (llama_cpp ? 2 : 1);
+  if (n_tokens < needed)
+    {
+      g_set_error (error, TARE_ERROR, TARE_ERROR_INVALID,
+                   "%s: the text has %" G_GSIZE_FORMAT " tokens, but a context of %u takes at "
+                   "least %" G_GUINT64_FORMAT, path, n_tokens, self->context, needed);
+      return FALSE;
+    }
+
+  self->n_chunks = n_tokens / self->context;
+  if (options->maximum_chunks > 0)
+    self->n_chunks = MIN (self->n_chunks, options->maximum_chunks);
+  self->first = llama_cpp ? self->context / 2 : 0;
+  self->per_chunk = self->context - 1 - self->first;
+
+  return TRUE;
+}
+
+/* The begin token takes the place of the first of each chunk where the vocabulary asks for one. */
+static void
+replace_begin (TareEvaluator *self,
+               TareTokenizer *tokenizer)
+{
+  guint32 begin = 0;
+
+  if (self->mode != TARE_EVALUATION_MODE_LLAMA_CPP || !tare_tokenizer_adds_begin (tokenizer)
+      || !tare_tokenizer_get_begin (tokenizer, &begin))
+    return;
+
+  for (gsize i = 0; i < self->n_chunks; i++)
+    self->inputs[i * self->context] = begin;
+}
+
+/**
+ * tare_evaluator_new:
+ * @base: the model in full precision
+ * @text: what to predict
+ * @length: bytes of it
+ * @options: how
+ * @error: no forward pass or tokenizer for @base, too short a text, memory
+ *
+ * Tokenizes the text, once and with the special tokens that the vocabulary asks for; the last
+ * newline is no part of it in llama.cpp's convention. What does not fill a chunk is left out.
+ *
+ * Returns: (transfer full): the evaluator
+ */
+TareEvaluator *
+tare_evaluator_new (TareModel                    *base,
+                    const char                   *text,
+                    gsize                         length,
+                    const TareEvaluationOptions  *options,
+                    GError                      **error)
+{
+  g_autoptr(TareEvaluator) self = g_new0 (TareEvaluator, 1);
+  g_autoptr(GArray) tokens = NULL;
+  TareTokenizer *tokenizer;
+  const TareConfig *config;
+  gsize n;
+
+  g_return_val_if_fail (base != NULL && text != NULL && options != NULL, NULL);
+
+  self->network = tare_network_new (base, error);
+  tokenizer = self->network != NULL ? tare_model_get_tokenizer (base, error) : NULL;
+  if (tokenizer == NULL)
+    return NULL;
+
+  if (options->mode == TARE_EVALUATION_MODE_LLAMA_CPP && length > 0 && text[length - 1] == '\n')
+    length--;
+  tokens = tare_tokenizer_encode (tokenizer, text, length, TARE_TOKEN_FLAGS_ADD_SPECIAL);
+  if (!lay_out (self, options, tokens->len, error))
+    return NULL;
+
+  n = self->n_chunks * self->context;
+  self->tokens = g_memdup2 (tokens->data, n * sizeof *self->tokens);
+  self->inputs = g_memdup2 (tokens->data, n * sizeof *self->inputs);
+  replace_begin (self, tokenizer);
+
+  config = tare_network_get_config (self->network);
+  self->x = allocate (self, n, config->width, error);
+  if (self->x == NULL)
+    return NULL;
+  self->boundaries = _tare_boundaries_new (config->n_blocks, n * config->width,
+                                           options->cache_budget > 0 ? options->cache_budget
+                                                                     : available_memory () / 2);
+
+  return g_steal_pointer (&self);
+}
+
+/**
+ * tare_evaluator_free:
+ * @self: (nullable): the evaluator
+ */
+void
+tare_evaluator_free (TareEvaluator *self)
+{
+  if (self == NULL)
+    return;
+
+  _tare_boundaries_free (self->boundaries);
+  tare_network_free (self->network);
+  g_free (self->tokens);
+  g_free (self->inputs);
+  g_free (self->x);
+  g_free (self->base_x);
+  g_free (self);
+}
+
+/* The hash of everything before each block, and of all blocks at the end. */
+static guint64 *
+hash_blocks (const Run *run)
+{
+  guint n_blocks = tare_network_get_config (run->network)->n_blocks;
+  guint64 *hashes = g_new (guint64, n_blocks + 1);
+
+  hashes[0] = tare_network_fingerprint (run->network, run->weights, -1);
+  for (guint i = 0; i < n_blocks; i++)
+    {
+      guint64 block = tare_network_fingerprint (run->network, run->weights, (int) i);
+
+      /* Multiplied by FNV's prime, so that what comes before what makes a difference. */
+      hashes[i + 1] = hashes[i] * 0x100000001b3u ^ block;
+    }
+
+  return hashes;
+}
+
+/* From the last boundary that is still valid to the end of the last block. */
+static gboolean
+run_blocks (Run     *run,
+            double   end,
+            GError **error)
+{
+  TareEvaluator *self = run->evaluator;
+  const TareConfig *config = tare_network_get_config (run->network);
+  gsize n_tokens = self->n_chunks * self->context;
+  g_autofree guint64 *hashes = hash_blocks (run);
+  const float *cached = NULL;
+
+  if (run->boundaries != NULL)
+    run->first_block = _tare_boundaries_find (run->boundaries, hashes, &cached);
+  if (cached != NULL)
+    memcpy (run->x, cached, n_tokens * config->width * sizeof *cached);
+  else if (!tare_network_embed (run->network, run->weights, self->inputs, n_tokens, run->x, error))
+    return FALSE;
+
+  for (guint i = run->first_block; i < config->n_blocks; i++)
+    {
+      double n_left = config->n_blocks - run->first_block;
+      TareProgress part = tare_progress_part (run->progress, end * (i - run->first_block) / n_left,
+                                              end * (i - run->first_block + 1) / n_left);
+      g_autoptr(TareBlock) block = tare_network_load_block (run->network, run->weights, i, error);
+
+      if (block == NULL
+          || !tare_network_run_block (run->network, block, run->x, self->n_chunks, self->context,
+                                      NULL, &part, error))
+        return FALSE;
+      if (run->boundaries != NULL)
+        _tare_boundaries_store (run->boundaries, i + 1, hashes[i + 1], run->x);
+    }
+
+  return TRUE;
+}
+
+/* Where in the stream a prediction is made; its target is the token after it. */
+static gsize
+row_of (TareEvaluator *self,
+        gsize          prediction)
+{
+  return prediction / self->per_chunk * self->context + self->first
+         + prediction % self->per_chunk;
+}
+
+/* What the logits of some predictions say. */
+static void
+score_tile (Run         *run,
+            gsize        first,
+            gsize        n,
+            const float *logits,
+            const float *base_logits)
+{
+  TareEvaluator *self = run->evaluator;
+  gsize vocabulary = tare_network_get_config (run->network)->vocabulary;
+
+#pragma omp parallel for schedule(static)
+  for (gsize i = 0; i < n; i++)
+    {
+      const float *row = logits + i * vocabulary;
+      const float *base_row = base_logits != NULL ? base_logits + i * vocabulary : NULL;
+      guint32 target = self->tokens[row_of (self, first + i) + 1];
+      TareLogSoftmax sum = tare_kernel_log_softmax (row, vocabulary);
+      TareLogSoftmax base_sum;
+
+      run->scores->nll[first + i] = sum.log_sum - (double) row[target];
+      if (base_row == NULL)
+        continue;
+
+      base_sum = tare_kernel_log_softmax (base_row, vocabulary);
+      /* It cannot be negative, but its rounding error can. */
+      run->scores->divergence[first + i] =
+        fmax (0.0, tare_kernel_divergence (base_row, &base_sum, row, &sum, vocabulary));
+      run->scores->same_top[first + i] = sum.top == base_sum.top;
+    }
+}
+
+static gboolean
+check_finite (Run     *run,
+              gsize    first,
+              gsize    n,
+              GError **error)
+{
+  for (gsize i = first; i < first + n; i++)
+    if (!isfinite (run->scores->nll[i]) || !isfinite (run->scores->divergence[i]))
+      {
+        g_set_error (error, TARE_ERROR, TARE_ERROR_NOT_FINITE,
+                     "%s: the output is not finite in chunk %" G_GSIZE_FORMAT " of %"
+                     G_GSIZE_FORMAT, tare_model_get_path (tare_network_get_model (run->network)),
+                     i / run->evaluator->per_chunk + 1, run->evaluator->n_chunks);
+        return FALSE;
+      }
+
+  return TRUE;
+}
+
+static gsize
+tile_size (const TareConfig *config)
+{
+  double by_memory = (double) TILE_LOGITS / config->vocabulary;
+  double by_time = TILE_FLOPS / (2.0 * config->vocabulary * config->width);
+
+  return (gsize) CLAMP (MIN (by_memory, by_time), (double) TILE_LEAST, (double) TILE_MOST);
+}
+
+/* Tile by tile: gathers the states, makes logits of them (and of the base's), scores them. */
+static gboolean
+score_tiles (Run        *run,
+             TareBlock  *output,
+             TareBlock  *base_output,
+             float      *buffer,
+             gsize       tile,
+             GError    **error)
+{
+  TareEvaluator *self = run->evaluator;
+  gsize width = tare_network_get_config (run->network)->width;
+  gsize vocabulary = tare_network_get_config (run->network)->vocabulary;
+  gsize base_width = tare_network_get_config (self->network)->width;
+  float *logits = buffer + tile * width;
+  float *base_logits = logits + tile * vocabulary;
+
+  for (gsize first = 0; first < run->scores->n; first += tile)
+    {
+      gsize n = MIN (tile, run->scores->n - first);
+
+      if (!tare_progress_step (run->progress, (double) first / (double) run->scores->n, NULL,
+                               error))
+        return FALSE;
+
+      for (gsize i = 0; i < n; i++)
+        memcpy (buffer + i * width, run->x + row_of (self, first + i) * width,
+                width * sizeof *buffer);
+      if (run->is_base)
+        memcpy (self->base_x + first * width, buffer, n * width * sizeof *buffer);
+
+      if (!tare_network_run_output (run->network, output, buffer, n, logits, NULL, error))
+        return FALSE;
+      if (base_output != NULL
+          && !tare_network_run_output (self->network, base_output,
+                                       self->base_x + first * base_width, n, base_logits, NULL,
+                                       error))
+        return FALSE;
+
+      score_tile (run, first, n, logits, base_output != NULL ? base_logits : NULL);
+      if (!check_finite (run, first, n, error))
+        return FALSE;
+    }
+
+  return TRUE;
+}
+
+/* Whether the output layer of a run is the base's, so that one copy of it does. */
+static gboolean
+shares_output (const Run *run)
+{
+  int n_blocks = (int) tare_network_get_config (run->network)->n_blocks;
+
+  return run->network == run->evaluator->network
+         && tare_network_fingerprint (run->network, run->weights, n_blocks)
+            == tare_network_fingerprint (run->network, &tare_weights_of_file, n_blocks);
+}
+
+static gboolean
+score (Run     *run,
+       double   begin,
+       GError **error)
+{
+  TareEvaluator *self = run->evaluator;
+  const TareConfig *config = tare_network_get_config (run->network);
+  gsize tile = tile_size (config);
+  TareProgress part = tare_progress_part (run->progress, begin, 1.0);
+  Run scoring = *run;
+  g_autofree float *buffer = NULL;
+  g_autoptr(TareBlock) output = NULL;
+  g_autoptr(TareBlock) base_output = NULL;
+
+  scoring.progress = &part;
+  buffer = allocate (self, tile, config->width + 2 * (gsize) config->vocabulary, error);
+  if (buffer == NULL)
+    return FALSE;
+
+  output = tare_network_load_output (run->network, run->weights, error);
+  if (output == NULL)
+    return FALSE;
+  if (run->is_base)
+    return score_tiles (&scoring, output, NULL, buffer, tile, error);
+  if (shares_output (run))
+    return score_tiles (&scoring, output, output, buffer, tile, error);
+
+  base_output = tare_network_load_output (self->network, &tare_weights_of_file, error);
+
+  return base_output != NULL
+         && score_tiles (&scoring, output, base_output, buffer, tile, error);
+}
+
+/* The share of the work that the blocks are, by their multiplications. */
+static double
+share_of_blocks (const Run *run)
+{
+  TareEvaluator *self = run->evaluator;
+  const TareConfig *config = tare_network_get_config (run->network);
+  double heads = (double) config->head_width * (2.0 * config->n_heads
+                                                + 2.0 * config->n_key_value_heads);
+  double block = (double) config->width * (heads + 3.0 * config->feed_forward_width);
+  double blocks = block * config->n_blocks * (double) (self->n_chunks * self->context);
+  double output = (double) config->width * config->vocabulary * (double) run->scores->n
+                  * (run->is_base ? 1.0 : 2.0);
+
+  return blocks / (blocks + output);
+}
+
+static gboolean
+run_all (Run           *run,
+         const char    *stage,
+         TareAccuracy  *accuracy,
+         GError       **error)
+{
+  TareEvaluator *self = run->evaluator;
+  gint64 begin = g_get_monotonic_time ();
+  g_autoptr(TareScores) scores = _tare_scores_new (self->n_chunks * self->per_chunk);
+  double share;
+
+  run->scores = scores;
+  share = share_of_blocks (run);
+  if (!tare_progress_step (run->progress, 0.0, stage, error)
+      || !run_blocks (run, share, error)
+      || !score (run, share, error))
+    return FALSE;
+
+  memset (accuracy, 0, sizeof *accuracy);
+  accuracy->mode = self->mode;
+  accuracy->context = self->context;
+  accuracy->n_chunks = self->n_chunks;
+  accuracy->first_block = run->first_block;
+  _tare_scores_sum_nll (scores, accuracy);
+  if (!run->is_base)
+    {
+      _tare_scores_sum_base (scores, accuracy);
+      accuracy->base_perplexity = self->base.perplexity;
+    }
+  accuracy->seconds = (double) (g_get_monotonic_time () - begin) / 1e6;
+
+  return tare_progress_step (run->progress, 1.0, NULL, error);
+}
+
+/**
+ * tare_evaluator_run_base:
+ * @self: the evaluator
+ * @accuracy: (out caller-allocates): what was found, without the figures against a base
+ * @progress: (nullable): the progress
+ * @error: cancelled, memory, an output that is not finite
+ *
+ * Runs the base as its files have it. The first call does the work, later ones repeat its figures.
+ *
+ * Returns: %FALSE on error
+ */
+gboolean
+tare_evaluator_run_base (TareEvaluator       *self,
+                         TareAccuracy        *accuracy,
+                         const TareProgress  *progress,
+                         GError             **error)
+{
+  gsize width = tare_network_get_config (self->network)->width;
+  Run run = {
+    .evaluator = self, .network = self->network, .weights = &tare_weights_of_file,
+    .is_base = TRUE, .x = self->x, .boundaries = self->boundaries, .progress = progress,
+  };
+
+  if (!self->has_base)
+    {
+      if (self->base_x == NULL)
+        self->base_x = allocate (self, self->n_chunks * self->per_chunk, width, error);
+      if (self->base_x == NULL || !run_all (&run, "Measuring the base", &self->base, error))
+        return FALSE;
+      self->has_base = TRUE;
+    }
+  if (accuracy != NULL)
+    *accuracy = self->base;
+
+  return tare_progress_step (progress, 1.0, NULL, error);
+}
+
+/* The base if it is not there yet, in the first half of the progress, then @run. */
+static gboolean
+run_against_base (TareEvaluator       *self,
+                  Run                 *run,
+                  TareAccuracy        *accuracy,
+                  const TareProgress  *progress,
+                  GError             **error)
+{
+  TareProgress first = tare_progress_part (progress, 0.0, 0.5);
+  TareProgress second = tare_progress_part (progress, self->has_base ? 0.0 : 0.5, 1.0);
+  gint64 begin = g_get_monotonic_time ();
+
+  if (!self->has_base && !tare_evaluator_run_base (self, NULL, &first, error))
+    return FALSE;
+
+  run->progress = &second;
+  if (!run_all (run, "Measuring accuracy", accuracy, error))
+    return FALSE;
+  accuracy->seconds = (double) (g_get_monotonic_time () - begin) / 1e6;
+
+  return TRUE;
+}
+
+/**
+ * tare_evaluator_run:
+ * @self: the evaluator
+ * @weights: what takes the place of the base's weights
+ * @accuracy: (out caller-allocates): what was found
+ * @progress: (nullable): the progress
+ * @error: cancelled, memory, what @weights reports, an output that is not finite
+ *
+ * Starts at the first block whose fingerprints, or those of any block before it, differ from the
+ * last run's; where the cache's budget was too small to keep every boundary, at the nearest kept
+ * one before it. A run that was cancelled leaves what it finished.
+ *
+ * Returns: %FALSE on error
+ */
+gboolean
+tare_evaluator_run (TareEvaluator       *self,
+                    const TareWeights   *weights,
+                    TareAccuracy        *accuracy,
+                    const TareProgress  *progress,
+                    GError             **error)
+{
+  Run run = {
+    .evaluator = self, .network = self->network, .weights = weights, .x = self->x,
+    .boundaries = self->boundaries,
+  };
+
+  g_return_val_if_fail (self != NULL && weights != NULL && accuracy != NULL, FALSE);
+
+  return run_against_base (self, &run, accuracy, progress, error);
+}
+
+/**
+ * tare_evaluator_run_model:
+ * @self: the evaluator
+ * @other: another model with the same vocabulary
+ * @accuracy: (out caller-allocates): what was found
+ * @progress: (nullable): the progress
+ * @error: cancelled, memory, a vocabulary of another size, an output that is not finite
+ *
+ * Runs @other on the tokens of the base. Nothing of it is kept.
+ *
+ * Returns: %FALSE on error
+ */
+gboolean
+tare_evaluator_run_model (TareEvaluator       *self,
+                          TareModel           *other,
+                          TareAccuracy        *accuracy,
+                          const TareProgress  *progress,
+                          GError             **error)
+{
+  const TareConfig *config = tare_network_get_config (self->network);
+  g_autoptr(TareNetwork) network = NULL;
+  g_autofree float *x = NULL;
+  Run run = { .evaluator = self, .weights = &tare_weights_of_file };
+
+  g_return_val_if_fail (self != NULL && other != NULL && accuracy != NULL, FALSE);
+
+  network = tare_network_new (other, error);
+  if (network == NULL)
+    return FALSE;
+  if (tare_network_get_config (network)->vocabulary != config->vocabulary)
+    {
+      g_set_error (error, TARE_ERROR, TARE_ERROR_INVALID,
+                   "%s: a vocabulary of %u cannot be held against that of %u in %s",
+                   tare_model_get_path (other), tare_network_get_config (network)->vocabulary,
+                   config->vocabulary,
+                   tare_model_get_path (tare_network_get_model (self->network)));
+      return FALSE;
+    }
+
+  x = allocate (self, self->n_chunks * self->context, tare_network_get_config (network)->width,
+                error);
+  if (x == NULL)
+    return FALSE;
+  run.network = network;
+  run.x = x;
+
+  return run_against_base (self, &run, accuracy, progress, error);
+}
