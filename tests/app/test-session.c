@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* The main job without a window, on the sample: open, assign, measure, calibrate, export. */
+#include "app/tare-session.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "tests/tare-test.h"
+
+typedef struct
+{
+  TareSession *session;
+  guint        n_failed;
+  char        *message;
+  guint        n_notices;
+  guint        n_figures;
+} Fixture;
+
+static void
+failed_cb (Fixture    *fixture,
+           const char *title,
+           const char *message)
+{
+  fixture->n_failed++;
+  g_free (fixture->message);
+  fixture->message = g_strdup (message);
+}
+
+static void
+notice_cb (Fixture *fixture)
+{
+  fixture->n_notices++;
+}
+
+static void
+figures_cb (Fixture *fixture)
+{
+  fixture->n_figures++;
+}
+
+static gboolean
+wake_cb (gpointer data)
+{
+  return G_SOURCE_CONTINUE;
+}
+
+/* Runs the main loop until @condition holds, for two minutes at most. */
+#define WAIT_UNTIL(condition)                                                   \
+  G_STMT_START                                                                  \
+    {                                                                           \
+      gint64 end_ = g_get_monotonic_time () + 120 * G_USEC_PER_SEC;             \
+      guint wake_ = g_timeout_add (10, wake_cb, NULL);                          \
+      while (!(condition) && g_get_monotonic_time () < end_)                    \
+        g_main_context_iteration (NULL, TRUE);                                  \
+      g_source_remove (wake_);                                                  \
+      g_assert_true (condition);                                                \
+    }                                                                           \
+  G_STMT_END
+
+static void
+set_up (Fixture       *fixture,
+        gconstpointer  data)
+{
+  g_autofree char *sample = tare_test_source ("data/sample");
+
+  fixture->session = tare_session_new ();
+  g_signal_connect_swapped (fixture->session, "failed", G_CALLBACK (failed_cb), fixture);
+  g_signal_connect_swapped (fixture->session, "notice", G_CALLBACK (notice_cb), fixture);
+  g_signal_connect_swapped (fixture->session, "figures-changed", G_CALLBACK (figures_cb), fixture);
+  tare_session_open (fixture->session, sample);
+  g_assert_true (tare_session_is_opening (fixture->session));
+  WAIT_UNTIL (tare_session_get_model (fixture->session) != NULL);
+}
+
+static void
+tear_down (Fixture       *fixture,
+           gconstpointer  data)
+{
+  g_assert_finalize_object (fixture->session);
+  while (g_main_context_iteration (NULL, FALSE))
+    ;
+  g_free (fixture->message);
+}
+
+static gboolean
+has_all_statistics (TareSession *session)
+{
+  for (guint i = 0; i < tare_session_get_n_layers (session); i++)
+    if (tare_layer_get_statistics (tare_session_get_layer (session, i)) == NULL)
+      return FALSE;
+
+  return TRUE;
+}
+
+static void
+select_all (TareSession *session,
+            GArray      *indices)
+{
+  for (guint i = 0; i < tare_session_get_n_layers (session); i++)
+    g_array_append_val (indices, i);
+}
+
+static void
+assign_all (TareSession *session,
+            const char  *format)
+{
+  g_autoptr(GArray) indices = g_array_new (FALSE, FALSE, sizeof (guint));
+  TareAssignment assignment = {
+    .format = format != NULL ? tare_format_lookup (format) : NULL,
+    .method = tare_method_lookup ("rtn"),
+  };
+
+  select_all (session, indices);
+  tare_session_assign (session, (const guint *) indices->data, indices->len, &assignment);
+}
+
+static gboolean
+is_measured (TareSession *session)
+{
+  TareAccuracy accuracy;
+
+  return tare_session_get_accuracy (session, &accuracy) == TARE_FIGURE_STATE_CURRENT;
+}
+
+static void
+test_open (Fixture       *fixture,
+           gconstpointer  data)
+{
+  TareSession *session = fixture->session;
+  TareRecipeSize size = tare_session_get_size (session);
+
+  g_assert_cmpuint (tare_session_get_n_layers (session), ==, 57);
+  g_assert_cmpuint (size.bytes, ==, tare_model_get_bytes (tare_session_get_model (session)));
+  g_assert_cmpfloat_with_epsilon (size.bits_per_weight, 16.0, 0.05);
+  WAIT_UNTIL (has_all_statistics (session));
+  g_assert_cmpuint (fixture->n_failed, ==, 0);
+}
+
+static void
+test_selection (Fixture       *fixture,
+                gconstpointer  data)
+{
+  const guint wanted[] = { 9, 3, 100000, 5 };
+  const guint *selection;
+  guint n;
+
+  tare_session_set_selection (fixture->session, wanted, G_N_ELEMENTS (wanted));
+  selection = tare_session_get_selection (fixture->session, &n);
+  g_assert_cmpuint (n, ==, 3);
+  g_assert_cmpuint (selection[0], ==, 3);
+  g_assert_cmpuint (selection[1], ==, 5);
+  g_assert_cmpuint (selection[2], ==, 9);
+}
+
+static void
+test_measure (Fixture       *fixture,
+              gconstpointer  data)
+{
+  TareSession *session = fixture->session;
+  TareAccuracy base;
+  TareAccuracy accuracy;
+  TareRecipeSize before = tare_session_get_size (session);
+  TareRecipeSize after;
+
+  assign_all (session, "q4_k");
+  after = tare_session_get_size (session);
+  g_assert_cmpuint (after.bytes * 3, <, before.bytes);
+  g_assert_cmpfloat_with_epsilon (after.bits_per_weight, 4.5, 0.1);
+  g_assert_cmpstr (tare_history_get_undo_label (tare_session_get_history (session)), ==,
+                   "Set 44 layers to Q4_K");
+
+  WAIT_UNTIL (is_measured (session));
+  g_assert_cmpint (tare_session_get_base_accuracy (session, &base), ==, TARE_FIGURE_STATE_CURRENT);
+  tare_session_get_accuracy (session, &accuracy);
+  g_assert_cmpfloat (base.perplexity, >, 20.0);
+  g_assert_cmpfloat (base.perplexity, <, 40.0);
+  g_assert_true (accuracy.has_base);
+  g_assert_cmpfloat (accuracy.kl_mean, >, 0.001);
+  g_assert_cmpfloat (accuracy.kl_mean, <, 0.05);
+  g_assert_cmpfloat (fabs (accuracy.perplexity / base.perplexity - 1.0), <, 0.02);
+
+  tare_session_undo (session);
+  g_assert_cmpint (tare_session_get_accuracy (session, &accuracy), ==, TARE_FIGURE_STATE_STALE);
+  g_assert_cmpuint (tare_session_get_size (session).bytes, ==, before.bytes);
+  WAIT_UNTIL (is_measured (session));
+  tare_session_get_accuracy (session, &accuracy);
+  g_assert_cmpfloat_with_epsilon (accuracy.perplexity, base.perplexity, 1e-6);
+  g_assert_cmpfloat (fabs (accuracy.kl_mean), <, 1e-6);
+  g_assert_cmpuint (fixture->n_failed, ==, 0);
+}
+
+static void
+test_one_block (Fixture       *fixture,
+                gconstpointer  data)
+{
+  TareSession *session = fixture->session;
+  TareModel *model = tare_session_get_model (session);
+  TareAccuracy accuracy;
+  guint index = 0;
+
+  assign_all (session, "q8_0");
+  WAIT_UNTIL (is_measured (session));
+  while (tare_model_get_tensor (model, index)
+         != tare_model_lookup (model, "blk.4.ffn_down.weight"))
+    index++;
+  tare_session_assign (session, &index, 1,
+                       &(TareAssignment) { .format = tare_format_lookup ("int2_g64"),
+                                           .method = tare_method_lookup ("rtn") });
+  WAIT_UNTIL (is_measured (session));
+  tare_session_get_accuracy (session, &accuracy);
+  g_assert_cmpuint (accuracy.first_block, ==, 4);
+  g_assert_cmpfloat (tare_layer_get_error (tare_session_get_layer (session, index)), >, 0.01);
+}
+
+static void
+test_calibrate (Fixture       *fixture,
+                gconstpointer  data)
+{
+  TareSession *session = fixture->session;
+  TareModel *model = tare_session_get_model (session);
+  guint index = 0;
+
+  while (tare_model_get_tensor (model, index)
+         != tare_model_lookup (model, "blk.2.attn_q.weight"))
+    index++;
+  g_assert_null (tare_session_get_calibration (session));
+  tare_session_calibrate (session, NULL);
+  WAIT_UNTIL (tare_session_get_calibration (session) != NULL);
+  WAIT_UNTIL (!isnan (tare_layer_get_sensitivity (tare_session_get_layer (session, index))));
+  g_assert_cmpfloat (tare_layer_get_sensitivity (tare_session_get_layer (session, index)), >, 0.0);
+  g_assert_cmpuint (fixture->n_failed, ==, 0);
+}
+
+static void
+test_export (Fixture       *fixture,
+             gconstpointer  data)
+{
+  TareSession *session = fixture->session;
+  const TareTarget *target = tare_target_lookup ("gguf");
+  g_autofree char *path = tare_test_temporary ("session.gguf");
+  g_autoptr(TareModel) exported = NULL;
+  g_autoptr(GError) error = NULL;
+
+  assign_all (session, "int4_g128");
+  tare_session_export (session, target, path);
+  g_assert_cmpuint (fixture->n_failed, ==, 1);
+  g_assert_false (g_file_test (path, G_FILE_TEST_EXISTS));
+
+  assign_all (session, "q4_k");
+  tare_session_export (session, target, path);
+  WAIT_UNTIL (fixture->n_notices > 0 || fixture->n_failed > 1);
+  g_assert_cmpuint (fixture->n_failed, ==, 1);
+
+  exported = tare_model_open (path, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (tare_model_get_bytes (exported), ==, tare_session_get_size (session).bytes);
+}
+
+static void
+test_broken (Fixture       *fixture,
+             gconstpointer  data)
+{
+  TareModel *before = tare_session_get_model (fixture->session);
+  g_autofree char *path = tare_test_temporary ("broken.gguf");
+  g_autoptr(GError) error = NULL;
+
+  g_file_set_contents (path, "GGUF and then nothing that makes sense", -1, &error);
+  g_assert_no_error (error);
+  tare_session_open (fixture->session, path);
+  WAIT_UNTIL (fixture->n_failed > 0);
+  g_assert_nonnull (strstr (fixture->message, "broken.gguf"));
+  g_assert_true (tare_session_get_model (fixture->session) == before);
+}
+
+static void
+test_recipe_file (Fixture       *fixture,
+                  gconstpointer  data)
+{
+  TareSession *session = fixture->session;
+  g_autofree char *path = tare_test_temporary ("recipe.json");
+  g_autoptr(TareRecipe) saved = NULL;
+  g_autoptr(GError) error = NULL;
+
+  assign_all (session, "q6_k");
+  saved = tare_recipe_ref (tare_session_get_recipe (session));
+  g_assert_true (tare_history_is_modified (tare_session_get_history (session)));
+  g_assert_true (tare_session_save_recipe (session, path, &error));
+  g_assert_no_error (error);
+  g_assert_false (tare_history_is_modified (tare_session_get_history (session)));
+
+  assign_all (session, "q8_0");
+  g_assert_true (tare_session_load_recipe (session, path, &error));
+  g_assert_no_error (error);
+  g_assert_true (tare_recipe_equal (tare_session_get_recipe (session), saved));
+  tare_session_undo (session);
+  g_assert_false (tare_recipe_equal (tare_session_get_recipe (session), saved));
+}
+
+int
+main (int    argc,
+      char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+#define ADD(name, func) g_test_add (name, Fixture, NULL, set_up, func, tear_down)
+  ADD ("/session/open", test_open);
+  ADD ("/session/selection", test_selection);
+  ADD ("/session/measure", test_measure);
+  ADD ("/session/one-block", test_one_block);
+  ADD ("/session/calibrate", test_calibrate);
+  ADD ("/session/export", test_export);
+  ADD ("/session/broken", test_broken);
+  ADD ("/session/recipe-file", test_recipe_file);
+#undef ADD
+
+  return g_test_run ();
+}
