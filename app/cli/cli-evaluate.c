@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/cli/cli.h"
+
+#include <math.h>
+
+#include "analysis/evaluation/tare-evaluator.h"
+
+static const CliField fields[] = {
+  { "perplexity", "Perplexity", CLI_NUMBER },
+  { "perplexity_error", "  its standard error", CLI_NUMBER },
+  { "nll", "Negative log-likelihood", CLI_NUMBER },
+  { "base_perplexity", "Perplexity of the base", CLI_NUMBER },
+  { "kl_mean", "KL divergence, mean", CLI_NUMBER },
+  { "kl_error", "  its standard error", CLI_NUMBER },
+  { "kl_p50", "KL divergence, median", CLI_NUMBER },
+  { "kl_p99", "KL divergence, 99 %", CLI_NUMBER },
+  { "kl_max", "KL divergence, maximum", CLI_NUMBER },
+  { "same_top", "Same likeliest token", CLI_PERCENT },
+  { "same_top_error", "  its standard error", CLI_PERCENT },
+  { "tokens", "Predictions scored", CLI_INTEGER },
+  { "chunks", "Chunks", CLI_INTEGER },
+  { "context", "Tokens of a chunk", CLI_INTEGER },
+  { "mode", "Convention", CLI_TEXT },
+  { "bytes", "Size", CLI_SIZE },
+  { "bits_per_weight", "Bits per weight", CLI_NUMBER },
+  { "seconds", "Seconds", CLI_NUMBER },
+  { NULL },
+};
+
+static const CliView view = { fields, NULL, NULL };
+
+/* What was asked for. */
+typedef struct
+{
+  char                  *text;
+  char                  *mode;
+  char                  *recipe;
+  char                  *base;
+  char                  *calibration;
+  gint64                 context;
+  gint64                 chunks;
+  TareEvaluationOptions  options;
+} Request;
+
+static void
+request_clear (Request *self)
+{
+  g_free (self->text);
+  g_free (self->mode);
+  g_free (self->recipe);
+  g_free (self->base);
+  g_free (self->calibration);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Request, request_clear)
+
+static gboolean
+check_request (Request  *self,
+               GError  **error)
+{
+  const TareEvaluationModeInfo *mode = tare_evaluation_mode_get (0);
+
+  if (!cli_require (self->text, "--text", error) ||
+      !cli_parse_count (self->context, "--context", 0, G_MAXINT32, error) ||
+      !cli_parse_count (self->chunks, "--chunks", 0, G_MAXINT32, error))
+    return FALSE;
+  if (self->recipe != NULL && self->base != NULL)
+    return cli_usage_error (error, "--recipe weighs against MODEL, so --base cannot be given too");
+  if (self->calibration != NULL && self->recipe == NULL)
+    return cli_usage_error (error, "--calibration needs a --recipe");
+  if (self->mode != NULL)
+    mode = tare_evaluation_mode_lookup (self->mode);
+  if (mode == NULL)
+    return cli_usage_error (error, "unknown mode '%s'", self->mode);
+
+  self->options.mode = mode->mode;
+  self->options.context = (guint) self->context;
+  self->options.maximum_chunks = (gsize) self->chunks;
+
+  return TRUE;
+}
+
+static const char *
+get_mode_id (TareEvaluationMode mode)
+{
+  for (gsize i = 0; i < tare_evaluation_mode_get_n_modes (); i++)
+    if (tare_evaluation_mode_get (i)->mode == mode)
+      return tare_evaluation_mode_get (i)->id;
+
+  return NULL;
+}
+
+/* Figures against a base are null without one. */
+static void
+add_accuracy (JsonObject         *root,
+              const TareAccuracy *accuracy)
+{
+  double unknown = accuracy->has_base ? 0.0 : (double) NAN;
+
+  cli_set_number (root, "perplexity", accuracy->perplexity);
+  cli_set_number (root, "perplexity_error", accuracy->perplexity_error);
+  cli_set_number (root, "nll", accuracy->nll);
+  cli_set_size (root, "tokens", accuracy->n_tokens);
+  cli_set_size (root, "chunks", accuracy->n_chunks);
+  cli_set_size (root, "context", accuracy->context);
+  cli_set_string (root, "mode", get_mode_id (accuracy->mode));
+  cli_set_number (root, "kl_mean", accuracy->kl_mean + unknown);
+  cli_set_number (root, "kl_error", accuracy->kl_error + unknown);
+  cli_set_number (root, "kl_p50", accuracy->kl_median + unknown);
+  cli_set_number (root, "kl_p99", accuracy->kl_p99 + unknown);
+  cli_set_number (root, "kl_max", accuracy->kl_max + unknown);
+  cli_set_number (root, "same_top", accuracy->same_top + unknown);
+  cli_set_number (root, "same_top_error", accuracy->same_top_error + unknown);
+  cli_set_number (root, "base_perplexity", accuracy->base_perplexity + unknown);
+}
+
+static gboolean
+evaluate_recipe (const Request       *request,
+                 TareModel           *model,
+                 TareEvaluator       *evaluator,
+                 JsonObject          *root,
+                 TareAccuracy        *accuracy,
+                 const TareProgress  *progress,
+                 GError             **error)
+{
+  g_autoptr(TareRecipe) recipe = tare_recipe_load (request->recipe, error);
+  g_autoptr(TareCalibration) calibration = NULL;
+  g_autoptr(TareEngine) engine = NULL;
+  g_autoptr(TareRecipeWeights) weights = NULL;
+  TareRecipeSize size;
+
+  if (recipe == NULL || !cli_open_calibration (request->calibration, &calibration, error))
+    return FALSE;
+
+  engine = tare_engine_new (model);
+  weights = tare_recipe_weights_new (engine, recipe, calibration);
+  size = tare_recipe_measure_size (recipe, model);
+  cli_set_size (root, "bytes", size.bytes);
+  cli_set_number (root, "bits_per_weight", size.bits_per_weight);
+
+  return tare_evaluator_run (evaluator, &weights->weights, accuracy, progress, error);
+}
+
+static gboolean
+run (const Request  *request,
+     TareModel      *model,
+     JsonObject     *root,
+     TareAccuracy   *accuracy,
+     GError        **error)
+{
+  const TareProgress *progress = cli_progress_start ();
+  g_autoptr(TareModel) base = NULL;
+  g_autoptr(TareEvaluator) evaluator = NULL;
+  g_autofree char *text = NULL;
+  gsize length = 0;
+
+  text = cli_load_text (request->text, &length, error);
+  if (text == NULL)
+    return FALSE;
+  base = request->base != NULL ? tare_model_open (request->base, error) : tare_model_ref (model);
+  if (base == NULL)
+    return FALSE;
+  evaluator = tare_evaluator_new (base, text, length, &request->options, error);
+  if (evaluator == NULL)
+    return FALSE;
+
+  if (request->recipe != NULL)
+    return evaluate_recipe (request, model, evaluator, root, accuracy, progress, error);
+  if (request->base != NULL)
+    return tare_evaluator_run_model (evaluator, model, accuracy, progress, error);
+
+  return tare_evaluator_run_base (evaluator, accuracy, progress, error);
+}
+
+static gboolean
+evaluate (const CliCommand  *self,
+          int                argc,
+          char             **argv,
+          GError           **error)
+{
+  gboolean json = FALSE;
+  g_auto(Request) request = { 0 };
+  const GOptionEntry entries[] = {
+    { "text", 0, 0, G_OPTION_ARG_FILENAME, &request.text, "The text", "FILE" },
+    { "context", 0, 0, G_OPTION_ARG_INT64, &request.context, "Tokens of a chunk", "N" },
+    { "mode", 0, 0, G_OPTION_ARG_STRING, &request.mode, "llama.cpp or segments", "MODE" },
+    { "chunks", 0, 0, G_OPTION_ARG_INT64, &request.chunks, "Chunks at most", "N" },
+    { "recipe", 0, 0, G_OPTION_ARG_FILENAME, &request.recipe,
+      "Evaluate MODEL under this recipe, against MODEL as it is", "FILE" },
+    { "calibration", 0, 0, G_OPTION_ARG_FILENAME, &request.calibration,
+      "Activations for the recipe", "FILE" },
+    { "base", 0, 0, G_OPTION_ARG_FILENAME, &request.base, "What to evaluate against", "MODEL" },
+    { NULL },
+  };
+  g_auto(GStrv) paths = cli_parse (self, argc, argv, entries, 1, &json, error);
+  g_autoptr(TareModel) model = NULL;
+  g_autoptr(JsonObject) root = json_object_new ();
+  TareAccuracy accuracy = { 0 };
+  gint64 begin = g_get_monotonic_time ();
+
+  if (paths == NULL || !check_request (&request, error))
+    return FALSE;
+
+  model = tare_model_open (paths[0], error);
+  if (model == NULL || !run (&request, model, root, &accuracy, error))
+    return FALSE;
+  cli_progress_finish ();
+
+  add_accuracy (root, &accuracy);
+  cli_set_number (root, "seconds", (double) (g_get_monotonic_time () - begin) / G_USEC_PER_SEC);
+
+  return cli_print (root, json, &view, error);
+}
+
+const CliCommand cli_command_evaluate = {
+  .name = "evaluate",
+  .arguments = "MODEL --text FILE [--context N] [--mode llama.cpp|segments] [--chunks N] "
+               "[--recipe FILE [--calibration FILE] | --base MODEL] [--json]",
+  .description = "Accuracy on a text: perplexity, and divergence from a base",
+  .run = evaluate,
+};

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/cli/cli.h"
+
+#include "quant/tare-error.h"
+
+/**
+ * cli_load_text:
+ * @path: a file
+ * @length: (out): its bytes
+ * @error: names the file
+ *
+ * Returns: (transfer full) (nullable): what is in it
+ */
+char *
+cli_load_text (const char  *path,
+               gsize       *length,
+               GError     **error)
+{
+  char *text = NULL;
+
+  g_file_get_contents (path, &text, length, error);
+
+  return text;
+}
+
+/**
+ * cli_load_floats:
+ * @path: a file of little-endian binary32 numbers
+ * @n: (out): how many
+ * @error: names the file
+ *
+ * Returns: (transfer full) (nullable): the numbers
+ */
+float *
+cli_load_floats (const char  *path,
+                 gsize       *n,
+                 GError     **error)
+{
+  g_autofree char *bytes = NULL;
+  gsize length = 0;
+
+  if (!g_file_get_contents (path, &bytes, &length, error))
+    return NULL;
+  if (length == 0 || length % sizeof (float) != 0)
+    {
+      g_set_error (error, TARE_ERROR, TARE_ERROR_INVALID,
+                   "%s: %" G_GSIZE_FORMAT " bytes are not a list of 4-byte numbers", path, length);
+      return NULL;
+    }
+
+  *n = length / sizeof (float);
+
+  return (float *) (gpointer) g_steal_pointer (&bytes);
+}
+
+/**
+ * cli_save:
+ * @path: where to; the whole file is there afterwards, or what was there before
+ * @data: bytes
+ * @length: how many
+ * @error: names the file
+ */
+gboolean
+cli_save (const char  *path,
+          const void  *data,
+          gsize        length,
+          GError     **error)
+{
+  return g_file_set_contents_full (path, data, (gssize) length, G_FILE_SET_CONTENTS_CONSISTENT,
+                                   0666, error);
+}
+
+/**
+ * cli_open_calibration:
+ * @path: (nullable): a calibration or an imatrix file
+ * @calibration: (out) (nullable): what is in it; %NULL without a path
+ * @error: names the file
+ */
+gboolean
+cli_open_calibration (const char       *path,
+                      TareCalibration **calibration,
+                      GError          **error)
+{
+  *calibration = NULL;
+  if (path == NULL)
+    return TRUE;
+
+  *calibration = tare_calibration_load (path, error);
+
+  return *calibration != NULL;
+}

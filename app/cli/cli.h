@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include <gio/gio.h>
+
+#include "app/cli/cli-output.h"
+#include "quant/recipe/tare-target.h"
+
+G_BEGIN_DECLS
+
+typedef struct _CliCommand CliCommand;
+
+/**
+ * CliCommand:
+ * @name: what it is called
+ * @arguments: how it is used, after the name
+ * @description: what it does, in one line
+ * @run: does it; an error of the #G_OPTION_ERROR domain is wrong usage
+ *
+ * One row of the command table.
+ */
+struct _CliCommand
+{
+  const char  *name;
+  const char  *arguments;
+  const char  *description;
+  gboolean   (*run) (const CliCommand  *self,
+                     int                argc,
+                     char             **argv,
+                     GError           **error);
+};
+
+extern const CliCommand cli_command_inspect;
+extern const CliCommand cli_command_formats;
+extern const CliCommand cli_command_tokenize;
+extern const CliCommand cli_command_logits;
+extern const CliCommand cli_command_evaluate;
+extern const CliCommand cli_command_calibrate;
+extern const CliCommand cli_command_sensitivity;
+extern const CliCommand cli_command_quantize;
+extern const CliCommand cli_command_encode;
+extern const CliCommand cli_command_decode;
+extern const CliCommand cli_command_compare;
+
+/* cli-options.c */
+char              **cli_parse            (const CliCommand    *self,
+                                          int                  argc,
+                                          char               **argv,
+                                          const GOptionEntry  *entries,
+                                          gsize                n_positional,
+                                          gboolean            *json,
+                                          GError             **error);
+gboolean            cli_usage_error      (GError             **error,
+                                          const char          *format,
+                                          ...) G_GNUC_PRINTF (2, 3);
+gboolean            cli_require          (const char          *value,
+                                          const char          *option,
+                                          GError             **error);
+gboolean            cli_parse_count      (gint64               value,
+                                          const char          *option,
+                                          gint64               minimum,
+                                          gint64               maximum,
+                                          GError             **error);
+const TareFormat   *cli_parse_format     (const char          *id,
+                                          GError             **error);
+gboolean            cli_parse_method     (const char          *id,
+                                          const TareMethod   **method,
+                                          GError             **error);
+gboolean            cli_parse_range      (const char          *id,
+                                          TareRange           *range,
+                                          GError             **error);
+
+/* cli-files.c */
+char               *cli_load_text        (const char          *path,
+                                          gsize               *length,
+                                          GError             **error);
+float              *cli_load_floats      (const char          *path,
+                                          gsize               *n,
+                                          GError             **error);
+gboolean            cli_save             (const char          *path,
+                                          const void          *data,
+                                          gsize                length,
+                                          GError             **error);
+gboolean            cli_open_calibration (const char          *path,
+                                          TareCalibration    **calibration,
+                                          GError             **error);
+
+/* cli-progress.c */
+const TareProgress *cli_progress_start   (void);
+void                cli_progress_finish  (void);
+
+G_END_DECLS
