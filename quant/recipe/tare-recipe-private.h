@@ -5,9 +5,8 @@
 
 G_BEGIN_DECLS
 
-void     _tare_recipe_append    (TareRecipe           *self,
-                                 const char           *match,
-                                 const TareAssignment *assignment);
-gboolean _tare_recipe_keeps_f32 (const TareTensor     *tensor);
+void _tare_recipe_append (TareRecipe           *self,
+                          const char           *match,
+                          const TareAssignment *assignment);
 
 G_END_DECLS

@@ -311,19 +311,6 @@ find_rule (TareRecipe *self,
   return found ? g_ptr_array_index (self->rules, exact) : NULL;
 }
 
-/* Whether GGUF wants it as F32, whatever it was: vectors, norms, biases and what else llama.cpp
- * adds or multiplies in binary32 only. */
-gboolean
-_tare_recipe_keeps_f32 (const TareTensor *tensor)
-{
-  if (tensor->role != NULL && !tensor->role->matrix)
-    return TRUE;
-
-  return tensor->n_dimensions < 2 || tensor->bias ||
-         !g_str_has_suffix (tensor->canonical, ".weight") ||
-         g_str_has_suffix (tensor->canonical, "_norm.weight");
-}
-
 /**
  * tare_recipe_resolve:
  * @self: a recipe
@@ -345,7 +332,7 @@ tare_recipe_resolve (TareRecipe       *self,
     assignment = rule->rule.assignment;
   else
     assignment.method = tare_method_get (0);
-  if (tensor->format == NULL || _tare_recipe_keeps_f32 (tensor))
+  if (tensor->format == NULL || !tare_tensor_is_weight (tensor))
     assignment.format = NULL;
 
   return assignment;
@@ -371,7 +358,7 @@ tare_recipe_effective_format (TareRecipe       *self,
 
   if (assignment.format != NULL)
     return tare_format_fit (assignment.format, tensor->columns);
-  if (tensor->format != NULL && _tare_recipe_keeps_f32 (tensor))
+  if (tensor->format != NULL && !tare_tensor_is_weight (tensor))
     return tare_format_lookup_ggml (0);
 
   return tensor->format;

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "quant/model/tare-gguf.h"
-#include "quant/recipe/tare-recipe-private.h"
 #include "quant/tare-error.h"
 
 #define N_(s) (s)
@@ -315,7 +314,7 @@ find_file_type (GArray *items)
           const Item *item = &g_array_index (items, Item, j);
 
           if (item->ggml_type == file_types[i].ggml_type &&
-              !_tare_recipe_keeps_f32 (item->tensor))
+              tare_tensor_is_weight (item->tensor))
             n += tare_tensor_get_n_weights (item->tensor);
         }
       if (n > most)

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "quant/recipe/tare-target.h"
+
+#include <glib/gstdio.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "quant/tare-error.h"
+#include "tests/tare-test.h"
+
+static TareModel *
+open_model (const char *path)
+{
+  g_autoptr(GError) error = NULL;
+  TareModel *model = tare_model_open (path, &error);
+
+  g_assert_no_error (error);
+
+  return model;
+}
+
+static TareModel *
+open_sample (void)
+{
+  g_autofree char *path = tare_test_source ("data/sample");
+
+  return open_model (path);
+}
+
+/* One format for all; NULL keeps everything. */
+static TareRecipe *
+make_recipe (const char *format)
+{
+  TareAssignment assignment = {
+    .format = format != NULL ? tare_format_lookup (format) : NULL,
+    .method = tare_method_lookup ("rtn"),
+    .range = TARE_RANGE_SEARCH,
+  };
+  g_autoptr(TareRecipe) none = tare_recipe_new ();
+
+  return tare_recipe_with_rule (none, "*", &assignment);
+}
+
+static gboolean
+write_gguf (TareModel           *model,
+            TareRecipe          *recipe,
+            const char          *path,
+            GArray              *exported,
+            const TareProgress  *progress,
+            GError             **error)
+{
+  const TareTarget *target = tare_target_lookup ("gguf");
+  g_autoptr(TareEngine) engine = tare_engine_new (model);
+
+  return target->write (engine, recipe, NULL, path, exported, progress, error);
+}
+
+static guint
+count_files (const char *folder)
+{
+  g_autoptr(GDir) dir = g_dir_open (folder, 0, NULL);
+  guint n = 0;
+
+  while (g_dir_read_name (dir) != NULL)
+    n++;
+
+  return n;
+}
+
+/* A folder of one test's own. */
+static char *
+make_folder (const char *name)
+{
+  char *path = tare_test_temporary (name);
+
+  g_assert_cmpint (g_mkdir_with_parents (path, 0700), ==, 0);
+
+  return path;
+}
+
+/* Every tensor of the file holds, bit for bit, what the engine previewed. */
+static void
+check_same_values (TareModel  *model,
+                   TareRecipe *recipe,
+                   TareModel  *written)
+{
+  g_autoptr(TareEngine) engine = tare_engine_new (model);
+
+  g_assert_cmpuint (tare_model_get_n_tensors (written), ==, tare_model_get_n_tensors (model));
+  for (gsize i = 0; i < tare_model_get_n_tensors (model); i++)
+    {
+      const TareTensor *tensor = tare_model_get_tensor (model, i);
+      const TareTensor *other = tare_model_lookup (written, tensor->canonical);
+      gsize bytes = tare_tensor_get_n_weights (tensor) * sizeof (float);
+      TareAssignment assignment = tare_recipe_resolve (recipe, tensor);
+      g_autofree float *x = g_malloc (bytes);
+      g_autofree float *y = g_malloc (bytes);
+      g_autoptr(GError) error = NULL;
+      g_autoptr(TareQuantized) quantized = NULL;
+
+      g_assert_nonnull (other);
+      g_assert_true (other->format == tare_recipe_effective_format (recipe, tensor));
+      g_assert_cmpuint (other->bytes, ==, tare_recipe_get_tensor_bytes (recipe, tensor));
+      quantized = tare_engine_quantize (engine, tensor, &assignment, NULL, &error);
+      g_assert_no_error (error);
+      g_assert_true (tare_quantized_decode (quantized, tensor, x, &error));
+      g_assert_true (tare_tensor_read (other, y, &error));
+      g_assert_cmpmem (x, bytes, y, bytes);
+    }
+}
+
+static void
+check_export (const char *format,
+              gint64      file_type)
+{
+  g_autofree char *folder = make_folder ("export");
+  g_autofree char *path = g_build_filename (folder, "model.gguf", NULL);
+  g_autoptr(TareModel) model = open_sample ();
+  g_autoptr(TareRecipe) recipe = make_recipe (format);
+  g_autoptr(GArray) exported = g_array_new (FALSE, FALSE, sizeof (TareExported));
+  g_autoptr(TareModel) written = NULL;
+  g_autoptr(TareMetadata) metadata = NULL;
+  g_autoptr(GError) error = NULL;
+  TareRecipeSize size = tare_recipe_measure_size (recipe, model);
+  gint64 value = 0;
+
+  write_gguf (model, recipe, path, exported, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (count_files (folder), ==, 1);
+  g_assert_cmpuint (exported->len, ==, tare_model_get_n_tensors (model));
+
+  written = open_model (path);
+  g_assert_cmpuint (tare_model_get_bytes (written), ==, size.bytes);
+  g_assert_cmpuint (tare_model_get_n_weights (written), ==, size.weights);
+  check_same_values (model, recipe, written);
+
+  metadata = tare_model_dup_metadata (written, &error);
+  g_assert_no_error (error);
+  g_assert_true (tare_metadata_get_integer (metadata, "general.file_type", &value));
+  g_assert_cmpint (value, ==, file_type);
+  g_assert_true (tare_metadata_get_integer (metadata, "general.quantization_version", &value));
+  g_assert_cmpint (value, ==, 2);
+  g_assert_cmpint (g_remove (path), ==, 0);
+}
+
+static void
+test_formats (void)
+{
+  check_export ("q4_k", 15);
+  check_export ("q8_0", 7);
+  check_export ("f16", 1);
+  check_export (NULL, 32);
+}
+
+/* From the folder and from the GGUF of one model the same bytes come out. */
+static void
+test_either_source (void)
+{
+  g_autofree char *from_folder = tare_test_temporary ("folder.gguf");
+  g_autofree char *from_gguf = tare_test_temporary ("gguf.gguf");
+  g_autoptr(TareRecipe) recipe = make_recipe ("q4_k");
+  g_autoptr(TareModel) folder = NULL;
+  g_autoptr(TareModel) gguf = NULL;
+  g_autoptr(TareModel) a = NULL;
+  g_autoptr(TareModel) b = NULL;
+  g_autoptr(GError) error = NULL;
+
+  TARE_TEST_NEED_SHARED (folder_path, "models/stories260K");
+  TARE_TEST_NEED_SHARED (gguf_path, "models/stories260K/stories260K-f32.gguf");
+
+  folder = open_model (folder_path);
+  gguf = open_model (gguf_path);
+  write_gguf (folder, recipe, from_folder, NULL, NULL, &error);
+  g_assert_no_error (error);
+  write_gguf (gguf, recipe, from_gguf, NULL, NULL, &error);
+  g_assert_no_error (error);
+
+  a = open_model (from_folder);
+  b = open_model (from_gguf);
+  g_assert_cmpuint (tare_model_get_n_tensors (a), ==, tare_model_get_n_tensors (b));
+  for (gsize i = 0; i < tare_model_get_n_tensors (a); i++)
+    {
+      const TareTensor *x = tare_model_get_tensor (a, i);
+      const TareTensor *y = tare_model_lookup (b, x->canonical);
+
+      g_assert_nonnull (y);
+      g_assert_cmpmem (tare_file_get_data (x->file) + x->offset, x->bytes,
+                       tare_file_get_data (y->file) + y->offset, y->bytes);
+    }
+}
+
+static void
+test_refuses_integers (void)
+{
+  g_autofree char *path = tare_test_temporary ("integers.gguf");
+  g_autoptr(TareModel) model = open_sample ();
+  const TareTarget *target = tare_target_lookup ("gguf");
+  guint n_refused = 0;
+
+  for (gsize i = 0; i < tare_format_get_n_formats (); i++)
+    {
+      const TareFormat *format = tare_format_get (i);
+      g_autoptr(TareRecipe) recipe = make_recipe (format->id);
+      g_autoptr(GError) error = NULL;
+      gboolean fine = target->check (model, recipe, &error);
+
+      g_assert_true (fine == ((format->containers & TARE_CONTAINER_GGUF) != 0));
+      if (fine)
+        continue;
+
+      n_refused++;
+      g_assert_error (error, TARE_ERROR, TARE_ERROR_UNSUPPORTED);
+      g_assert_nonnull (strstr (error->message, "token_embd.weight"));
+      g_assert_nonnull (strstr (error->message, " and 41 more"));
+      g_assert_nonnull (strstr (error->message, format->label));
+      g_clear_error (&error);
+      g_assert_false (write_gguf (model, recipe, path, NULL, NULL, &error));
+      g_assert_false (g_file_test (path, G_FILE_TEST_EXISTS));
+    }
+  g_assert_cmpuint (n_refused, >, 0);
+}
+
+static void
+test_refuses_folder (void)
+{
+  g_autofree char *folder = make_folder ("taken");
+  g_autofree char *missing = g_build_filename (folder, "missing", "model.gguf", NULL);
+  g_autoptr(TareModel) model = open_sample ();
+  g_autoptr(TareRecipe) recipe = make_recipe ("q8_0");
+  g_autoptr(GError) error = NULL;
+
+  g_assert_false (write_gguf (model, recipe, folder, NULL, NULL, &error));
+  g_assert_nonnull (error);
+  g_clear_error (&error);
+  g_assert_false (write_gguf (model, recipe, missing, NULL, NULL, &error));
+  g_assert_nonnull (error);
+  g_assert_nonnull (strstr (error->message, "missing"));
+}
+
+static void
+cancel_at_half (double      fraction,
+                const char *stage,
+                gpointer    data)
+{
+  if (fraction > 0.5)
+    g_cancellable_cancel (data);
+}
+
+static void
+test_cancelled (void)
+{
+  g_autofree char *folder = make_folder ("cancelled");
+  g_autofree char *path = g_build_filename (folder, "model.gguf", NULL);
+  g_autofree char *contents = NULL;
+  g_autoptr(TareModel) model = open_sample ();
+  g_autoptr(TareRecipe) recipe = make_recipe ("q8_0");
+  g_autoptr(GCancellable) cancellable = g_cancellable_new ();
+  TareProgress progress = TARE_PROGRESS_INIT (cancellable, cancel_at_half, cancellable);
+  g_autoptr(GError) error = NULL;
+
+  g_assert_true (g_file_set_contents (path, "old", -1, NULL));
+  g_assert_false (write_gguf (model, recipe, path, NULL, &progress, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+  g_assert_true (g_file_get_contents (path, &contents, NULL, NULL));
+  g_assert_cmpstr (contents, ==, "old");
+  g_assert_cmpuint (count_files (folder), ==, 1);
+}
+
+/* The limit on the size of a file stands for a full disk. */
+static void
+test_full (void)
+{
+  g_autofree char *folder = NULL;
+  g_autofree char *path = NULL;
+  g_autofree char *contents = NULL;
+  g_autoptr(TareModel) model = NULL;
+  g_autoptr(TareRecipe) recipe = NULL;
+  g_autoptr(GError) error = NULL;
+  struct rlimit limit = { .rlim_cur = 1 << 20, .rlim_max = 1 << 20 };
+
+  if (!g_test_subprocess ())
+    {
+      g_test_trap_subprocess (NULL, 0, 0);
+      g_test_trap_assert_passed ();
+      return;
+    }
+
+  folder = make_folder ("full");
+  path = g_build_filename (folder, "model.gguf", NULL);
+  model = open_sample ();
+  recipe = make_recipe ("q8_0");
+  g_assert_true (g_file_set_contents (path, "old", -1, NULL));
+  signal (SIGXFSZ, SIG_IGN);
+  g_assert_cmpint (setrlimit (RLIMIT_FSIZE, &limit), ==, 0);
+
+  g_assert_false (write_gguf (model, recipe, path, NULL, NULL, &error));
+  g_assert_nonnull (error);
+  g_assert_nonnull (strstr (error->message, "model.gguf"));
+  g_assert_true (g_file_get_contents (path, &contents, NULL, NULL));
+  g_assert_cmpstr (contents, ==, "old");
+  g_assert_cmpuint (count_files (folder), ==, 1);
+}
+
+/* The source stays readable while its own name is taken over. */
+static void
+test_over_itself (void)
+{
+  g_autofree char *path = tare_test_temporary ("itself.gguf");
+  g_autoptr(TareModel) sample = open_sample ();
+  g_autoptr(TareRecipe) kept = make_recipe (NULL);
+  g_autoptr(TareRecipe) recipe = make_recipe ("q5_0");
+  g_autoptr(TareModel) source = NULL;
+  g_autoptr(TareModel) written = NULL;
+  g_autoptr(GError) error = NULL;
+
+  write_gguf (sample, kept, path, NULL, NULL, &error);
+  g_assert_no_error (error);
+  source = open_model (path);
+  write_gguf (source, recipe, path, NULL, NULL, &error);
+  g_assert_no_error (error);
+
+  written = open_model (path);
+  check_same_values (sample, recipe, written);
+  check_same_values (source, recipe, written);
+}
+
+static void
+test_table (void)
+{
+  g_assert_cmpuint (tare_target_get_n_targets (), >, 0);
+  for (gsize i = 0; i < tare_target_get_n_targets (); i++)
+    {
+      const TareTarget *target = tare_target_get (i);
+
+      g_assert_true (tare_target_lookup (target->id) == target);
+      g_assert_nonnull (target->check);
+      g_assert_nonnull (target->write);
+    }
+  g_assert_null (tare_target_lookup ("none"));
+}
+
+int
+main (int    argc,
+      char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+
+  g_test_add_func ("/target/table", test_table);
+  g_test_add_func ("/target/gguf/formats", test_formats);
+  g_test_add_func ("/target/gguf/either-source", test_either_source);
+  g_test_add_func ("/target/gguf/refuses-integers", test_refuses_integers);
+  g_test_add_func ("/target/gguf/refuses-folder", test_refuses_folder);
+  g_test_add_func ("/target/gguf/cancelled", test_cancelled);
+  g_test_add_func ("/target/gguf/full", test_full);
+  g_test_add_func ("/target/gguf/over-itself", test_over_itself);
+
+  return g_test_run ();
+}
