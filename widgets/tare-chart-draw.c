@@ -1,0 +1,445 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "widgets/tare-chart-private.h"
+
+#include <math.h>
+
+#include "widgets/tare-colormap.h"
+
+/* Pixels. */
+#define PADDING 6.0
+#define TICK 4.0
+#define MINOR_TICK 2.0
+#define RIGHT_MARGIN 12.0
+#define LONGEST_LABEL 110.0
+
+static PangoLayout *
+get_layout (TareChart *self)
+{
+  if (self->layout == NULL)
+    self->layout = gtk_widget_create_pango_layout (GTK_WIDGET (self), NULL);
+
+  return self->layout;
+}
+
+/* Sets the text of the shared layout, cut at @most pixels, and tells its size. */
+static PangoLayout *
+set_text (TareChart  *self,
+          const char *text,
+          double      most,
+          int        *width,
+          int        *height)
+{
+  PangoLayout *layout = get_layout (self);
+
+  pango_layout_set_width (layout, most > 0.0 ? (int) (most * PANGO_SCALE) : -1);
+  pango_layout_set_ellipsize (layout, most > 0.0 ? PANGO_ELLIPSIZE_END : PANGO_ELLIPSIZE_NONE);
+  pango_layout_set_text (layout, text, -1);
+  pango_layout_get_pixel_size (layout, width, height);
+
+  return layout;
+}
+
+static void
+draw_layout (TareChart     *self,
+             GtkSnapshot   *snapshot,
+             const GdkRGBA *color,
+             double         x,
+             double         y)
+{
+  gtk_snapshot_save (snapshot);
+  gtk_snapshot_translate (snapshot,
+                          &GRAPHENE_POINT_INIT ((float) floor (x), (float) floor (y)));
+  gtk_snapshot_append_layout (snapshot, get_layout (self), color);
+  gtk_snapshot_restore (snapshot);
+}
+
+/* Draws the text of the layout upwards, its end or its begin at @y. */
+static void
+draw_layout_upwards (TareChart     *self,
+                     GtkSnapshot   *snapshot,
+                     const GdkRGBA *color,
+                     double         x,
+                     double         y)
+{
+  gtk_snapshot_save (snapshot);
+  gtk_snapshot_translate (snapshot,
+                          &GRAPHENE_POINT_INIT ((float) floor (x), (float) floor (y)));
+  gtk_snapshot_rotate (snapshot, -90.0f);
+  gtk_snapshot_append_layout (snapshot, get_layout (self), color);
+  gtk_snapshot_restore (snapshot);
+}
+
+static double
+widest_label (TareChart      *self,
+              const TareTick *ticks,
+              guint           n,
+              guint          *labelled)
+{
+  double widest = 0.0;
+
+  *labelled = 0;
+  for (guint i = 0; i < n; i++)
+    if (!ticks[i].minor)
+      {
+        int width, height;
+
+        set_text (self, ticks[i].label, 0.0, &width, &height);
+        widest = MAX (widest, width);
+        (*labelled)++;
+      }
+
+  return widest;
+}
+
+/* Finds as many ticks for x as their labels leave room for; stands them on end before leaving
+ * out things that have a name. */
+static guint
+make_x_ticks (TareChart *self,
+              double     width,
+              TareTick  *ticks,
+              double    *label_height)
+{
+  gboolean categories = tare_axis_get_categories (self->axes[0]) != NULL;
+  guint most = categories ? TARE_TICKS_MAX : (guint) CLAMP (width / 48.0, 2.0, 40.0);
+  double text = self->area.text_height;
+
+  self->area.rotated = FALSE;
+  *label_height = text;
+  for (;;)
+    {
+      guint labelled;
+      guint n = tare_axis_make_ticks (self->axes[0], most, ticks);
+      double widest = widest_label (self, ticks, n, &labelled);
+      double lower, upper, room;
+
+      tare_axis_get_range (self->axes[0], &lower, &upper);
+      room = categories && labelled > 1
+               ? width * (ticks[1].value - ticks[0].value) / (upper - lower)
+               : width / MAX (labelled, 1u);
+      if (widest + 10.0 <= room || labelled <= 1)
+        return n;
+
+      if (categories && text <= room)
+        {
+          self->area.rotated = TRUE;
+          *label_height = MIN (widest, LONGEST_LABEL);
+          return n;
+        }
+      if (most <= 2)
+        return n;
+      most = MIN (most - 1, categories ? most * 3 / 4 : most - 1);
+    }
+}
+
+static guint
+make_y_ticks (TareChart *self,
+              double     height,
+              TareTick  *ticks,
+              double    *label_width)
+{
+  guint most = (guint) CLAMP (height / (self->area.text_height * 2.4), 2.0, 24.0);
+  guint n = tare_axis_make_ticks (self->axes[1], most, ticks);
+  guint labelled;
+
+  *label_width = widest_label (self, ticks, n, &labelled);
+
+  return n;
+}
+
+static void
+draw_x_ticks (TareChart      *self,
+              GtkSnapshot    *snapshot,
+              const TareTick *ticks,
+              guint           n,
+              double          width)
+{
+  const Area *area = &self->area;
+  double bottom = area->top + area->height;
+  gboolean categories = tare_axis_get_categories (self->axes[0]) != NULL;
+
+  for (guint i = 0; i < n; i++)
+    {
+      double x = area->left
+                 + round (tare_axis_normalize (self->axes[0], ticks[i].value) * area->width);
+      int text_width, text_height;
+
+      if (!categories && !ticks[i].minor)
+        _tare_ink_box (snapshot, &self->ink.grid, x, area->top, 1.0, area->height);
+      _tare_ink_box (snapshot, &self->ink.dim, x, bottom, 1.0,
+                     ticks[i].minor ? MINOR_TICK : TICK);
+      if (ticks[i].minor)
+        continue;
+
+      if (area->rotated)
+        {
+          set_text (self, ticks[i].label, LONGEST_LABEL, &text_width, &text_height);
+          draw_layout_upwards (self, snapshot, &self->ink.dim, x - text_height / 2.0,
+                               bottom + TICK + 3.0 + text_width);
+          continue;
+        }
+
+      set_text (self, ticks[i].label, 0.0, &text_width, &text_height);
+      draw_layout (self, snapshot, &self->ink.dim,
+                   CLAMP (x - text_width / 2.0, 0.0, MAX (0.0, width - text_width)),
+                   bottom + TICK + 2.0);
+    }
+}
+
+static void
+draw_y_ticks (TareChart      *self,
+              GtkSnapshot    *snapshot,
+              const TareTick *ticks,
+              guint           n)
+{
+  const Area *area = &self->area;
+
+  for (guint i = 0; i < n; i++)
+    {
+      double y = area->top
+                 + round ((1.0 - tare_axis_normalize (self->axes[1], ticks[i].value))
+                          * area->height);
+      double tick = ticks[i].minor ? MINOR_TICK : TICK;
+      int width, height;
+
+      if (!ticks[i].minor)
+        _tare_ink_box (snapshot, &self->ink.grid, area->left, y, area->width, 1.0);
+      _tare_ink_box (snapshot, &self->ink.dim, area->left - tick, y, tick, 1.0);
+      if (ticks[i].minor)
+        continue;
+
+      set_text (self, ticks[i].label, 0.0, &width, &height);
+      draw_layout (self, snapshot, &self->ink.dim, area->left - TICK - 3.0 - width,
+                   y - height / 2.0);
+    }
+}
+
+static void
+draw_titles (TareChart   *self,
+             GtkSnapshot *snapshot,
+             double       height)
+{
+  const Area *area = &self->area;
+  const char *x_title = tare_axis_get_title (self->axes[0]);
+  const char *y_title = tare_axis_get_title (self->axes[1]);
+  int text_width, text_height;
+
+  if (x_title != NULL && *x_title != '\0')
+    {
+      set_text (self, x_title, area->width, &text_width, &text_height);
+      draw_layout (self, snapshot, &self->ink.foreground,
+                   area->left + (area->width - text_width) / 2.0, height - text_height - 2.0);
+    }
+  if (y_title != NULL && *y_title != '\0')
+    {
+      set_text (self, y_title, area->height, &text_width, &text_height);
+      draw_layout_upwards (self, snapshot, &self->ink.foreground, 2.0,
+                           area->top + (area->height + text_width) / 2.0);
+    }
+}
+
+static void
+draw_title (TareChart   *self,
+            GtkSnapshot *snapshot,
+            double       width)
+{
+  PangoAttrList *attributes;
+  int text_width, text_height;
+
+  if (self->title == NULL)
+    return;
+
+  attributes = pango_attr_list_new ();
+  pango_attr_list_insert (attributes, pango_attr_weight_new (PANGO_WEIGHT_BOLD));
+  pango_layout_set_attributes (get_layout (self), attributes);
+  set_text (self, self->title, width * 0.5, &text_width, &text_height);
+  draw_layout (self, snapshot, &self->ink.foreground, PADDING, 4.0);
+  pango_layout_set_attributes (get_layout (self), NULL);
+  pango_attr_list_unref (attributes);
+}
+
+/* Where and with what @plot draws, in the area as it was last laid out. */
+void
+_tare_chart_make_frame (TareChart     *self,
+                        TarePlot      *plot,
+                        TarePlotFrame *frame)
+{
+  frame->x = self->axes[0];
+  frame->y = self->axes[1];
+  frame->width = self->area.width;
+  frame->height = self->area.height;
+  frame->foreground = self->ink.foreground;
+  frame->background = self->ink.background;
+  frame->accent = self->ink.foreground;
+  frame->accent.alpha = 1.0f;
+  frame->dark = self->ink.dark;
+  frame->layout = get_layout (self);
+  tare_colormap_get_category (tare_plot_get_color_index (plot), self->ink.dark, &frame->color);
+}
+
+static void
+draw_plots (TareChart   *self,
+            GtkSnapshot *snapshot)
+{
+  const Area *area = &self->area;
+
+  gtk_snapshot_push_clip (snapshot,
+                          &GRAPHENE_RECT_INIT ((float) area->left, (float) area->top,
+                                               (float) area->width, (float) area->height));
+  gtk_snapshot_translate (snapshot,
+                          &GRAPHENE_POINT_INIT ((float) area->left, (float) area->top));
+  for (guint i = 0; i < self->plots->len; i++)
+    {
+      TarePlot *plot = g_ptr_array_index (self->plots, i);
+      TarePlotFrame frame;
+
+      _tare_chart_make_frame (self, plot, &frame);
+      pango_layout_set_width (frame.layout, -1);
+      tare_plot_snapshot (plot, snapshot, &frame);
+    }
+  gtk_snapshot_pop (snapshot);
+}
+
+/* Names the plots at the right of the line above them. */
+static void
+draw_legend (TareChart   *self,
+             GtkSnapshot *snapshot,
+             double       width)
+{
+  double right = width - RIGHT_MARGIN;
+
+  for (guint i = self->plots->len; i > 0; i--)
+    {
+      TarePlot *plot = g_ptr_array_index (self->plots, i - 1);
+      const char *label = tare_plot_get_label (plot);
+      int text_width, text_height;
+      GdkRGBA color;
+
+      if (label == NULL || tare_plot_get_n_points (plot) == 0)
+        continue;
+
+      set_text (self, label, 0.0, &text_width, &text_height);
+      if (right - text_width - 16.0 < width * 0.4)
+        break;
+
+      draw_layout (self, snapshot, &self->ink.dim, right - text_width, 4.0);
+      right -= text_width + 14.0;
+      tare_colormap_get_category (tare_plot_get_color_index (plot), self->ink.dark, &color);
+      _tare_ink_box (snapshot, &color, floor (right), 4.0 + floor (text_height / 2.0) - 4.0,
+                     9.0, 9.0);
+      right -= 14.0;
+    }
+}
+
+gboolean
+_tare_chart_is_empty (TareChart *self)
+{
+  for (guint i = 0; i < self->plots->len; i++)
+    if (tare_plot_get_n_points (g_ptr_array_index (self->plots, i)) > 0)
+      return FALSE;
+
+  return TRUE;
+}
+
+static void
+draw_empty (TareChart   *self,
+            GtkSnapshot *snapshot,
+            double       width,
+            double       height)
+{
+  int text_width, text_height;
+  PangoLayout *layout;
+
+  if (self->empty_text == NULL)
+    return;
+
+  layout = set_text (self, self->empty_text, MAX (40.0, width - 4.0 * PADDING),
+                     &text_width, &text_height);
+  pango_layout_set_ellipsize (layout, PANGO_ELLIPSIZE_NONE);
+  pango_layout_set_wrap (layout, PANGO_WRAP_WORD_CHAR);
+  pango_layout_set_alignment (layout, PANGO_ALIGN_CENTER);
+  pango_layout_get_pixel_size (layout, &text_width, &text_height);
+  draw_layout (self, snapshot, &self->ink.dim, 2.0 * PADDING, (height - text_height) / 2.0);
+  pango_layout_set_alignment (layout, PANGO_ALIGN_LEFT);
+}
+
+/* Draws everything but what follows the pointer, and lays the area out on the way. */
+void
+_tare_chart_draw (TareChart   *self,
+                  GtkSnapshot *snapshot,
+                  double       width,
+                  double       height)
+{
+  TareTick x_ticks[TARE_TICKS_MAX], y_ticks[TARE_TICKS_MAX];
+  Area *area = &self->area;
+  double label_width, label_height;
+  int text_width, text_height;
+  guint n_x, n_y;
+
+  set_text (self, "0", 0.0, &text_width, &text_height);
+  area->text_height = text_height;
+  area->header = text_height + 8.0;
+  draw_title (self, snapshot, width);
+  if (_tare_chart_is_empty (self))
+    {
+      area->width = area->height = 0.0;
+      draw_empty (self, snapshot, width, height);
+      return;
+    }
+
+  /* The height decides on the labels of y, their width on the room for those of x. */
+  area->top = area->header + 2.0;
+  n_y = make_y_ticks (self, height - area->top - 3.0 * text_height, y_ticks, &label_width);
+  area->left = ceil (label_width / 4.0) * 4.0 + TICK + 5.0
+               + (tare_axis_get_title (self->axes[1]) != NULL ? text_height + 4.0 : 2.0);
+  area->width = MAX (1.0, width - area->left - RIGHT_MARGIN);
+  n_x = make_x_ticks (self, area->width, x_ticks, &label_height);
+  area->height = height - area->top - TICK - 5.0 - ceil (label_height)
+                 - (tare_axis_get_title (self->axes[0]) != NULL ? text_height + 4.0 : 2.0);
+  area->height = MAX (1.0, floor (area->height));
+
+  draw_y_ticks (self, snapshot, y_ticks, n_y);
+  draw_x_ticks (self, snapshot, x_ticks, n_x, width);
+  draw_plots (self, snapshot);
+  _tare_ink_box (snapshot, &self->ink.dim, area->left, area->top + area->height, area->width, 1.0);
+  draw_titles (self, snapshot, height);
+  if (self->readout == NULL)
+    draw_legend (self, snapshot, width);
+}
+
+/* Draws what follows the pointer: a line through the point, and its numbers above. */
+void
+_tare_chart_draw_hit (TareChart   *self,
+                      GtkSnapshot *snapshot,
+                      double       width)
+{
+  const Area *area = &self->area;
+  int text_width, text_height;
+  double x, y;
+
+  if (self->readout != NULL)
+    {
+      double room = width * (self->title != NULL ? 0.5 : 1.0) - RIGHT_MARGIN - PADDING;
+
+      set_text (self, self->readout, room, &text_width, &text_height);
+      draw_layout (self, snapshot, &self->ink.foreground,
+                   width - RIGHT_MARGIN - text_width, 4.0);
+    }
+
+  if (self->hit == NULL || area->width < 1.0
+      || !tare_plot_get_point (self->hit, self->point, &x, &y))
+    return;
+
+  x = tare_axis_normalize (self->axes[0], x);
+  if (!(x >= 0.0 && x <= 1.0))
+    return;
+
+  x = area->left + floor (MIN (x * area->width, area->width - 1.0));
+  _tare_ink_box (snapshot, &self->ink.dim, x, area->top, 1.0, area->height);
+  y = tare_axis_normalize (self->axes[1], y);
+  if (y >= 0.0 && y <= 1.0)
+    {
+      y = area->top + floor ((1.0 - y) * (area->height - 1.0));
+      _tare_ink_box (snapshot, &self->ink.background, x - 4.0, y - 4.0, 9.0, 9.0);
+      _tare_ink_box (snapshot, &self->ink.foreground, x - 3.0, y - 3.0, 7.0, 7.0);
+    }
+}

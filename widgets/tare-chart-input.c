@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "widgets/tare-chart-private.h"
+
+#include <math.h>
+
+/* How much one notch of the wheel or one key zooms, and how far one key pans. */
+#define ZOOM_STEP 1.25
+#define PAN_STEP 0.1
+
+/* A press that goes no further than this is a click, in pixels. */
+#define CLICK_REACH 4.0
+
+static void
+find_hit (TareChart *self,
+          double     x,
+          double     y,
+          TarePlot **plot,
+          guint     *point)
+{
+  const Area *area = &self->area;
+
+  *plot = NULL;
+  *point = TARE_PLOT_NO_POINT;
+  x -= area->left;
+  y -= area->top;
+  if (x < 0.0 || x >= area->width || y < 0.0 || y >= area->height)
+    return;
+
+  /* What is drawn last lies on top. */
+  for (guint i = self->plots->len; i > 0; i--)
+    {
+      TarePlot *candidate = g_ptr_array_index (self->plots, i - 1);
+      TarePlotFrame frame;
+
+      if (tare_plot_get_n_points (candidate) == 0)
+        continue;
+      _tare_chart_make_frame (self, candidate, &frame);
+      *point = tare_plot_lookup (candidate, &frame, x, y);
+      if (*point != TARE_PLOT_NO_POINT)
+        {
+          *plot = candidate;
+          return;
+        }
+    }
+}
+
+static void
+motion_cb (GtkEventControllerMotion *controller,
+           double                    x,
+           double                    y,
+           TareChart                *self)
+{
+  TarePlot *plot;
+  guint point;
+
+  self->pointer[0] = x;
+  self->pointer[1] = y;
+  find_hit (self, x, y, &plot, &point);
+  _tare_chart_set_hit (self, plot, point);
+}
+
+static void
+leave_cb (GtkEventControllerMotion *controller,
+          TareChart                *self)
+{
+  _tare_chart_set_hit (self, NULL, TARE_PLOT_NO_POINT);
+}
+
+static gboolean
+scroll_cb (GtkEventControllerScroll *controller,
+           double                    dx,
+           double                    dy,
+           TareChart                *self)
+{
+  GtkEventController *base = GTK_EVENT_CONTROLLER (controller);
+  GdkModifierType state = gtk_event_controller_get_current_event_state (base);
+  const Area *area = &self->area;
+
+  if (area->width < 1.0 || _tare_chart_is_empty (self))
+    return FALSE;
+
+  if ((state & GDK_SHIFT_MASK) != 0 || fabs (dx) > fabs (dy))
+    tare_axis_pan (self->axes[0], PAN_STEP * (fabs (dx) > fabs (dy) ? dx : dy));
+  else if ((state & GDK_CONTROL_MASK) != 0)
+    tare_axis_zoom (self->axes[1], pow (ZOOM_STEP, -dy),
+                    1.0 - CLAMP ((self->pointer[1] - area->top) / area->height, 0.0, 1.0));
+  else
+    tare_axis_zoom (self->axes[0], pow (ZOOM_STEP, -dy),
+                    CLAMP ((self->pointer[0] - area->left) / area->width, 0.0, 1.0));
+
+  return TRUE;
+}
+
+static void
+drag_begin_cb (GtkGestureDrag *gesture,
+               double          x,
+               double          y,
+               TareChart      *self)
+{
+  gtk_widget_grab_focus (GTK_WIDGET (self));
+  self->panned[0] = self->panned[1] = 0.0;
+  self->pointer[0] = x;
+  self->pointer[1] = y;
+  self->moved = FALSE;
+}
+
+static void
+drag_update_cb (GtkGestureDrag *gesture,
+                double          dx,
+                double          dy,
+                TareChart      *self)
+{
+  if (hypot (dx, dy) > CLICK_REACH)
+    self->moved = TRUE;
+  if (!self->moved || self->area.width < 1.0)
+    return;
+
+  tare_axis_pan (self->axes[0], (self->panned[0] - dx) / self->area.width);
+  tare_axis_pan (self->axes[1], (dy - self->panned[1]) / self->area.height);
+  self->panned[0] = dx;
+  self->panned[1] = dy;
+}
+
+static void
+drag_end_cb (GtkGestureDrag *gesture,
+             double          dx,
+             double          dy,
+             TareChart      *self)
+{
+  GtkEventController *base = GTK_EVENT_CONTROLLER (gesture);
+  GdkModifierType state = gtk_event_controller_get_current_event_state (base);
+  TarePlot *plot;
+  guint point;
+
+  if (self->moved || hypot (dx, dy) > CLICK_REACH)
+    return;
+
+  find_hit (self, self->pointer[0], self->pointer[1], &plot, &point);
+  if (plot != NULL)
+    tare_plot_activate (plot, point,
+                        state & (GDK_CONTROL_MASK | GDK_SHIFT_MASK | GDK_ALT_MASK));
+}
+
+static void
+pressed_cb (GtkGestureClick *gesture,
+            int              n_press,
+            double           x,
+            double           y,
+            TareChart       *self)
+{
+  if (n_press == 2)
+    tare_chart_fit (self);
+}
+
+/* The plot whose points the cursor walks over: the one it is on, else the first that has any. */
+static TarePlot *
+get_walked (TareChart *self)
+{
+  if (self->hit != NULL)
+    return self->hit;
+
+  for (guint i = 0; i < self->plots->len; i++)
+    if (tare_plot_get_n_points (g_ptr_array_index (self->plots, i)) > 0)
+      return g_ptr_array_index (self->plots, i);
+
+  return NULL;
+}
+
+/* Brings the point of the cursor into what is shown. */
+static void
+show_point (TareChart *self)
+{
+  double x, y, position;
+
+  if (self->hit == NULL || !tare_plot_get_point (self->hit, self->point, &x, &y))
+    return;
+
+  position = tare_axis_normalize (self->axes[0], x);
+  if (position < 0.0)
+    tare_axis_pan (self->axes[0], position - 0.05);
+  else if (position > 1.0)
+    tare_axis_pan (self->axes[0], position - 0.95);
+}
+
+static gboolean
+walk (TareChart *self,
+      guint      keyval)
+{
+  TarePlot *plot = get_walked (self);
+  guint n, point = 0;
+
+  if (plot == NULL)
+    return FALSE;
+
+  n = tare_plot_get_n_points (plot);
+  switch (keyval)
+    {
+    case GDK_KEY_Left:
+      point = self->hit == NULL ? 0 : self->point - MIN (self->point, 1u);
+      break;
+    case GDK_KEY_Right:
+      point = self->hit == NULL ? 0 : MIN (self->point + 1, n - 1);
+      break;
+    case GDK_KEY_End:
+      point = n - 1;
+      break;
+    case GDK_KEY_Home:
+    default:
+      break;
+    }
+  _tare_chart_set_hit (self, plot, point);
+  show_point (self);
+
+  return TRUE;
+}
+
+static gboolean
+key_pressed_cb (GtkEventControllerKey *controller,
+                guint                  keyval,
+                guint                  keycode,
+                GdkModifierType        state,
+                TareChart             *self)
+{
+  double x = 0.0, y = 0.0, anchor = 0.5;
+
+  if (self->hit != NULL && tare_plot_get_point (self->hit, self->point, &x, &y))
+    anchor = CLAMP (tare_axis_normalize (self->axes[0], x), 0.0, 1.0);
+
+  if ((state & GDK_CONTROL_MASK) != 0)
+    {
+      if (gdk_keyval_to_lower (keyval) != GDK_KEY_c)
+        return FALSE;
+      tare_chart_copy_csv (self);
+      return TRUE;
+    }
+  if ((state & (GDK_ALT_MASK | GDK_SUPER_MASK)) != 0)
+    return FALSE;
+
+  switch (keyval)
+    {
+    case GDK_KEY_Left:
+    case GDK_KEY_Right:
+    case GDK_KEY_Home:
+    case GDK_KEY_End:
+      return walk (self, keyval);
+    case GDK_KEY_plus:
+    case GDK_KEY_equal:
+    case GDK_KEY_KP_Add:
+      tare_axis_zoom (self->axes[0], ZOOM_STEP, anchor);
+      return TRUE;
+    case GDK_KEY_minus:
+    case GDK_KEY_KP_Subtract:
+      tare_axis_zoom (self->axes[0], 1.0 / ZOOM_STEP, anchor);
+      return TRUE;
+    case GDK_KEY_0:
+    case GDK_KEY_KP_0:
+      tare_chart_fit (self);
+      return TRUE;
+    case GDK_KEY_Return:
+    case GDK_KEY_KP_Enter:
+    case GDK_KEY_space:
+      if (self->hit == NULL)
+        return FALSE;
+      tare_plot_activate (self->hit, self->point, state & GDK_SHIFT_MASK);
+      return TRUE;
+    case GDK_KEY_Escape:
+      if (self->hit == NULL)
+        return FALSE;
+      _tare_chart_set_hit (self, NULL, TARE_PLOT_NO_POINT);
+      return TRUE;
+    default:
+      return FALSE;
+    }
+}
+
+/* Connects the pointer and the keyboard. */
+void
+_tare_chart_add_input (TareChart *self)
+{
+  GtkWidget *widget = GTK_WIDGET (self);
+  GtkEventController *controller;
+  GtkGesture *gesture;
+
+  controller = gtk_event_controller_motion_new ();
+  g_signal_connect (controller, "enter", G_CALLBACK (motion_cb), self);
+  g_signal_connect (controller, "motion", G_CALLBACK (motion_cb), self);
+  g_signal_connect (controller, "leave", G_CALLBACK (leave_cb), self);
+  gtk_widget_add_controller (widget, controller);
+
+  controller = gtk_event_controller_scroll_new (GTK_EVENT_CONTROLLER_SCROLL_BOTH_AXES);
+  g_signal_connect (controller, "scroll", G_CALLBACK (scroll_cb), self);
+  gtk_widget_add_controller (widget, controller);
+
+  gesture = gtk_gesture_drag_new ();
+  g_signal_connect (gesture, "drag-begin", G_CALLBACK (drag_begin_cb), self);
+  g_signal_connect (gesture, "drag-update", G_CALLBACK (drag_update_cb), self);
+  g_signal_connect (gesture, "drag-end", G_CALLBACK (drag_end_cb), self);
+  gtk_widget_add_controller (widget, GTK_EVENT_CONTROLLER (gesture));
+
+  gesture = gtk_gesture_click_new ();
+  g_signal_connect (gesture, "pressed", G_CALLBACK (pressed_cb), self);
+  gtk_widget_add_controller (widget, GTK_EVENT_CONTROLLER (gesture));
+
+  controller = gtk_event_controller_key_new ();
+  g_signal_connect (controller, "key-pressed", G_CALLBACK (key_pressed_cb), self);
+  gtk_widget_add_controller (widget, controller);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "widgets/tare-chart.h"
+#include "widgets/tare-ink-private.h"
+
+G_BEGIN_DECLS
+
+/* Where things are, in the pixels of the chart. */
+typedef struct
+{
+  double left;
+  double top;
+  double width;
+  double height;
+  double header;      /* height of the line above the plots */
+  double text_height;
+  gboolean rotated;   /* labels of x stand on end */
+} Area;
+
+struct _TareChart
+{
+  GtkWidget      parent_instance;
+
+  TareAxis      *axes[2];     /* by GtkOrientation */
+  gboolean       automatic[2];
+  GPtrArray     *plots;       /* of TarePlot */
+  char          *title;
+  char          *description;
+  char          *empty_text;
+  char          *readout;
+
+  /* the point under the pointer or the cursor */
+  TarePlot      *hit;         /* borrowed from plots */
+  guint          point;
+  double         panned[2];
+  double         pointer[2];
+  gboolean       moved;
+
+  Area           area;
+  TareInk        ink;
+  PangoLayout   *layout;
+  GskRenderNode *node;        /* all but what follows the pointer */
+  gboolean       updating;
+};
+
+void     _tare_chart_draw       (TareChart     *self,
+                                 GtkSnapshot   *snapshot,
+                                 double         width,
+                                 double         height);
+void     _tare_chart_draw_hit   (TareChart     *self,
+                                 GtkSnapshot   *snapshot,
+                                 double         width);
+void     _tare_chart_make_frame (TareChart     *self,
+                                 TarePlot      *plot,
+                                 TarePlotFrame *frame);
+gboolean _tare_chart_is_empty   (TareChart     *self);
+void     _tare_chart_set_hit    (TareChart     *self,
+                                 TarePlot      *plot,
+                                 guint          point);
+void     _tare_chart_add_input  (TareChart     *self);
+
+G_END_DECLS

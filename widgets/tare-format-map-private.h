@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "widgets/tare-format-map.h"
+#include "widgets/tare-ink-private.h"
+
+G_BEGIN_DECLS
+
+typedef struct
+{
+  GRefString     *label;
+  char           *tooltip;
+  double          value;
+  TareFormatMark  mark;
+  guint           present : 1;
+  guint           locked : 1;
+  guint           stale : 1;
+} Cell;
+
+typedef enum
+{
+  DRAG_NONE,
+  DRAG_SELECT,
+  DRAG_PAINT,
+} DragKind;
+
+struct _TareFormatMap
+{
+  GtkWidget       parent_instance;
+
+  /* what is shown; cell = row * n_columns + column, row 0 at the bottom */
+  guint           n_rows;
+  guint           n_columns;
+  char          **rows;
+  char          **columns;
+  char          **tooltips;
+  Cell           *cells;
+  double          minimum;
+  double          maximum;
+  char           *unit;
+  char           *mark_names[TARE_FORMAT_MARK_N];
+  char           *stale_name;
+
+  /* what is chosen; one byte per cell */
+  guint8         *selected;
+  guint8         *before;    /* the selection when the drag began */
+  guint8         *stroke;    /* cells passed over by the brush */
+  guint           cursor;
+  guint           anchor;
+  guint           hover;
+  DragKind        drag;
+  gboolean        adding;
+  double          start[2];
+  double          last[2];
+  GtkGesture     *gesture;
+
+  /* where it is, in pixels */
+  GtkAdjustment  *adjustments[2];
+  GtkScrollablePolicy policies[2];
+  int             label_width;
+  int             header_height;
+  int             legend_height;
+  int             text_height;
+  int             least_width;   /* of a cell */
+  int             least_height;
+  int             cell_width;
+  int             cell_height;
+
+  /* how it is drawn */
+  TareInk         ink;
+  GHashTable     *texts;         /* char * -> Text */
+  PangoLayout    *layout;
+  GskRenderNode  *cells_node;
+  guint           node_first;    /* rows that cells_node holds */
+  guint           node_last;
+  GskRenderNode  *hatch[2];      /* black, white */
+
+  guint           brush : 1;
+  guint           rotated : 1;   /* column labels do not fit across */
+};
+
+void _tare_format_map_drop_nodes   (TareFormatMap   *self);
+void _tare_format_map_drop_cells   (TareFormatMap   *self);
+void _tare_format_map_measure      (TareFormatMap   *self);
+int  _tare_format_map_lay_legend   (TareFormatMap   *self,
+                                    GtkSnapshot     *snapshot,
+                                    int              width,
+                                    int              top);
+void _tare_format_map_snapshot     (GtkWidget       *widget,
+                                    GtkSnapshot     *snapshot);
+void _tare_format_map_add_input    (TareFormatMap   *self);
+void _tare_format_map_select       (TareFormatMap   *self,
+                                    const guint8    *selected);
+void _tare_format_map_set_cursor   (TareFormatMap   *self,
+                                    guint            cell);
+void _tare_format_map_emit_painted (TareFormatMap   *self,
+                                    const guint     *cells,
+                                    guint            n);
+void _tare_format_map_emit_bits    (TareFormatMap   *self,
+                                    guint            bits);
+void _tare_format_map_emit_painting (TareFormatMap  *self,
+                                    guint            cell);
+void _tare_format_map_emit_activated (TareFormatMap *self,
+                                    guint            cell);
+double _tare_format_map_get_scroll (TareFormatMap   *self,
+                                    GtkOrientation   orientation);
+
+G_END_DECLS

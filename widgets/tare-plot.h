@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include <gtk/gtk.h>
+
+#include "widgets/tare-axis.h"
+
+G_BEGIN_DECLS
+
+/* The point that is none. */
+#define TARE_PLOT_NO_POINT G_MAXUINT
+
+/* How far from a point, in pixels, the pointer still finds it. */
+#define TARE_PLOT_REACH 8.0
+
+/**
+ * TarePlotFrame:
+ * @x: the axis along the width
+ * @y: the axis along the height, upwards
+ * @width: of the area for plots, in pixels
+ * @height: of it
+ * @color: what the plot is drawn in
+ * @foreground: of text
+ * @background: behind the plot
+ * @accent: of what is highlighted
+ * @dark: whether @background is dark
+ * @layout: (nullable): for labels; its text may be changed
+ *
+ * Where and with what a plot draws. The area's top left is at 0, 0.
+ */
+typedef struct
+{
+  TareAxis    *x;
+  TareAxis    *y;
+  double       width;
+  double       height;
+  GdkRGBA      color;
+  GdkRGBA      foreground;
+  GdkRGBA      background;
+  GdkRGBA      accent;
+  gboolean     dark;
+  PangoLayout *layout;
+} TarePlotFrame;
+
+#define TARE_TYPE_PLOT (tare_plot_get_type ())
+G_DECLARE_DERIVABLE_TYPE (TarePlot, tare_plot, TARE, PLOT, GObject)
+
+/**
+ * TarePlotClass:
+ * @get_bounds: extent of the data; a direction it says nothing about is left as it is (NaN)
+ * @dup_categories: (nullable): names of x = 0, 1, 2, ..., if the plot counts things
+ * @snapshot: draws
+ * @get_n_points: how many points the keyboard walks over
+ * @get_point: where a point is, in the units of the data
+ * @lookup: the point at a pixel of the frame, or %TARE_PLOT_NO_POINT
+ * @describe_point: one line with the exact numbers
+ * @describe: a sentence on what is to be seen
+ * @write_csv: appends the data as a table, the heading first
+ * @activate: (nullable): a point was clicked or chosen with Return
+ *
+ * What is drawn in a chart: one set of data by one technique.
+ */
+struct _TarePlotClass
+{
+  GObjectClass parent_class;
+
+  void     (*get_bounds)     (TarePlot            *self,
+                              TareAxisScale        x_scale,
+                              TareAxisScale        y_scale,
+                              double               x[2],
+                              double               y[2]);
+  char   **(*dup_categories) (TarePlot            *self);
+  void     (*snapshot)       (TarePlot            *self,
+                              GtkSnapshot         *snapshot,
+                              const TarePlotFrame *frame);
+  guint    (*get_n_points)   (TarePlot            *self);
+  gboolean (*get_point)      (TarePlot            *self,
+                              guint                point,
+                              double              *x,
+                              double              *y);
+  guint    (*lookup)         (TarePlot            *self,
+                              const TarePlotFrame *frame,
+                              double               x,
+                              double               y);
+  char    *(*describe_point) (TarePlot            *self,
+                              guint                point);
+  char    *(*describe)       (TarePlot            *self);
+  void     (*write_csv)      (TarePlot            *self,
+                              GString             *csv);
+  void     (*activate)       (TarePlot            *self,
+                              guint                point,
+                              GdkModifierType      state);
+};
+
+const char *tare_plot_get_label       (TarePlot            *self);
+void        tare_plot_set_label       (TarePlot            *self,
+                                       const char          *label);
+guint       tare_plot_get_color_index (TarePlot            *self);
+void        tare_plot_set_color_index (TarePlot            *self,
+                                       guint                index);
+void        tare_plot_changed         (TarePlot            *self);
+
+void        tare_plot_get_bounds      (TarePlot            *self,
+                                       TareAxisScale        x_scale,
+                                       TareAxisScale        y_scale,
+                                       double               x[2],
+                                       double               y[2]);
+char      **tare_plot_dup_categories  (TarePlot            *self);
+void        tare_plot_snapshot        (TarePlot            *self,
+                                       GtkSnapshot         *snapshot,
+                                       const TarePlotFrame *frame);
+guint       tare_plot_get_n_points    (TarePlot            *self);
+gboolean    tare_plot_get_point       (TarePlot            *self,
+                                       guint                point,
+                                       double              *x,
+                                       double              *y);
+guint       tare_plot_lookup          (TarePlot            *self,
+                                       const TarePlotFrame *frame,
+                                       double               x,
+                                       double               y);
+char       *tare_plot_describe_point  (TarePlot            *self,
+                                       guint                point);
+char       *tare_plot_describe        (TarePlot            *self);
+void        tare_plot_write_csv       (TarePlot            *self,
+                                       GString             *csv);
+void        tare_plot_activate        (TarePlot            *self,
+                                       guint                point,
+                                       GdkModifierType      state);
+
+double      tare_plot_frame_get_x     (const TarePlotFrame *frame,
+                                       double               value);
+double      tare_plot_frame_get_y     (const TarePlotFrame *frame,
+                                       double               value);
+void        tare_plot_csv_number      (GString             *csv,
+                                       double               value);
+void        tare_plot_csv_text        (GString             *csv,
+                                       const char          *text);
+
+G_END_DECLS
