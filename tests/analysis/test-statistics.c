@@ -6,6 +6,7 @@
 
 #include "analysis/statistics/tare-histogram.h"
 #include "analysis/statistics/tare-moments.h"
+#include "quant/tare-error.h"
 #include "tests/tare-test.h"
 
 /* The reference: two passes, one number at a time. */
@@ -329,6 +330,249 @@ test_histogram_constant (void)
   g_assert_cmpuint (histogram->n_outliers, ==, 0);
 }
 
+/* A tensor of x as @id stores it, in bytes of its own. */
+static TareTensor
+make_tensor (const char  *id,
+             const float *x,
+             gsize        rows,
+             gsize        columns)
+{
+  const TareFormat *format = tare_format_lookup (id);
+  gsize size = tare_format_get_row_bytes (format, columns) * rows;
+  guint8 *codes = g_malloc (size);
+  g_autoptr(GBytes) bytes = g_bytes_new_take (codes, size);
+  TareEncoding encoding = { TARE_RANGE_MINIMUM_MAXIMUM, 0.0, NULL };
+
+  if (format->bits == 32)
+    memcpy (codes, x, size);
+  else
+    g_assert_true (tare_format_encode (format, &encoding, x, rows, columns, codes, NULL));
+
+  return (TareTensor) {
+    .name = (char *) "tensor",
+    .canonical = (char *) "tensor",
+    .block = -1,
+    .type_name = (char *) id,
+    .format = format,
+    .n_dimensions = 2,
+    .shape = { rows, columns },
+    .columns = columns,
+    .rows = rows,
+    .file = tare_file_new_bytes ("bytes", bytes),
+    .bytes = size,
+  };
+}
+
+/* The statistics of a tensor against those of the numbers that it decodes to, one by one. */
+static void
+assert_statistics (const TareTensor *tensor)
+{
+  g_autoptr(GError) error = NULL;
+  g_autoptr(TareStatistics) self = tare_statistics_measure (tensor, NULL, &error);
+  gsize n = tare_tensor_get_n_weights (tensor);
+  g_autofree float *x = g_new (float, n);
+  g_autofree float *columns = g_new0 (float, tensor->columns);
+  TareMoments naive;
+  double deviation;
+  gsize outliers = 0;
+  guint64 total = 0;
+
+  g_assert_no_error (error);
+  g_assert_true (tare_tensor_read (tensor, x, &error));
+  naive = naive_moments (x, n);
+  deviation = sqrt (naive.m2 / (double) MAX (naive.n, 1));
+
+  g_assert_cmpuint (self->n, ==, naive.n);
+  g_assert_cmpuint (self->n_not_finite, ==, naive.n_not_finite);
+  g_assert_cmpuint (self->first_not_finite, ==, naive.first_not_finite);
+  g_assert_cmpfloat (self->minimum, ==, naive.n > 0 ? naive.minimum : 0.0f);
+  g_assert_cmpfloat (self->maximum, ==, naive.n > 0 ? naive.maximum : 0.0f);
+  g_assert_cmpfloat_with_epsilon (self->mean, naive.mean,
+                                  1e-9 * (deviation + fabs (naive.mean)) + 1e-300);
+  g_assert_cmpfloat_with_epsilon (self->standard_deviation, deviation, 1e-9 * deviation + 1e-300);
+  if (deviation > 0.0)
+    g_assert_cmpfloat_with_epsilon (self->kurtosis,
+                                    (double) naive.n * naive.m4 / (naive.m2 * naive.m2),
+                                    1e-8 * self->kurtosis);
+
+  for (gsize i = 0; i < tensor->rows; i++)
+    {
+      float largest = 0.0f;
+
+      for (gsize j = 0; j < tensor->columns; j++)
+        {
+          float value = x[i * tensor->columns + j];
+
+          if (!isfinite (value))
+            continue;
+          largest = MAX (largest, fabsf (value));
+          columns[j] = MAX (columns[j], fabsf (value));
+          outliers += fabs ((double) value - naive.mean) > 6.0 * deviation;
+        }
+      g_assert_cmpfloat (self->row_maximum[i], ==, largest);
+    }
+  g_assert_cmpmem (self->column_maximum, tensor->columns * sizeof (float),
+                   columns, tensor->columns * sizeof (float));
+  g_assert_cmpfloat_with_epsilon (self->outlier_ratio, (double) outliers / (double) MAX (n, 1),
+                                  1.5 / (double) n);
+
+  for (gsize i = 0; i < TARE_HISTOGRAM_BINS; i++)
+    total += self->histogram[i];
+  g_assert_cmpuint (total, ==, naive.n);
+  if (naive.n_not_finite == 0 && n <= 20000 && naive.minimum < naive.maximum)
+    assert_histogram (x, n, self->histogram, self->minimum, self->maximum);
+}
+
+/* One element, one row, one column, more than a piece of either, rows cut into pieces. */
+static void
+test_tensor_shapes (void)
+{
+  const gsize shapes[][2] = {
+    { 1, 1 }, { 1, 100 }, { 100, 1 }, { 3, 65536 }, { 3, 65537 }, { 1, 300000 }, { 2, 200001 },
+    { 70000, 3 }, { 1000, 257 }, { 65536, 1 }, { 100, 100 },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (shapes); i++)
+    {
+      gsize n = shapes[i][0] * shapes[i][1];
+      g_autofree float *x = g_new (float, n);
+      TareTensor tensor;
+
+      tare_test_fill_gaussian (x, n, (guint32) i);
+      x[n / 2] = 40.0f;
+      tensor = make_tensor ("f32", x, shapes[i][0], shapes[i][1]);
+      assert_statistics (&tensor);
+      tare_file_unref (tensor.file);
+    }
+}
+
+static void
+test_tensor_formats (void)
+{
+  const char *const formats[] = { "f32", "f16", "bf16", "q4_0", "q8_0", "q6_k" };
+  const gsize shapes[][2] = { { 1, 256 }, { 300, 1024 }, { 2, 131072 } };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (formats) * G_N_ELEMENTS (shapes); i++)
+    {
+      const gsize *shape = shapes[i % G_N_ELEMENTS (shapes)];
+      g_autofree float *x = g_new (float, shape[0] * shape[1]);
+      TareTensor tensor;
+
+      tare_test_fill_gaussian (x, shape[0] * shape[1], (guint32) i);
+      tensor = make_tensor (formats[i / G_N_ELEMENTS (shapes)], x, shape[0], shape[1]);
+      assert_statistics (&tensor);
+      tare_file_unref (tensor.file);
+    }
+}
+
+static void
+test_tensor_not_finite (void)
+{
+  const gsize shapes[][2] = { { 400, 300 }, { 2, 70000 }, { 1, 1 }, { 1, 5 } };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (shapes); i++)
+    {
+      gsize n = shapes[i][0] * shapes[i][1];
+      g_autofree float *x = g_new (float, n);
+      TareTensor tensor;
+
+      tare_test_fill_gaussian (x, n, 3);
+      x[n / 3] = NAN;
+      x[n / 2] = -INFINITY;
+      x[n - 1] = INFINITY;
+      tensor = make_tensor ("f32", x, shapes[i][0], shapes[i][1]);
+      assert_statistics (&tensor);
+      tare_file_unref (tensor.file);
+    }
+}
+
+static void
+test_tensor_constant (void)
+{
+  g_autofree float *x = g_new (float, 100 * 1000);
+  g_autoptr(TareStatistics) self = NULL;
+  TareTensor tensor;
+
+  for (gsize i = 0; i < 100 * 1000; i++)
+    x[i] = -0.3f;
+  tensor = make_tensor ("f32", x, 100, 1000);
+  self = tare_statistics_measure (&tensor, NULL, NULL);
+
+  g_assert_cmpfloat (self->mean, ==, (double) -0.3f);
+  g_assert_cmpfloat (self->standard_deviation, ==, 0.0);
+  g_assert_cmpfloat (self->kurtosis, ==, 0.0);
+  g_assert_cmpfloat (self->skewness, ==, 0.0);
+  g_assert_cmpfloat (self->outlier_ratio, ==, 0.0);
+  g_assert_cmpfloat (self->absolute_maximum, ==, 0.3f);
+  g_assert_cmpuint (self->histogram[0], ==, 100 * 1000);
+  tare_file_unref (tensor.file);
+}
+
+/* Uniform numbers with three far away: closed forms for all of it. */
+static void
+test_tensor_outliers (void)
+{
+  const gsize n = 1000 * 1000;
+  g_autofree float *x = g_new (float, n);
+  g_autoptr(TareStatistics) self = NULL;
+  TareTensor tensor;
+
+  for (gsize i = 0; i < n; i++)
+    x[i] = (float) (((double) i + 0.5) / (double) n * 2.0 - 1.0);
+  x[5] = 100.0f;
+  x[500000] = -50.0f;
+  x[999999] = 10.0f;
+  tensor = make_tensor ("f32", x, 1000, 1000);
+  self = tare_statistics_measure (&tensor, NULL, NULL);
+
+  g_assert_cmpfloat_with_epsilon (self->outlier_ratio, 3e-6, 1e-12);
+  g_assert_cmpfloat_with_epsilon (self->standard_deviation, sqrt (1.0 / 3.0 + 12600.0 / 1e6), 1e-4);
+  g_assert_cmpfloat (self->absolute_maximum, ==, 100.0f);
+  g_assert_cmpfloat (self->row_maximum[500], ==, 50.0f);
+  g_assert_cmpfloat (self->column_maximum[5], ==, 100.0f);
+  g_assert_cmpuint (self->histogram[0], ==, 1);
+  g_assert_cmpuint (self->histogram[TARE_HISTOGRAM_BINS - 1], ==, 1);
+  tare_file_unref (tensor.file);
+}
+
+static void
+cancel_at_half (double      fraction,
+                const char *stage,
+                gpointer    data)
+{
+  if (fraction >= 0.5)
+    g_cancellable_cancel (data);
+}
+
+static void
+test_tensor_cancelled (void)
+{
+  g_autofree float *x = g_new0 (float, 1000 * 1000);
+  g_autoptr(GCancellable) cancellable = g_cancellable_new ();
+  TareProgress progress = TARE_PROGRESS_INIT (cancellable, cancel_at_half, cancellable);
+  g_autoptr(GError) error = NULL;
+  TareTensor tensor = make_tensor ("f32", x, 1000, 1000);
+
+  g_assert_null (tare_statistics_measure (&tensor, &progress, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+  tare_file_unref (tensor.file);
+}
+
+static void
+test_tensor_unsupported (void)
+{
+  const float x[] = { 1.0f };
+  TareTensor tensor = make_tensor ("f32", x, 1, 1);
+  g_autoptr(GError) error = NULL;
+
+  tensor.format = NULL;
+  tensor.type_name = (char *) "IQ1_S";
+  g_assert_null (tare_statistics_measure (&tensor, NULL, &error));
+  g_assert_error (error, TARE_ERROR, TARE_ERROR_UNSUPPORTED);
+  g_assert_nonnull (strstr (error->message, "IQ1_S"));
+  tare_file_unref (tensor.file);
+}
+
 int
 main (int    argc,
       char **argv)
@@ -343,6 +587,13 @@ main (int    argc,
   g_test_add_func ("/statistics/histogram/reference", test_histogram_reference);
   g_test_add_func ("/statistics/histogram/outliers", test_histogram_outliers);
   g_test_add_func ("/statistics/histogram/constant", test_histogram_constant);
+  g_test_add_func ("/statistics/tensor/shapes", test_tensor_shapes);
+  g_test_add_func ("/statistics/tensor/formats", test_tensor_formats);
+  g_test_add_func ("/statistics/tensor/not-finite", test_tensor_not_finite);
+  g_test_add_func ("/statistics/tensor/constant", test_tensor_constant);
+  g_test_add_func ("/statistics/tensor/outliers", test_tensor_outliers);
+  g_test_add_func ("/statistics/tensor/cancelled", test_tensor_cancelled);
+  g_test_add_func ("/statistics/tensor/unsupported", test_tensor_unsupported);
 
   return g_test_run ();
 }

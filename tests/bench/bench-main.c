@@ -18,6 +18,7 @@ static const struct
   BenchFunc   func;
 } benches[] = {
   { "codec", bench_codec },
+  { "statistics", bench_statistics },
   { NULL, NULL }
 };
 
