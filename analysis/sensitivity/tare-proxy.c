@@ -42,8 +42,8 @@ weighted_square (const float *d,
  * @product: (out caller-allocates) (array): room for @rows x @columns, if there is a gram
  * @form: (inout): what tr(d H d') is added to
  *
- * Adds tr(d H d') with H = 2 Σxx' / T, which is 2/T times the sum of |d x|² over the T tokens. Where
- * only Σx² is known, H is its diagonal: what remains of the sum if the columns are uncorrelated.
+ * Adds tr(d H d') with H = 2 Σxx' / T, which is 2/T times the sum of |d x|² over the T tokens.
+ * Where only Σx² is known, H is its diagonal: what remains if the columns are uncorrelated.
  *
  * Returns: %FALSE if no token was seen, and so nothing is known
  */
