@@ -204,11 +204,13 @@ test_split (gconstpointer data)
   static const char *const texts[] = {
     "Hello world", "  x", "a  b   c", "it's 'REally y'all'LL", "\r\n\r\n  \n x", "1234567",
     " 12 345", "!!??\n\n\nx", "\t\tx", " \xc2\xa0 x", "(hello) $5.00", "'", "'l", "''''s",
-    "\xe5\xb7\xa5\xe4\xbd\x9c" "1314151\xe5\xa4\xa9\xef\xbd\x9e", "  ", "\n", " ", "\xc2\xbd", "~|`x",
+    "\xe5\xb7\xa5\xe4\xbd\x9c" "1314151\xe5\xa4\xa9\xef\xbd\x9e", "  ", "\n", " ",
+    "\xc2\xbd", "~|`x",
   };
   static const char *const parts[] = {
-    " ", " ", " ", "  ", "\n", "\r", "\t", "\v", "\xc2\xa0", "\xc2\x85", "\xe3\x80\x80", "'", "s", "ll",
-    "LL", "Re", "a", "Z", "\xc3\xa9", "\xe5\xb7\xa5", "e\xcc\x81", "1", "12", "345", "\xc2\xb2", "\xe2\x85\xa7",
+    " ", " ", " ", "  ", "\n", "\r", "\t", "\v", "\xc2\xa0", "\xc2\x85", "\xe3\x80\x80",
+    "'", "s", "ll", "LL", "Re", "a", "Z", "\xc3\xa9", "\xe5\xb7\xa5", "e\xcc\x81",
+    "1", "12", "345", "\xc2\xb2", "\xe2\x85\xa7",
     "!", "?", "$", "+", "`", "_", "\xf0\x9f\xa6\x99", "\xe2\x80\x94", "\xef\xbd\x9e", "\x01",
   };
   gsize row = GPOINTER_TO_SIZE (data);

@@ -258,8 +258,8 @@ make_pieces (const char *const *extra,
   tare_metadata_set_string (metadata, "tokenizer.ggml.model", "llama");
   tare_metadata_set_strings (metadata, "tokenizer.ggml.tokens", (const char **) names->pdata,
                              names->len);
-  tare_metadata_set_f32s (metadata, "tokenizer.ggml.scores", (const float *) (gpointer) scores->data,
-                          scores->len);
+  tare_metadata_set_f32s (metadata, "tokenizer.ggml.scores",
+                          (const float *) (gpointer) scores->data, scores->len);
   tare_metadata_set_i32s (metadata, "tokenizer.ggml.token_type",
                           (const gint32 *) (gpointer) types->data, types->len);
 
