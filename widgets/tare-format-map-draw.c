@@ -11,6 +11,7 @@
 #define GAP 1
 #define PADDING 6
 #define MARK_SIZE 5
+#define SIGN_HEIGHT 8
 #define HATCH_STEP 6
 #define LEGEND_STRIP 96
 #define LEGEND_STOPS 17
@@ -121,9 +122,9 @@ _tare_format_map_measure (TareFormatMap *self)
     if (self->cells[i].present && self->cells[i].label != NULL)
       cell_width = MAX (cell_width, get_text (self, self->cells[i].label)->width);
 
-  /* The mark and the lock stand in the corners, so the text need not make way for them. */
+  /* The mark and the lock stand in the corners above the text. */
   self->least_width = MAX (cell_width + PADDING, self->text_height + PADDING);
-  self->least_height = self->text_height + PADDING;
+  self->least_height = self->text_height + SIGN_HEIGHT + 2 * GAP;
   self->rotated = column_width > self->least_width * 1.25;
   if (!self->rotated)
     self->least_width = MAX (self->least_width, column_width + PADDING);
@@ -289,7 +290,8 @@ draw_cell (TareFormatMap *self,
     {
       Text *label = get_text (self, cell->label);
       float left = floorf ((float) (width - label->width) / 2.0f);
-      float top = floorf ((float) (height - label->height) / 2.0f);
+      float top = floorf ((float) MAX ((height - label->height) / 2.0,
+                                       MIN (SIGN_HEIGHT, height - label->height)));
 
       if (label->nodes[light] != NULL)
         {

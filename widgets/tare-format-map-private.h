@@ -79,30 +79,34 @@ struct _TareFormatMap
   guint           rotated : 1;   /* column labels do not fit across */
 };
 
-void _tare_format_map_drop_nodes   (TareFormatMap   *self);
-void _tare_format_map_drop_cells   (TareFormatMap   *self);
-void _tare_format_map_measure      (TareFormatMap   *self);
-int  _tare_format_map_lay_legend   (TareFormatMap   *self,
-                                    GtkSnapshot     *snapshot,
-                                    int              width,
-                                    int              top);
-void _tare_format_map_snapshot     (GtkWidget       *widget,
-                                    GtkSnapshot     *snapshot);
-void _tare_format_map_add_input    (TareFormatMap   *self);
-void _tare_format_map_select       (TareFormatMap   *self,
-                                    const guint8    *selected);
-void _tare_format_map_set_cursor   (TareFormatMap   *self,
-                                    guint            cell);
-void _tare_format_map_emit_painted (TareFormatMap   *self,
-                                    const guint     *cells,
-                                    guint            n);
-void _tare_format_map_emit_bits    (TareFormatMap   *self,
-                                    guint            bits);
-void _tare_format_map_emit_painting (TareFormatMap  *self,
-                                    guint            cell);
-void _tare_format_map_emit_activated (TareFormatMap *self,
-                                    guint            cell);
-double _tare_format_map_get_scroll (TareFormatMap   *self,
-                                    GtkOrientation   orientation);
+void    _tare_format_map_drop_nodes     (TareFormatMap *self);
+void    _tare_format_map_drop_cells     (TareFormatMap *self);
+void    _tare_format_map_measure        (TareFormatMap *self);
+int     _tare_format_map_lay_legend     (TareFormatMap *self,
+                                         GtkSnapshot   *snapshot,
+                                         int            width,
+                                         int            top);
+void    _tare_format_map_snapshot       (GtkWidget   *widget,
+                                         GtkSnapshot *snapshot);
+void    _tare_format_map_add_input      (TareFormatMap *self);
+double  _tare_format_map_get_scroll     (TareFormatMap  *self,
+                                         GtkOrientation  orientation);
+void    _tare_format_map_clear          (TareFormatMap *self);
+char   *_tare_format_map_describe       (TareFormatMap *self,
+                                         guint          cell);
+void    _tare_format_map_select         (TareFormatMap *self,
+                                         const guint8  *selected);
+void    _tare_format_map_set_cursor     (TareFormatMap *self,
+                                         guint          cell);
+void    _tare_format_map_emit_selection (TareFormatMap *self);
+void    _tare_format_map_emit_painting  (TareFormatMap *self,
+                                         guint          cell);
+void    _tare_format_map_emit_painted   (TareFormatMap *self,
+                                         const guint   *cells,
+                                         guint          n);
+void    _tare_format_map_emit_bits      (TareFormatMap *self,
+                                         guint          bits);
+void    _tare_format_map_emit_activated (TareFormatMap *self,
+                                         guint          cell);
 
 G_END_DECLS

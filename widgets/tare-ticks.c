@@ -228,15 +228,24 @@ tare_ticks_make_linear (double    minimum,
   return n;
 }
 
+/* Whether the decades of a range are all written without a power of ten. */
+static gboolean
+is_plain (int first,
+          int last)
+{
+  return first >= -4 && last <= 5;
+}
+
 static void
-format_decade (double  mantissa,
-               int     exponent,
-               double  sign,
-               char   *label)
+format_decade (double    mantissa,
+               int       exponent,
+               double    sign,
+               gboolean  plain,
+               char     *label)
 {
   g_autoptr(GString) string = g_string_new (sign < 0.0 ? "−" : NULL);
 
-  if (exponent >= -3 && exponent <= 4)
+  if (plain)
     append_fixed (string, scaled (mantissa, exponent), -exponent);
   else
     {
@@ -254,6 +263,7 @@ add_decade (TareTick *ticks,
             double    mantissa,
             int       exponent,
             double    sign,
+            gboolean  plain,
             gboolean  labelled)
 {
   if (n == TARE_TICKS_MAX)
@@ -263,7 +273,7 @@ add_decade (TareTick *ticks,
   ticks[n].minor = !labelled;
   ticks[n].label[0] = '\0';
   if (labelled)
-    format_decade (mantissa, exponent, sign, ticks[n].label);
+    format_decade (mantissa, exponent, sign, plain, ticks[n].label);
 
   return n + 1;
 }
@@ -290,7 +300,7 @@ tare_ticks_make_log (double    minimum,
   double decades;
   int first, last, every;
   guint n = 0, labelled = 0;
-  gboolean fine;
+  gboolean fine, minor, plain;
 
   if (!(minimum > 0.0) || !isfinite (maximum) || !(maximum > minimum))
     return 0;
@@ -301,6 +311,8 @@ tare_ticks_make_log (double    minimum,
   last = decade_of (maximum);
   every = MAX (1, (int) ceil (decades / most - END_TOLERANCE));
   fine = decades * 3.0 <= most;
+  minor = decades * 1.5 <= most;
+  plain = is_plain (first, last);
 
   for (int exponent = first; exponent <= last; exponent++)
     for (int digit = 1; digit <= 9; digit++)
@@ -311,10 +323,10 @@ tare_ticks_make_log (double    minimum,
 
         if (value < minimum * (1.0 - END_TOLERANCE) || value > maximum * (1.0 + END_TOLERANCE))
           continue;
-        if (!bears && (every > 1 ? digit != 1 : decades * 9.0 > TARE_TICKS_MAX - 16.0))
+        if (!bears && digit != 1 && (!minor || decades * 9.0 > TARE_TICKS_MAX - 16.0))
           continue;
 
-        n = add_decade (ticks, n, digit, exponent, 1.0, bears);
+        n = add_decade (ticks, n, digit, exponent, 1.0, plain, bears);
         labelled += bears;
       }
 
@@ -346,6 +358,7 @@ tare_ticks_make_symlog (double    minimum,
 {
   double reach = MAX (fabs (minimum), fabs (maximum));
   int first, last, every;
+  gboolean plain;
   guint n = 0;
 
   if (!isfinite (minimum) || !isfinite (maximum) || !(maximum > minimum) || !(threshold > 0.0))
@@ -356,13 +369,14 @@ tare_ticks_make_symlog (double    minimum,
   most = CLAMP (most, 2u, 64u);
   first = (int) ceil (log10 (threshold) - END_TOLERANCE);
   last = decade_of (reach);
+  plain = is_plain (first, last);
   every = MAX (1, (int) ceil ((last - first + 1)
                               * ((minimum < 0.0) + (maximum > 0.0)) / (double) most));
 
   for (int exponent = last; exponent >= first; exponent--)
     if ((last - exponent) % every == 0 && -scaled (1.0, exponent) >= minimum
         && -scaled (1.0, exponent) <= maximum)
-      n = add_decade (ticks, n, 1.0, exponent, -1.0, TRUE);
+      n = add_decade (ticks, n, 1.0, exponent, -1.0, plain, TRUE);
 
   if (minimum <= 0.0 && maximum >= 0.0)
     {
@@ -373,7 +387,7 @@ tare_ticks_make_symlog (double    minimum,
   for (int exponent = first; exponent <= last; exponent++)
     if ((last - exponent) % every == 0 && scaled (1.0, exponent) >= minimum
         && scaled (1.0, exponent) <= maximum)
-      n = add_decade (ticks, n, 1.0, exponent, 1.0, TRUE);
+      n = add_decade (ticks, n, 1.0, exponent, 1.0, plain, TRUE);
 
   if (n < 3)
     return tare_ticks_make_linear (minimum, maximum, most, ticks);
