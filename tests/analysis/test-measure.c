@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "analysis/sensitivity/tare-measure.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "analysis/calibration/tare-calibrator.h"
+#include "analysis/sensitivity/tare-proxy.h"
+#include "tests/tare-test.h"
+
+/* 2/T Σ over tokens |d x|², by its definition: x is n_tokens x n, d rows x n. */
+static double
+naive_form (const float *d,
+            gsize        rows,
+            gsize        n,
+            const float *x,
+            gsize        n_tokens)
+{
+  double sum = 0.0;
+
+  for (gsize t = 0; t < n_tokens; t++)
+    {
+      for (gsize i = 0; i < rows; i++)
+        {
+          double output = 0.0;
+
+          for (gsize j = 0; j < n; j++)
+            output += (double) d[i * n + j] * (double) x[t * n + j];
+          sum += output * output;
+        }
+    }
+
+  return 2.0 * sum / (double) n_tokens;
+}
+
+static void
+test_form (void)
+{
+  const gsize shapes[][3] = { { 1, 1, 1 }, { 5, 37, 50 }, { 33, 64, 7 }, { 2, 130, 300 } };
+
+  for (gsize k = 0; k < G_N_ELEMENTS (shapes); k++)
+    {
+      gsize rows = shapes[k][0];
+      gsize n = shapes[k][1];
+      gsize n_tokens = shapes[k][2];
+      g_autofree float *d = g_new (float, rows * n);
+      g_autofree float *x = g_new (float, n_tokens * n);
+      g_autofree float *product = g_new (float, rows * n);
+      g_autofree float *gram = g_new (float, n * n);
+      g_autofree float *sums = g_new (float, n);
+      TareLayerActivations activations = { n, (double) n_tokens, sums, NULL, gram };
+      double form = 0.0;
+      double naive;
+
+      tare_test_fill_gaussian (d, rows * n, (guint32) k);
+      tare_test_fill_gaussian (x, n_tokens * n, (guint32) k + 100);
+      for (gsize i = 0; i < n * n; i++)
+        {
+          double sum = 0.0;
+
+          for (gsize t = 0; t < n_tokens; t++)
+            sum += (double) x[t * n + i / n] * (double) x[t * n + i % n];
+          gram[i] = (float) sum;
+        }
+
+      naive = naive_form (d, rows, n, x, n_tokens);
+      g_assert_true (tare_proxy_form (d, rows, &activations, product, &form));
+      g_assert_cmpfloat_with_epsilon (form, naive, 1e-5 * naive);
+
+      /* It adds to what is there. */
+      g_assert_true (tare_proxy_form (d, rows, &activations, product, &form));
+      g_assert_cmpfloat_with_epsilon (form, 2.0 * naive, 2e-5 * naive);
+    }
+}
+
+/* Known traces: H the identity, times 2/T; a matrix of ones; a diagonal alone. */
+static void
+test_form_closed (void)
+{
+  const float d[] = { 1.0f, -2.0f, 3.0f, 0.0f, 0.5f, -0.5f };
+  const float identity[] = { 1.0f, 0.0f, 0.0f, 0.0f, 1.0f, 0.0f, 0.0f, 0.0f, 1.0f };
+  const float ones[] = { 1.0f, 1.0f, 1.0f, 1.0f, 1.0f, 1.0f, 1.0f, 1.0f, 1.0f };
+  float sums[] = { 1.0f, 10.0f, 100.0f };
+  float product[6];
+  TareLayerActivations activations = { 3, 2.0, sums, NULL, (float *) identity };
+  double form = 0.0;
+
+  g_assert_true (tare_proxy_form (d, 2, &activations, product, &form));
+  g_assert_cmpfloat (form, ==, 14.5);
+
+  form = 0.0;
+  activations.gram = (float *) ones;
+  g_assert_true (tare_proxy_form (d, 2, &activations, product, &form));
+  g_assert_cmpfloat (form, ==, 4.0);
+
+  form = 0.0;
+  activations.gram = NULL;
+  g_assert_true (tare_proxy_form (d, 2, &activations, NULL, &form));
+  g_assert_cmpfloat (form, ==, 1.0 + 40.0 + 900.0 + 2.5 + 25.0);
+
+  activations.n_tokens = 0.0;
+  g_assert_false (tare_proxy_form (d, 2, &activations, NULL, &form));
+}
+
+static void
+test_table (void)
+{
+  const char *const ids[] = {
+    "proxy_loss", "proxy_loss_relative", "relative_error", "weighted_error",
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (ids); i++)
+    g_assert_nonnull (tare_measure_lookup (ids[i]));
+  g_assert_null (tare_measure_lookup ("no such measure"));
+
+  for (gsize i = 0; i < tare_measure_get_n_measures (); i++)
+    {
+      const TareMeasure *measure = tare_measure_get (i);
+
+      g_assert_true (tare_measure_lookup (measure->id) == measure);
+      g_assert_cmpuint (strlen (measure->label), >, 0);
+      g_assert_cmpuint (strlen (measure->description), >, 0);
+      g_assert_cmpuint (strlen (measure->source), >, 0);
+    }
+}
+
+typedef struct
+{
+  TareModel       *model;
+  TareEngine      *engine;
+  TareCalibration *calibration;
+} Fixture;
+
+static void
+set_up (Fixture       *fixture,
+        gconstpointer  data)
+{
+  const TareCalibratorOptions options = { 64, 512, 0, NULL };
+  g_autofree char *path = tare_test_source ("data/sample");
+  g_autofree char *text_path = tare_test_source ("data/sample/treasure-island.txt");
+  g_autofree char *text = NULL;
+  g_autoptr(GError) error = NULL;
+
+  g_assert_true (g_file_get_contents (text_path, &text, NULL, NULL));
+  fixture->model = tare_model_open (path, &error);
+  g_assert_no_error (error);
+  fixture->engine = tare_engine_new (fixture->model);
+  fixture->calibration = tare_calibrator_run (fixture->model, text, 6000, &options, NULL, &error);
+  g_assert_no_error (error);
+}
+
+static void
+tear_down (Fixture       *fixture,
+           gconstpointer  data)
+{
+  tare_calibration_unref (fixture->calibration);
+  tare_engine_unref (fixture->engine);
+  tare_model_unref (fixture->model);
+}
+
+static double
+compute (Fixture         *fixture,
+         const char      *id,
+         const char      *tensor_name,
+         const char      *format,
+         TareCalibration *calibration)
+{
+  const TareMeasure *measure = tare_measure_lookup (id);
+  const TareTensor *tensor = tare_model_lookup (fixture->model, tensor_name);
+  const TareAssignment assignment = {
+    .format = format != NULL ? tare_format_lookup (format) : NULL,
+    .method = tare_method_get (0),
+  };
+  g_autoptr(GError) error = NULL;
+  double value = -1.0;
+
+  g_assert_true (measure->compute (measure, fixture->engine, tensor, &assignment, calibration,
+                                   &value, &error));
+  g_assert_no_error (error);
+
+  return value;
+}
+
+/* Σ over rows of d gram d', an element at a time. */
+static double
+naive_trace (const float                *d,
+             gsize                       rows,
+             const TareLayerActivations *activations)
+{
+  gsize n = activations->columns;
+  double sum = 0.0;
+
+  for (gsize i = 0; i < rows; i++)
+    {
+      for (gsize j = 0; j < n; j++)
+        {
+          for (gsize k = 0; k < n; k++)
+            sum += (double) d[i * n + j] * (double) d[i * n + k]
+                   * (double) activations->gram[j * n + k];
+        }
+    }
+
+  return 2.0 * sum / activations->n_tokens;
+}
+
+static void
+test_sample (Fixture       *fixture,
+             gconstpointer  data)
+{
+  const char *name = "blk.2.attn_k.weight";
+  const TareTensor *tensor = tare_model_lookup (fixture->model, name);
+  const TareAssignment assignment = {
+    .format = tare_format_lookup ("q4_0"),
+    .method = tare_method_get (0),
+  };
+  const TareLayerActivations *activations = tare_calibration_lookup (fixture->calibration, name);
+  gsize n = tare_tensor_get_n_weights (tensor);
+  g_autofree float *w = g_new (float, n);
+  g_autofree float *d = g_new (float, n);
+  g_autoptr(TareQuantized) quantized = NULL;
+  g_autoptr(GError) error = NULL;
+  double loss = compute (fixture, "proxy_loss", name, "q4_0", fixture->calibration);
+  double relative = compute (fixture, "proxy_loss_relative", name, "q4_0", fixture->calibration);
+  double naive;
+
+  quantized = tare_engine_quantize (fixture->engine, tensor, &assignment, fixture->calibration,
+                                    &error);
+  g_assert_no_error (error);
+  g_assert_true (tare_tensor_read (tensor, w, &error));
+  g_assert_true (tare_quantized_decode (quantized, tensor, d, &error));
+  for (gsize i = 0; i < n; i++)
+    d[i] = w[i] - d[i];
+
+  naive = naive_trace (d, tensor->rows, activations);
+  g_assert_cmpfloat (naive, >, 0.0);
+  g_assert_cmpfloat_with_epsilon (loss, naive, 1e-5 * naive);
+  g_assert_cmpfloat_with_epsilon (relative, naive / naive_trace (w, tensor->rows, activations),
+                                  1e-5 * relative);
+  g_assert_cmpfloat (compute (fixture, "relative_error", name, "q4_0", fixture->calibration), ==,
+                     quantized->distortion.relative);
+  g_assert_cmpfloat (compute (fixture, "weighted_error", name, "q4_0", fixture->calibration), ==,
+                     quantized->distortion.weighted);
+}
+
+/* Fewer bits cost more, by every measure. */
+static void
+test_order (Fixture       *fixture,
+            gconstpointer  data)
+{
+  const char *const formats[] = { "q8_0", "q6_k", "q4_k", "int2_g32" };
+
+  for (gsize i = 0; i < tare_measure_get_n_measures (); i++)
+    {
+      double last = 0.0;
+
+      for (gsize k = 0; k < G_N_ELEMENTS (formats); k++)
+        {
+          double value;
+
+          if (tare_format_lookup (formats[k]) == NULL)
+            continue;
+          value = compute (fixture, tare_measure_get (i)->id, "blk.0.ffn_gate.weight", formats[k],
+                           fixture->calibration);
+          g_assert_cmpfloat (value, >, last);
+          last = value;
+        }
+    }
+}
+
+static void
+test_undefined (Fixture       *fixture,
+                gconstpointer  data)
+{
+  const char *name = "blk.0.ffn_gate.weight";
+  TareCalibration *calibration = fixture->calibration;
+
+  g_assert_true (isnan (compute (fixture, "proxy_loss", name, "q4_0", NULL)));
+  g_assert_true (isnan (compute (fixture, "proxy_loss_relative", name, "q4_0", NULL)));
+  g_assert_true (isnan (compute (fixture, "weighted_error", name, "q4_0", NULL)));
+  g_assert_cmpfloat (compute (fixture, "relative_error", name, "q4_0", NULL), >, 0.0);
+  g_assert_true (isnan (compute (fixture, "proxy_loss", "token_embd.weight", "q4_0",
+                                 calibration)));
+
+  for (gsize i = 0; i < tare_measure_get_n_measures (); i++)
+    g_assert_cmpfloat (compute (fixture, tare_measure_get (i)->id, name, NULL, calibration), ==,
+                       0.0);
+}
+
+int
+main (int    argc,
+      char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/measure/form", test_form);
+  g_test_add_func ("/measure/form/closed", test_form_closed);
+  g_test_add_func ("/measure/table", test_table);
+  g_test_add ("/measure/sample", Fixture, NULL, set_up, test_sample, tear_down);
+  g_test_add ("/measure/order", Fixture, NULL, set_up, test_order, tear_down);
+  g_test_add ("/measure/undefined", Fixture, NULL, set_up, test_undefined, tear_down);
+
+  return g_test_run ();
+}
