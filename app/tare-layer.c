@@ -170,16 +170,27 @@ describe_shape (const TareTensor *tensor)
   return g_string_free (shape, FALSE);
 }
 
+static void
+take_assignment (TareLayer  *self,
+                 TareRecipe *recipe)
+{
+  self->assignment = tare_recipe_resolve (recipe, self->tensor);
+  self->format = tare_recipe_effective_format (recipe, self->tensor);
+  self->size = tare_recipe_get_tensor_bytes (recipe, self->tensor);
+}
+
 /**
  * tare_layer_new:
  * @model: the model
  * @index: which of its tensors
+ * @recipe: what holds of it
  *
- * Returns: (transfer full): the layer, kept as the source has it
+ * Returns: (transfer full): the layer
  */
 TareLayer *
-tare_layer_new (TareModel *model,
-                guint      index)
+tare_layer_new (TareModel  *model,
+                guint       index,
+                TareRecipe *recipe)
 {
   TareLayer *self = g_object_new (TARE_TYPE_LAYER, NULL);
 
@@ -187,8 +198,7 @@ tare_layer_new (TareModel *model,
   self->tensor = tare_model_get_tensor (model, index);
   self->index = index;
   self->shape = describe_shape (self->tensor);
-  self->format = self->tensor->format;
-  self->size = self->tensor->bytes;
+  take_assignment (self, recipe);
 
   return self;
 }
@@ -276,21 +286,16 @@ void
 tare_layer_set_recipe (TareLayer  *self,
                        TareRecipe *recipe)
 {
-  TareAssignment assignment;
-  gboolean same;
+  TareAssignment before;
 
   g_return_if_fail (TARE_IS_LAYER (self));
   g_return_if_fail (recipe != NULL);
 
-  assignment = tare_recipe_resolve (recipe, self->tensor);
-  same = same_assignment (&assignment, &self->assignment);
-  self->assignment = assignment;
-  if (same)
+  before = self->assignment;
+  take_assignment (self, recipe);
+  if (same_assignment (&before, &self->assignment))
     return;
 
-  self->format = tare_recipe_effective_format (recipe, self->tensor);
-  self->size = assignment.format != NULL ? tare_recipe_get_tensor_bytes (recipe, self->tensor)
-                                         : self->tensor->bytes;
   self->error = (double) NAN;
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_FORMAT]);
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_SIZE]);

@@ -22,7 +22,8 @@ G_BEGIN_DECLS
 G_DECLARE_FINAL_TYPE (TareLayer, tare_layer, TARE, LAYER, GObject)
 
 TareLayer        *tare_layer_new             (TareModel         *model,
-                                              guint              index);
+                                              guint              index,
+                                              TareRecipe        *recipe);
 guint             tare_layer_get_index       (TareLayer         *self);
 const TareTensor *tare_layer_get_tensor      (TareLayer         *self);
 gboolean          tare_layer_is_assignable   (TareLayer         *self);

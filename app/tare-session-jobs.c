@@ -18,16 +18,20 @@
 /* A change is measured once the hand has rested this long. */
 #define MEASURE_AFTER_MS 200
 
-/* Multiplications up to which a measurement starts by itself: some ten seconds of two cores. */
-#define MEASURE_UNASKED 2e12
+/* Multiplications that two cores do while a person waits, some three seconds of them. Texts are cut
+ * to that; every figure shows how sure it is, and the command line takes a text whole. */
+#define CALIBRATE_AT_MOST 1e11
+#define EVALUATE_AT_MOST 1.2e11
 
-/* The same for a calibration text and for an evaluation text of a larger model. */
-#define CALIBRATE_AT_MOST 4e11
-#define EVALUATE_AT_MOST 2e12
+/* Tokens of a chunk: half the usual, so that twice as many chunks fit the same wait. */
+#define CONTEXT 256
+
+/* Up to here a measurement starts by itself. */
+#define MEASURE_UNASKED 5e11
 
 typedef struct
 {
-  GWeakRef           session;
+  TareMailbox       *mailbox;
   TareModel         *model;
   TareEngine        *engine;
   TareRecipe        *recipe;
@@ -55,7 +59,7 @@ typedef enum
 /* What a worker found out about one layer. */
 typedef struct
 {
-  GWeakRef         session;
+  TareMailbox     *mailbox;
   TareModel       *model;
   guint            index;
   NewsKind         kind;
@@ -90,7 +94,7 @@ errand_free (gpointer data)
 {
   Errand *errand = data;
 
-  g_weak_ref_clear (&errand->session);
+  g_clear_pointer (&errand->mailbox, g_atomic_rc_box_release);
   g_clear_pointer (&errand->evaluation, evaluation_unref);
   g_clear_pointer (&errand->engine, tare_engine_unref);
   g_clear_pointer (&errand->model, tare_model_unref);
@@ -109,7 +113,7 @@ errand_new (TareSession *self)
 {
   Errand *errand = g_new0 (Errand, 1);
 
-  g_weak_ref_init (&errand->session, self);
+  errand->mailbox = g_atomic_rc_box_acquire (self->mailbox);
   errand->model = self->model != NULL ? tare_model_ref (self->model) : NULL;
   errand->engine = self->engine != NULL ? tare_engine_ref (self->engine) : NULL;
   errand->recipe = tare_recipe_ref (tare_session_get_recipe (self));
@@ -138,7 +142,7 @@ news_free (gpointer data)
 {
   News *news = data;
 
-  g_weak_ref_clear (&news->session);
+  g_clear_pointer (&news->mailbox, g_atomic_rc_box_release);
   g_clear_pointer (&news->model, tare_model_unref);
   g_clear_pointer (&news->statistics, tare_statistics_unref);
   g_clear_pointer (&news->calibration, tare_calibration_unref);
@@ -168,7 +172,7 @@ static gboolean
 news_cb (gpointer data)
 {
   News *news = data;
-  g_autoptr(TareSession) session = g_weak_ref_get (&news->session);
+  TareSession *session = news->mailbox->session;
   TareLayer *layer;
 
   if (session == NULL || session->model != news->model)
@@ -198,14 +202,9 @@ send_news (Errand               *errand,
            const TareAssignment *assignment,
            double                value)
 {
-  g_autoptr(TareSession) session = g_weak_ref_get (&errand->session);
-  News *news;
+  News *news = g_new0 (News, 1);
 
-  if (session == NULL)
-    return;
-
-  news = g_new0 (News, 1);
-  g_weak_ref_init (&news->session, session);
+  news->mailbox = g_atomic_rc_box_acquire (errand->mailbox);
   news->model = tare_model_ref (errand->model);
   news->index = index;
   news->kind = kind;
@@ -270,7 +269,7 @@ open_done (TareJob      *job,
            gpointer      data)
 {
   Errand *errand = data;
-  g_autoptr(TareSession) session = g_weak_ref_get (&errand->session);
+  TareSession *session = errand->mailbox->session;
 
   if (session == NULL || session->opening != job)
     return;
@@ -352,7 +351,7 @@ survey_done (TareJob      *job,
              gpointer      data)
 {
   Errand *errand = data;
-  g_autoptr(TareSession) session = g_weak_ref_get (&errand->session);
+  TareSession *session = errand->mailbox->session;
 
   if (session != NULL)
     forget_job (&session->surveying, job);
@@ -397,7 +396,7 @@ calibrate_done (TareJob      *job,
                 gpointer      data)
 {
   Errand *errand = data;
-  g_autoptr(TareSession) session = g_weak_ref_get (&errand->session);
+  TareSession *session = errand->mailbox->session;
 
   if (session == NULL)
     return;
@@ -475,7 +474,7 @@ weigh_done (TareJob      *job,
             gpointer      data)
 {
   Errand *errand = data;
-  g_autoptr(TareSession) session = g_weak_ref_get (&errand->session);
+  TareSession *session = errand->mailbox->session;
 
   if (session != NULL)
     forget_job (&session->weighing, job);
@@ -526,12 +525,17 @@ quantize_layers (Errand              *errand,
   return TRUE;
 }
 
+static guint
+get_context (TareModel *model)
+{
+  return MIN (CONTEXT, tare_model_get_config (model)->context);
+}
+
 /* As many chunks as a person waits for. */
 static gsize
 limit_chunks (TareModel *model)
 {
-  const TareConfig *config = tare_model_get_config (model);
-  double chunk = (double) tare_model_get_n_weights (model) * MIN (512.0, (double) config->context);
+  double chunk = (double) tare_model_get_n_weights (model) * get_context (model);
 
   return (gsize) MAX (4.0, EVALUATE_AT_MOST / chunk);
 }
@@ -549,6 +553,7 @@ prepare_evaluation (TareEvaluation  *evaluation,
   if (!g_file_get_contents (evaluation->text_path, &text, &length, error))
     return FALSE;
 
+  options.context = get_context (evaluation->model);
   options.maximum_chunks = limit_chunks (evaluation->model);
   evaluation->evaluator = tare_evaluator_new (evaluation->model, text, length, &options, error);
 
@@ -591,7 +596,7 @@ measure_done (TareJob      *job,
               gpointer      data)
 {
   Errand *errand = data;
-  g_autoptr(TareSession) session = g_weak_ref_get (&errand->session);
+  TareSession *session = errand->mailbox->session;
   gboolean current;
 
   if (session == NULL)
@@ -697,7 +702,7 @@ _tare_session_schedule (TareSession *self)
   if (self->model == NULL)
     return;
 
-  chunk = (double) tare_model_get_n_weights (self->model) * 512.0;
+  chunk = (double) tare_model_get_n_weights (self->model) * CONTEXT;
   if (4.0 * chunk <= MEASURE_UNASKED)
     self->measure_source = g_timeout_add (MEASURE_AFTER_MS, measure_cb, self);
 }
@@ -734,7 +739,7 @@ export_done (TareJob      *job,
              gpointer      data)
 {
   Errand *errand = data;
-  g_autoptr(TareSession) session = g_weak_ref_get (&errand->session);
+  TareSession *session = errand->mailbox->session;
   g_autofree char *name = NULL;
   g_autofree char *size = NULL;
   g_autofree char *message = NULL;

@@ -19,6 +19,18 @@ typedef struct
   TareEvaluator *evaluator;
 } TareEvaluation;
 
+/**
+ * TareMailbox:
+ * @session: (nullable): who reads it; only the main thread looks
+ *
+ * Where workers send what they find. They hold the mailbox and never the session, which could
+ * otherwise end in a worker's hands.
+ */
+typedef struct
+{
+  TareSession *session;
+} TareMailbox;
+
 typedef enum
 {
   TARE_SESSION_SIGNAL_MODEL_CHANGED,
@@ -36,6 +48,7 @@ struct _TareSession
 {
   GObject           parent_instance;
 
+  TareMailbox      *mailbox;
   TareJobQueue     *jobs;
   TareJob          *opening;
   TareJob          *surveying;

@@ -21,6 +21,7 @@ tare_session_dispose (GObject *object)
   TareSession *self = (TareSession *) object;
 
   _tare_session_cancel_work (self);
+  self->mailbox->session = NULL;
   g_clear_object (&self->jobs);
 
   G_OBJECT_CLASS (tare_session_parent_class)->dispose (object);
@@ -41,6 +42,7 @@ tare_session_finalize (GObject *object)
   g_clear_pointer (&self->recipe_path, g_free);
   g_clear_pointer (&self->evaluation_text, g_free);
   g_clear_pointer (&self->calibration_text, g_free);
+  g_clear_pointer (&self->mailbox, g_atomic_rc_box_release);
 
   G_OBJECT_CLASS (tare_session_parent_class)->finalize (object);
 }
@@ -136,6 +138,8 @@ tare_session_init (TareSession *self)
 {
   g_autoptr(TareRecipe) recipe = tare_recipe_new ();
 
+  self->mailbox = g_atomic_rc_box_new0 (TareMailbox);
+  self->mailbox->session = self;
   self->jobs = tare_job_queue_new ();
   self->layers = g_list_store_new (TARE_TYPE_LAYER);
   self->selection = g_array_new (FALSE, FALSE, sizeof (guint));
@@ -190,7 +194,8 @@ fill_layers (TareSession *self)
   g_autoptr(GPtrArray) layers = g_ptr_array_new_full ((guint) n, g_object_unref);
 
   for (gsize i = 0; i < n; i++)
-    g_ptr_array_add (layers, tare_layer_new (self->model, (guint) i));
+    g_ptr_array_add (layers, tare_layer_new (self->model, (guint) i,
+                                             tare_session_get_recipe (self)));
 
   g_list_store_splice (self->layers, 0, g_list_model_get_n_items (G_LIST_MODEL (self->layers)),
                        layers->pdata, layers->len);
