@@ -17,8 +17,8 @@
  * and the last group may be short. A weight is (code - zero) scale; without a zero point the zero is
  * 2^(b-1), so that the grid is -2^(b-1) .. 2^(b-1) - 1. The scale is never negative. */
 
-/* Long groups are judged in pieces whose sums lose nothing in single precision. */
-#define PIECE 256
+#define PIECE TARE_SEARCH_PIECE
+#define LANES TARE_SEARCH_LANES
 
 /* The range shrinks by steps of a hundredth, as in GPTQ's and QuaRot's clip search, and then by
  * a constant ratio for long rows whose largest weight says nothing of the others. */
@@ -247,33 +247,91 @@ span_grid (const TareFormat *self,
   return grid;
 }
 
-/* Σw(x - y)² for each of m grids, m a multiple of the lanes. */
+/* Candidate grids of one group, and what each would cost. */
+typedef struct
+{
+  float scale[N_CANDIDATES];
+  float zero[N_CANDIDATES];
+  float low[N_CANDIDATES];
+  float high[N_CANDIDATES];
+  float error[N_CANDIDATES];
+} Grids;
+
+/* Ranges that shrink: the least and largest weight times the factors, which are in ascending order
+ * of clipping. */
+TARE_CLONES static void
+list_grids (Grids       *grids,
+            const float *factors,
+            float        minimum,
+            float        maximum,
+            gboolean     asymmetric,
+            float        highest)
+{
+  float half = (highest + 1.0f) / 2.0f;
+  float from = minimum < 0.0f ? minimum : 0.0f;
+  float to = maximum > 0.0f ? maximum : 0.0f;
+  float span = asymmetric ? (to - from) / highest : (-from > to ? -from : to) / (half - 1.0f);
+
+  #pragma omp simd
+  for (int c = 0; c < N_CANDIDATES; c++)
+    {
+      float scale = round_scale (factors[c] * span);
+      float zero = -from * factors[c] / scale;
+
+      zero = rintf (zero < highest ? zero : highest);
+      grids->scale[c] = scale;
+      grids->zero[c] = asymmetric ? zero : half;
+    }
+}
+
+/* The grids around one: other zero points with its scale, with another scale, and with scales a
+ * little off. */
 static void
-measure_grids (const float *x,
+list_neighbours (Grids    *grids,
+                 Grid      grid,
+                 float     refit,
+                 gboolean  asymmetric,
+                 float     highest)
+{
+  const float scales[4] = { refit, grid.scale, round_scale (grid.scale * 0.99f),
+                            round_scale (grid.scale * 1.01f) };
+
+  for (int c = 0; c < LANES; c++)
+    {
+      float zero = grid.zero + (asymmetric ? (float) (c % 4) - 1.0f : 0.0f);
+
+      grids->scale[c] = scales[c / 4];
+      grids->zero[c] = CLAMP (zero, 0.0f, highest);
+    }
+}
+
+/* Σw(x - y)² for each of the first m grids, m a multiple of the lanes. */
+static void
+measure_grids (Grids       *grids,
+               gsize        m,
+               const float *x,
                const float *w,
                gsize        n,
-               gsize        m,
-               const Grid  *grids,
-               float        highest,
-               double      *errors)
+               float        highest)
 {
-  float scale[N_CANDIDATES], low[N_CANDIDATES], high[N_CANDIDATES], error[N_CANDIDATES];
+  double total[N_CANDIDATES] = { 0.0 };
 
   for (gsize c = 0; c < m; c++)
     {
-      scale[c] = grids[c].scale;
-      low[c] = -grids[c].zero;
-      high[c] = highest - grids[c].zero;
-      errors[c] = 0.0;
+      grids->low[c] = -grids->zero[c];
+      grids->high[c] = highest - grids->zero[c];
     }
 
   for (gsize begin = 0; begin < n; begin += PIECE)
     {
-      _tare_search_error_symmetric (x + begin, w + begin, MIN (PIECE, n - begin), m, scale, low,
-                                    high, error);
+      _tare_search_error_symmetric (x + begin, w + begin, MIN (PIECE, n - begin), m, grids->scale,
+                                    grids->low, grids->high, grids->error);
       for (gsize c = 0; c < m; c++)
-        errors[c] += (double) error[c];
+        total[c] += (double) grids->error[c];
     }
+
+  for (gsize c = 0; c < m; c++)
+    grids->error[c] = (float) total[c];
 }
 
 /* Least squares for the scale with all codes as they are. */
@@ -301,90 +359,55 @@ refit_scale (const float *x,
   return qq > 0.0 && xq > 0.0 ? round_scale ((float) (xq / qq)) : grid.scale;
 }
 
-/* The first of equals, which is the one of largest range. */
-static gsize
-find_least (const double *errors,
-            gsize         n)
-{
-  gsize least = 0;
-
-  for (gsize c = 1; c < n; c++)
-    if (errors[c] < errors[least])
-      least = c;
-
-  return least;
-}
-
-/* Refits the scale and tries the neighbours of the zero point until nothing gets better. */
-static Grid
-refine_grid (const TareFormat *self,
-             const float      *x,
-             const float      *w,
-             gsize             n,
-             Grid              best,
-             double            least)
-{
-  float highest = get_highest (self);
-
-  for (gsize i = 0; i < N_REFITS; i++)
-    {
-      Grid grids[TARE_SEARCH_LANES];
-      double errors[TARE_SEARCH_LANES];
-      gsize winner;
-
-      for (gsize c = 0; c < TARE_SEARCH_LANES; c++)
-        {
-          float shift = self->asymmetric ? (float) (c % 5) - 2.0f : 0.0f;
-
-          grids[c] = best;
-          grids[c].zero = CLAMP (best.zero + shift, 0.0f, highest);
-          if (c < 5)
-            grids[c].scale = refit_scale (x, w, n, best, highest);
-          else if (c < 10)
-            grids[c].scale = round_scale (best.scale * 0.99f);
-          else if (c < 15)
-            grids[c].scale = round_scale (best.scale * 1.01f);
-        }
-
-      measure_grids (x, w, n, TARE_SEARCH_LANES, grids, highest, errors);
-      winner = find_least (errors, TARE_SEARCH_LANES);
-      if (errors[winner] >= least)
-        break;
-
-      best = grids[winner];
-      least = errors[winner];
-    }
-
-  return best;
-}
-
+/* Shrinks the range, and then refits the scale and tries the neighbours of the zero point until
+ * nothing gets better. Of equal candidates the first, of largest range, is taken. */
 static Grid
 search_grid (const TareFormat *self,
+             const float      *factors,
              const float      *x,
              const float      *w,
              gsize             n,
              float             minimum,
              float             maximum)
 {
-  Grid grids[N_CANDIDATES];
-  double errors[N_CANDIDATES];
+  Grids grids;
+  Grid best = span_grid (self, minimum, maximum);
   float largest = MAX (-minimum, maximum);
-  float shrink = 1.0f;
-  gsize best;
+  float highest = get_highest (self);
+  float least = INFINITY;
+  gsize m = N_CANDIDATES;
 
   if (largest < TARE_SEARCH_SMALLEST || largest > TARE_SEARCH_LARGEST)
-    return span_grid (self, minimum, maximum);
+    return best;
 
-  for (gsize c = 0; c < N_CANDIDATES; c++)
+  list_grids (&grids, factors, minimum, maximum, self->asymmetric, highest);
+  grids.scale[0] = best.scale;
+  grids.zero[0] = best.zero;
+
+  for (int i = 0; i <= N_REFITS; i++)
     {
-      grids[c] = span_grid (self, shrink * minimum, shrink * maximum);
-      shrink = c + 1 < N_STEPS ? 1.0f - STEP * (float) (c + 1) : shrink * RATIO;
+      gsize winner;
+
+      measure_grids (&grids, m, x, w, n, highest);
+      winner = _tare_search_find_least (grids.error, m);
+      if (grids.error[winner] >= least)
+        break;
+
+      least = grids.error[winner];
+      best = (Grid) { grids.scale[winner], grids.zero[winner] };
+      m = LANES;
+      list_neighbours (&grids, best, refit_scale (x, w, n, best, highest), self->asymmetric,
+                       highest);
     }
 
-  measure_grids (x, w, n, N_CANDIDATES, grids, get_highest (self), errors);
-  best = find_least (errors, N_CANDIDATES);
+  return best;
+}
 
-  return refine_grid (self, x, w, n, grids[best], errors[best]);
+static void
+list_factors (float *factors)
+{
+  for (int c = 0; c < N_CANDIDATES; c++)
+    factors[c] = c < N_STEPS ? 1.0f - STEP * (float) c : factors[c - 1] * RATIO;
 }
 
 /* A group that begins at a whole byte. */
@@ -419,7 +442,9 @@ encode_row (const TareFormat *self,
   gsize n_groups = count_groups (self, columns);
   guint8 *scales = codes + packed_bytes (columns, self->bits);
   guint8 *zeros = scales + n_groups * sizeof (guint16);
+  float factors[N_CANDIDATES];
 
+  list_factors (factors);
   memset (codes, 0, get_row_bytes (self, columns));
 
   for (gsize g = 0; g < n_groups; g++)
@@ -430,8 +455,10 @@ encode_row (const TareFormat *self,
       Grid grid;
 
       _tare_search_range (x + begin, n, &minimum, &maximum);
-      grid = search ? search_grid (self, x + begin, weights + begin, n, minimum, maximum)
-                    : span_grid (self, minimum, maximum);
+      if (search)
+        grid = search_grid (self, factors, x + begin, weights + begin, n, minimum, maximum);
+      else
+        grid = span_grid (self, minimum, maximum);
 
       encode_group (self, x + begin, n, grid, codes + begin / 8 * self->bits);
       store_half (scales + 2 * g, grid.scale);

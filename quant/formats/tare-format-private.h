@@ -74,21 +74,21 @@ TARE_INLINE float
 round_scale (float scale)
 {
   float magnitude = scale < 0.0f ? -scale : scale;
+  float sign = scale < 0.0f ? -1.0f : 1.0f;
+  float least = magnitude > 0.0f ? TARE_HALF_MIN : 0.0f;
 
-  if (magnitude == 0.0f)
-    return 0.0f;
+  magnitude = magnitude < least ? least : magnitude;
+  magnitude = magnitude > TARE_HALF_MAX ? TARE_HALF_MAX : magnitude;
 
-  magnitude = CLAMP (magnitude, TARE_HALF_MIN, TARE_HALF_MAX);
-  magnitude = tare_half_to_float (tare_half_from_float (magnitude));
-
-  return scale < 0.0f ? -magnitude : magnitude;
+  return sign * tare_half_to_float (tare_half_from_float (magnitude));
 }
 
 /* The nearest offset that binary16 holds, which may be zero. */
 TARE_INLINE float
 round_offset (float offset)
 {
-  offset = CLAMP (offset, -TARE_HALF_MAX, TARE_HALF_MAX);
+  offset = offset < -TARE_HALF_MAX ? -TARE_HALF_MAX : offset;
+  offset = offset > TARE_HALF_MAX ? TARE_HALF_MAX : offset;
 
   return tare_half_to_float (tare_half_from_float (offset));
 }
@@ -96,7 +96,7 @@ round_offset (float offset)
 TARE_INLINE float
 invert (float scale)
 {
-  return scale != 0.0f ? 1.0f / scale : 0.0f;
+  return (scale != 0.0f ? 1.0f : 0.0f) / (scale != 0.0f ? scale : 1.0f);
 }
 
 G_END_DECLS

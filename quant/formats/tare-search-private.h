@@ -8,6 +8,15 @@ G_BEGIN_DECLS
 /* Candidates are judged in lanes of this many; the number of them must be a multiple of it. */
 #define TARE_SEARCH_LANES 16
 
+/* The longest piece of a row that a search looks at as a whole: sums over more would lose digits in
+ * single precision. */
+#define TARE_SEARCH_PIECE 256
+
+/* Squares of weights in this range neither vanish nor overflow in single precision, even when they
+ * are multiplied by the smallest importance. */
+#define TARE_SEARCH_SMALLEST 1e-12f
+#define TARE_SEARCH_LARGEST  1e12f
+
 /**
  * TareSearchSums:
  * @w: Σw
@@ -17,7 +26,7 @@ G_BEGIN_DECLS
  * @qq: Σwq²
  * @xq: Σwxq
  *
- * What least squares need to know about weights x and their codes q.
+ * What least squares need to know about weights x, their importance w and their codes q.
  */
 typedef struct
 {
@@ -29,75 +38,52 @@ typedef struct
   double xq;
 } TareSearchSums;
 
-/* Squares of weights in this range neither vanish nor overflow in single precision, even when they
- * are multiplied by the smallest importance. */
-#define TARE_SEARCH_SMALLEST 1e-12f
-#define TARE_SEARCH_LARGEST  1e12f
-
-void           _tare_search_sum_symmetric        (const float  *x,
-                                                  const float  *w,
-                                                  gsize         n,
-                                                  gsize         m,
-                                                  const float  *inverse,
-                                                  float         lowest,
-                                                  float         highest,
-                                                  float        *xq,
-                                                  float        *qq);
-void           _tare_search_sum_affine           (const float  *x,
-                                                  const float  *w,
-                                                  gsize         n,
-                                                  gsize         m,
-                                                  const float  *inverse,
-                                                  const float  *low,
-                                                  float         highest,
-                                                  float        *q,
-                                                  float        *qq,
-                                                  float        *xq);
-void           _tare_search_error_symmetric      (const float  *x,
-                                                  const float  *w,
-                                                  gsize         n,
-                                                  gsize         m,
-                                                  const float  *scale,
-                                                  const float  *lowest,
-                                                  const float  *highest,
-                                                  float        *error);
-void           _tare_search_error_affine         (const float  *x,
-                                                  const float  *w,
-                                                  gsize         n,
-                                                  gsize         m,
-                                                  const float  *scale,
-                                                  const float  *offset,
-                                                  float         highest,
-                                                  float        *error);
-void           _tare_search_encode               (const float  *x,
-                                                  gsize         n,
-                                                  float         scale,
-                                                  float         offset,
-                                                  float         lowest,
-                                                  float         highest,
-                                                  float        *q);
-TareSearchSums _tare_search_sum                  (const float  *x,
-                                                  const float  *w,
-                                                  const float  *q,
-                                                  gsize         n);
-void           _tare_search_range                (const float  *x,
-                                                  gsize         n,
-                                                  float        *minimum,
-                                                  float        *maximum);
-
-float          _tare_search_symmetric            (const float  *x,
-                                                  const float  *w,
-                                                  gsize         n,
-                                                  float         lowest,
-                                                  float         highest,
-                                                  float         plain,
-                                                  gboolean      stored);
-void           _tare_search_affine               (const float  *x,
-                                                  const float  *w,
-                                                  gsize         n,
-                                                  float         highest,
-                                                  gboolean      stored,
-                                                  float        *scale,
-                                                  float        *offset);
+void           _tare_search_range           (const float    *x,
+                                             gsize           n,
+                                             float          *minimum,
+                                             float          *maximum);
+void           _tare_search_encode          (const float    *x,
+                                             gsize           n,
+                                             float           scale,
+                                             float           offset,
+                                             float           lowest,
+                                             float           highest,
+                                             float          *q);
+TareSearchSums _tare_search_sum             (const float    *x,
+                                             const float    *w,
+                                             const float    *q,
+                                             gsize           n);
+void           _tare_search_error_symmetric (const float    *x,
+                                             const float    *w,
+                                             gsize           n,
+                                             gsize           m,
+                                             const float    *scale,
+                                             const float    *lowest,
+                                             const float    *highest,
+                                             float          *error);
+void           _tare_search_error_affine    (const float    *x,
+                                             const float    *w,
+                                             gsize           n,
+                                             gsize           m,
+                                             const float    *scale,
+                                             const float    *offset,
+                                             float           highest,
+                                             float          *error);
+gsize          _tare_search_find_least      (const float    *error,
+                                             gsize           m);
+float          _tare_search_symmetric       (const float    *x,
+                                             const float    *w,
+                                             gsize           n,
+                                             float           lowest,
+                                             float           highest,
+                                             float           plain,
+                                             gboolean        stored);
+void           _tare_search_affine          (const float    *x,
+                                             const float    *w,
+                                             gsize           n,
+                                             float           highest,
+                                             gboolean        stored,
+                                             float          *scale,
+                                             float          *offset);
 
 G_END_DECLS

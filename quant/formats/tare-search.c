@@ -1,16 +1,38 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "quant/formats/tare-search-private.h"
 
+#include <float.h>
 #include <math.h>
 
 #include "quant/formats/tare-format-private.h"
 
-/* Kernels of the search for scales. Each judges many candidates at once, a candidate to a lane, so
- * that no sum depends on the width of the machine's vectors.
+/* The search for scales. Many candidates are judged at once, a candidate to a lane, so that no sum
+ * depends on the width of the machine's vectors and the same weights give the same codes everywhere.
  *
  * x: [n] weights; w: [n] their importance; q: [n] codes as floats; per candidate: [m] */
 
 #define LANES TARE_SEARCH_LANES
+
+/* Lanes of the sums in double precision. */
+#define WIDE 8
+
+/* Rounds of least squares and rounding anew; later ones change next to nothing. */
+#define N_REFITS 4
+
+/* A reach is the number of steps from 0 to the weight of largest magnitude: a little less than all
+ * the codes on a side spreads them thinner, more clips that weight. */
+#define N_REACHES 48
+#define N_DOWNWARD 32
+#define DOWNWARD_FROM -1.65f
+#define DOWNWARD_STEP 0.15f
+#define UPWARD_FROM -0.9f
+#define UPWARD_STEP 0.25f
+
+/* How far, in steps, the ends of an affine grid lie inside the ends of the weights. */
+#define N_INSETS 8
+#define N_GRIDS (N_INSETS * N_INSETS)
+
+static const float insets[N_INSETS] = { -0.35f, -0.1f, 0.15f, 0.4f, 0.7f, 1.0f, 1.4f, 1.9f };
 
 TARE_INLINE float
 round_code (float value,
@@ -23,24 +45,120 @@ round_code (float value,
   return rintf (value);
 }
 
-/**
- * _tare_search_sum_symmetric:
- * @inverse: reciprocals of candidate scales, of either sign
- * @xq: (out): Σwxq of the codes q that each gives
- * @qq: (out): Σwq²
- *
- * The scale of least squared error with those codes is xq / qq, and it takes xq² / qq off Σwx².
- */
-TARE_CLONES void
-_tare_search_sum_symmetric (const float *x,
-                            const float *w,
-                            gsize        n,
-                            gsize        m,
-                            const float *inverse,
-                            float        lowest,
-                            float        highest,
-                            float       *xq,
-                            float       *qq)
+TARE_INLINE void
+find_range (const float *x,
+            gsize        n,
+            float       *minimum,
+            float       *maximum)
+{
+  gsize whole = n & ~(gsize) (LANES - 1);
+  float low[LANES], high[LANES];
+
+  for (gsize k = 0; k < LANES; k++)
+    low[k] = high[k] = x[0];
+
+  for (gsize begin = 0; begin < whole; begin += LANES)
+    for (gsize k = 0; k < LANES; k++)
+      {
+        low[k] = x[begin + k] < low[k] ? x[begin + k] : low[k];
+        high[k] = x[begin + k] > high[k] ? x[begin + k] : high[k];
+      }
+
+  for (gsize j = whole; j < n; j++)
+    {
+      low[0] = x[j] < low[0] ? x[j] : low[0];
+      high[0] = x[j] > high[0] ? x[j] : high[0];
+    }
+
+  for (gsize width = LANES / 2; width > 0; width /= 2)
+    for (gsize k = 0; k < width; k++)
+      {
+        low[k] = low[k + width] < low[k] ? low[k + width] : low[k];
+        high[k] = high[k + width] > high[k] ? high[k + width] : high[k];
+      }
+
+  *minimum = low[0];
+  *maximum = high[0];
+}
+
+TARE_INLINE void
+encode (const float *x,
+        gsize        n,
+        float        scale,
+        float        offset,
+        float        lowest,
+        float        highest,
+        float       *q)
+{
+  float inverse = invert (scale);
+
+  for (gsize j = 0; j < n; j++)
+    q[j] = round_code ((x[j] - offset) * inverse, lowest, highest);
+}
+
+TARE_INLINE TareSearchSums
+sum_codes (const float *x,
+           const float *w,
+           const float *q,
+           gsize        n)
+{
+  gsize whole = n & ~(gsize) (WIDE - 1);
+  double sums[6][WIDE] = { { 0.0 } };
+  double total[6];
+
+  for (gsize begin = 0; begin < whole; begin += WIDE)
+    {
+      #pragma omp simd
+      for (gsize k = 0; k < WIDE; k++)
+        {
+          double weight = (double) w[begin + k], code = (double) q[begin + k];
+          double value = (double) x[begin + k];
+
+          sums[0][k] += weight;
+          sums[1][k] += weight * value;
+          sums[2][k] += weight * value * value;
+          sums[3][k] += weight * code;
+          sums[4][k] += weight * code * code;
+          sums[5][k] += weight * code * value;
+        }
+    }
+
+  for (gsize i = 0; i < 6; i++)
+    {
+      for (gsize width = WIDE / 2; width > 0; width /= 2)
+        for (gsize k = 0; k < width; k++)
+          sums[i][k] += sums[i][k + width];
+
+      total[i] = sums[i][0];
+    }
+
+  for (gsize j = whole; j < n; j++)
+    {
+      double weight = (double) w[j], code = (double) q[j], value = (double) x[j];
+
+      total[0] += weight;
+      total[1] += weight * value;
+      total[2] += weight * value * value;
+      total[3] += weight * code;
+      total[4] += weight * code * code;
+      total[5] += weight * code * value;
+    }
+
+  return (TareSearchSums) { total[0], total[1], total[2], total[3], total[4], total[5] };
+}
+
+/* Σwxq and Σwq² of the codes that each candidate gives: the scale of least squared error with those
+ * codes is xq / qq, and it takes xq² / qq off Σwx². */
+TARE_INLINE void
+sum_symmetric (const float *x,
+               const float *w,
+               gsize        n,
+               gsize        m,
+               const float *inverse,
+               float        lowest,
+               float        highest,
+               float       *xq,
+               float       *qq)
 {
   for (gsize c = 0; c < m; c += LANES)
     {
@@ -67,25 +185,18 @@ _tare_search_sum_symmetric (const float *x,
     }
 }
 
-/**
- * _tare_search_sum_affine:
- * @inverse: reciprocals of candidate scales
- * @low: what code 0 stands for in each
- * @q: (out): Σwq of the codes q in 0..@highest that each gives
- * @qq: (out): Σwq²
- * @xq: (out): Σwxq
- */
-TARE_CLONES void
-_tare_search_sum_affine (const float *x,
-                         const float *w,
-                         gsize        n,
-                         gsize        m,
-                         const float *inverse,
-                         const float *low,
-                         float        highest,
-                         float       *q,
-                         float       *qq,
-                         float       *xq)
+/* Σwq, Σwq² and Σwxq of the codes from 0 that each candidate gives; low is what 0 stands for. */
+TARE_INLINE void
+sum_affine (const float *x,
+            const float *w,
+            gsize        n,
+            gsize        m,
+            const float *inverse,
+            const float *low,
+            float        highest,
+            float       *q,
+            float       *qq,
+            float       *xq)
 {
   for (gsize c = 0; c < m; c += LANES)
     {
@@ -114,22 +225,15 @@ _tare_search_sum_affine (const float *x,
     }
 }
 
-/**
- * _tare_search_error_symmetric:
- * @scale: candidate scales as they will be stored
- * @lowest: the lowest code of each
- * @highest: the highest
- * @error: (out): Σw(x - scale q)²
- */
-TARE_CLONES void
-_tare_search_error_symmetric (const float *x,
-                              const float *w,
-                              gsize        n,
-                              gsize        m,
-                              const float *scale,
-                              const float *lowest,
-                              const float *highest,
-                              float       *error)
+TARE_INLINE void
+measure_symmetric (const float *x,
+                   const float *w,
+                   gsize        n,
+                   gsize        m,
+                   const float *scale,
+                   const float *lowest,
+                   const float *highest,
+                   float       *error)
 {
   for (gsize c = 0; c < m; c += LANES)
     {
@@ -155,22 +259,15 @@ _tare_search_error_symmetric (const float *x,
     }
 }
 
-/**
- * _tare_search_error_affine:
- * @scale: candidate scales as they will be stored
- * @offset: what code 0 stands for in each
- * @highest: the highest code
- * @error: (out): Σw(x - scale q - offset)²
- */
-TARE_CLONES void
-_tare_search_error_affine (const float *x,
-                           const float *w,
-                           gsize        n,
-                           gsize        m,
-                           const float *scale,
-                           const float *offset,
-                           float        highest,
-                           float       *error)
+TARE_INLINE void
+measure_affine (const float *x,
+                const float *w,
+                gsize        n,
+                gsize        m,
+                const float *scale,
+                const float *offset,
+                float        highest,
+                float       *error)
 {
   for (gsize c = 0; c < m; c += LANES)
     {
@@ -197,8 +294,22 @@ _tare_search_error_affine (const float *x,
 }
 
 /**
+ * _tare_search_range:
+ * @minimum: (out): the smallest of the weights
+ * @maximum: (out): the largest
+ */
+TARE_CLONES void
+_tare_search_range (const float *x,
+                    gsize        n,
+                    float       *minimum,
+                    float       *maximum)
+{
+  find_range (x, n, minimum, maximum);
+}
+
+/**
  * _tare_search_encode:
- * @scale: as it will be stored; all codes are 0, or the nearest to it, where it is 0
+ * @scale: as it will be stored; all codes are the nearest to 0 where it is 0
  * @offset: what code 0 stands for
  * @q: (out): the nearest codes in @lowest..@highest
  */
@@ -211,10 +322,7 @@ _tare_search_encode (const float *x,
                      float        highest,
                      float       *q)
 {
-  float inverse = invert (scale);
-
-  for (gsize j = 0; j < n; j++)
-    q[j] = round_code ((x[j] - offset) * inverse, lowest, highest);
+  encode (x, n, scale, offset, lowest, highest, q);
 }
 
 /**
@@ -228,161 +336,157 @@ _tare_search_sum (const float *x,
                   const float *q,
                   gsize        n)
 {
-  TareSearchSums sums = { 0 };
-
-  for (gsize begin = 0; begin < n; begin += LANES)
-    {
-      gsize m = MIN (LANES, n - begin);
-
-      for (gsize j = begin; j < begin + m; j++)
-        {
-          double product = (double) w[j] * (double) x[j];
-          double code = (double) w[j] * (double) q[j];
-
-          sums.w += (double) w[j];
-          sums.x += product;
-          sums.xx += product * (double) x[j];
-          sums.q += code;
-          sums.qq += code * (double) q[j];
-          sums.xq += product * (double) q[j];
-        }
-    }
-
-  return sums;
+  return sum_codes (x, w, q, n);
 }
 
 /**
- * _tare_search_range:
- * @minimum: (out): the smallest of the weights
- * @maximum: (out): the largest
+ * _tare_search_error_symmetric:
+ * @scale: candidate scales as they will be stored
+ * @lowest: the lowest code of each
+ * @highest: the highest
+ * @error: (out): Σw(x - scale q)²
  */
 TARE_CLONES void
-_tare_search_range (const float *x,
-                    gsize        n,
-                    float       *minimum,
-                    float       *maximum)
+_tare_search_error_symmetric (const float *x,
+                              const float *w,
+                              gsize        n,
+                              gsize        m,
+                              const float *scale,
+                              const float *lowest,
+                              const float *highest,
+                              float       *error)
 {
-  float low[LANES], high[LANES];
-
-  for (gsize k = 0; k < LANES; k++)
-    low[k] = high[k] = x[0];
-
-  for (gsize begin = 0; begin < n; begin += LANES)
-    {
-      gsize m = MIN (LANES, n - begin);
-
-      for (gsize k = 0; k < m; k++)
-        {
-          low[k] = x[begin + k] < low[k] ? x[begin + k] : low[k];
-          high[k] = x[begin + k] > high[k] ? x[begin + k] : high[k];
-        }
-    }
-
-  *minimum = low[0];
-  *maximum = high[0];
-
-  for (gsize k = 1; k < LANES; k++)
-    {
-      *minimum = MIN (*minimum, low[k]);
-      *maximum = MAX (*maximum, high[k]);
-    }
+  measure_symmetric (x, w, n, m, scale, lowest, highest, error);
 }
 
-/* Of least-squares refits of one group's scale: more change next to nothing. */
-#define N_REFITS 3
-
-/* Reaches are numbers of steps from 0 to the weight of largest magnitude: a little less than all
- * codes in one direction spreads them thinner, more clips that weight. */
-#define N_REACHES 48
-#define N_DOWNWARD 32
-#define DOWNWARD_FROM -1.65f
-#define DOWNWARD_STEP 0.15f
-#define UPWARD_FROM -0.9f
-#define UPWARD_STEP 0.25f
-
-static void
-list_reaches (const float *x,
-              gsize        n,
-              float        lowest,
-              float        highest,
-              float       *inverse)
+/**
+ * _tare_search_error_affine:
+ * @scale: candidate scales as they will be stored
+ * @offset: what code 0 stands for in each
+ * @highest: the highest code
+ * @error: (out): Σw(x - scale q - offset)²
+ */
+TARE_CLONES void
+_tare_search_error_affine (const float *x,
+                           const float *w,
+                           gsize        n,
+                           gsize        m,
+                           const float *scale,
+                           const float *offset,
+                           float        highest,
+                           float       *error)
 {
-  float minimum, maximum, extreme;
+  measure_affine (x, w, n, m, scale, offset, highest, error);
+}
 
-  _tare_search_range (x, n, &minimum, &maximum);
-  extreme = -minimum > maximum ? minimum : maximum;
+TARE_INLINE gsize
+find_least (const float *error,
+            gsize        m)
+{
+  float least[LANES];
+  gsize first = 0;
 
-  for (gsize c = 0; c < N_REACHES; c++)
+  for (gsize k = 0; k < LANES; k++)
+    least[k] = error[k];
+
+  for (gsize c = LANES; c < m; c += LANES)
+    for (gsize k = 0; k < LANES; k++)
+      least[k] = error[c + k] < least[k] ? error[c + k] : least[k];
+
+  for (gsize width = LANES / 2; width > 0; width /= 2)
+    for (gsize k = 0; k < width; k++)
+      least[k] = least[k + width] < least[k] ? least[k + width] : least[k];
+
+  while (error[first] > least[0])
+    first++;
+
+  return first;
+}
+
+/**
+ * _tare_search_find_least:
+ *
+ * Returns: the first candidate of least error
+ */
+TARE_CLONES gsize
+_tare_search_find_least (const float *error,
+                         gsize        m)
+{
+  return find_least (error, m);
+}
+
+static gboolean
+can_search (float minimum,
+            float maximum)
+{
+  float largest = MAX (-minimum, maximum);
+
+  return largest >= TARE_SEARCH_SMALLEST && largest <= TARE_SEARCH_LARGEST;
+}
+
+TARE_INLINE void
+round_scales (float *scale)
+{
+  #pragma omp simd
+  for (int c = 0; c < LANES; c++)
+    scale[c] = round_scale (scale[c]);
+}
+
+TARE_INLINE void
+round_offsets (float *offset)
+{
+  #pragma omp simd
+  for (int c = 0; c < LANES; c++)
+    offset[c] = round_offset (offset[c]);
+}
+
+/* The scale that the most promising reach leads to. */
+TARE_INLINE float
+try_reaches (const float *x,
+             const float *w,
+             gsize        n,
+             float        extreme,
+             float        lowest,
+             float        highest)
+{
+  float inverse[N_REACHES], xq[N_REACHES], qq[N_REACHES], loss[N_REACHES];
+  gsize best;
+
+  for (int c = 0; c < N_REACHES; c++)
     {
       float downward = lowest - (DOWNWARD_FROM + DOWNWARD_STEP * (float) c);
       float upward = highest + UPWARD_FROM + UPWARD_STEP * (float) (c - N_DOWNWARD);
 
       inverse[c] = (c < N_DOWNWARD ? downward : upward) / extreme;
     }
-}
 
-static gsize
-find_least (const float *error,
-            gsize        n)
-{
-  gsize least = 0;
+  sum_symmetric (x, w, n, N_REACHES, inverse, lowest, highest, xq, qq);
 
-  for (gsize c = 1; c < n; c++)
-    if (error[c] < error[least])
-      least = c;
+  for (int c = 0; c < N_REACHES; c++)
+    loss[c] = -xq[c] * (xq[c] / (qq[c] > FLT_MIN ? qq[c] : FLT_MIN));
 
-  return least;
-}
+  best = find_least (loss, N_REACHES);
 
-static gboolean
-can_search (const float *x,
-            gsize        n)
-{
-  float minimum, maximum, largest;
-
-  _tare_search_range (x, n, &minimum, &maximum);
-  largest = MAX (-minimum, maximum);
-
-  return largest >= TARE_SEARCH_SMALLEST && largest <= TARE_SEARCH_LARGEST;
-}
-
-/* The error of one scale, exactly. q: [n] its codes */
-static double
-measure_scale (const float *x,
-               const float *w,
-               const float *q,
-               gsize        n,
-               float        scale,
-               float        offset)
-{
-  double error = 0.0;
-
-  for (gsize j = 0; j < n; j++)
-    {
-      double difference = (double) x[j] - (double) (scale * q[j] + offset);
-
-      error += (double) w[j] * difference * difference;
-    }
-
-  return error;
+  return qq[best] > 0.0f ? xq[best] / qq[best] : 0.0f;
 }
 
 /**
  * _tare_search_symmetric:
  * @x: the weights of a group
  * @w: their importance
- * @n: at most 256
+ * @n: at most %TARE_SEARCH_PIECE
  * @lowest: the lowest code
  * @highest: the highest
  * @plain: the scale from end to end, which is returned unless there is a better one
  * @stored: whether the scale is stored in half precision
  *
- * Searches the scale, of either sign, of least squared error. Every candidate is refit to its own
- * codes by least squares before it is judged; the best is refit and rounded again in turn.
+ * Searches the scale, of either sign, of least squared error. The most promising reach is found by
+ * what least squares promise for its codes; then the scales around it are judged by their error, and
+ * the best of them refit and rounded in turn.
  *
  * Returns: the scale
  */
-float
+TARE_CLONES float
 _tare_search_symmetric (const float *x,
                         const float *w,
                         gsize        n,
@@ -391,79 +495,51 @@ _tare_search_symmetric (const float *x,
                         float        plain,
                         gboolean     stored)
 {
-  float inverse[N_REACHES], xq[N_REACHES], qq[N_REACHES], scale[N_REACHES], error[N_REACHES];
-  float low[N_REACHES], high[N_REACHES], q[256];
-  double least;
-  float best;
+  float scale[LANES], low[LANES], high[LANES], error[LANES], q[TARE_SEARCH_PIECE];
+  float minimum, maximum, best, near;
+  double least = INFINITY;
 
-  if (!can_search (x, n))
+  find_range (x, n, &minimum, &maximum);
+  if (!can_search (minimum, maximum))
     return plain;
 
-  list_reaches (x, n, lowest, highest, inverse);
-  _tare_search_sum_symmetric (x, w, n, N_REACHES, inverse, lowest, highest, xq, qq);
+  near = try_reaches (x, w, n, -minimum > maximum ? minimum : maximum, lowest, highest);
 
-  for (gsize c = 0; c < N_REACHES; c++)
+  for (int c = 0; c < LANES; c++)
     {
-      scale[c] = qq[c] > 0.0f ? xq[c] / qq[c] : plain;
-      scale[c] = stored ? round_scale (scale[c]) : scale[c];
+      scale[c] = near * (1.0f + (float) (c - LANES / 2) * (DOWNWARD_STEP / 5.0f / highest));
       low[c] = lowest;
       high[c] = highest;
     }
+  if (stored)
+    round_scales (scale);
   scale[0] = plain;
 
-  _tare_search_error_symmetric (x, w, n, N_REACHES, scale, low, high, error);
-  best = scale[find_least (error, N_REACHES)];
-  _tare_search_encode (x, n, best, 0.0f, lowest, highest, q);
-  least = measure_scale (x, w, q, n, best, 0.0f);
+  measure_symmetric (x, w, n, LANES, scale, low, high, error);
+  near = best = scale[find_least (error, LANES)];
 
-  for (gsize i = 0; i < N_REFITS; i++)
+  for (int i = 0; i < N_REFITS; i++)
     {
-      TareSearchSums sums = _tare_search_sum (x, w, q, n);
-      float refit = sums.qq > 0.0 ? (float) (sums.xq / sums.qq) : best;
-      double refit_error;
+      TareSearchSums sums;
+      double loss;
 
-      refit = stored ? round_scale (refit) : refit;
-      _tare_search_encode (x, n, refit, 0.0f, lowest, highest, q);
-      refit_error = measure_scale (x, w, q, n, refit, 0.0f);
-      if (refit_error >= least)
+      encode (x, n, near, 0.0f, lowest, highest, q);
+      sums = sum_codes (x, w, q, n);
+      loss = sums.xx - (double) near * (2.0 * sums.xq - (double) near * sums.qq);
+      if (loss >= least || sums.qq <= 0.0)
         break;
 
-      best = refit;
-      least = refit_error;
+      best = near;
+      least = loss;
+      near = (float) (sums.xq / sums.qq);
+      near = stored ? round_scale (near) : near;
     }
 
   return best;
 }
 
-/* How far, in steps, the ends of an affine grid lie inside the ends of the weights. */
-#define N_INSETS 8
-#define N_GRIDS (N_INSETS * N_INSETS)
-
-static const float insets[N_INSETS] = { -0.35f, -0.1f, 0.15f, 0.4f, 0.7f, 1.0f, 1.4f, 1.9f };
-
-static void
-list_grids (const float *x,
-            gsize        n,
-            float        highest,
-            float       *inverse,
-            float       *low)
-{
-  float minimum, maximum, step;
-
-  _tare_search_range (x, n, &minimum, &maximum);
-  step = (maximum - minimum) / highest;
-
-  for (gsize c = 0; c < N_GRIDS; c++)
-    {
-      float from = minimum + insets[c / N_INSETS] * step;
-      float to = maximum - insets[c % N_INSETS] * step;
-
-      low[c] = from;
-      inverse[c] = to > from ? highest / (to - from) : 0.0f;
-    }
-}
-
-/* Least squares of x ~ scale q + offset, with an offset of at most zero if it is not @stored. */
+/* Least squares of x ~ scale q + offset, with an offset of at most zero if it is not stored; they
+ * stay as they are where there is no such solution. */
 static void
 solve_affine (const TareSearchSums *sums,
               gboolean              stored,
@@ -491,11 +567,91 @@ solve_affine (const TareSearchSums *sums,
   *offset = stored ? round_offset ((float) m) : (float) m;
 }
 
+/* Least squares for each grid over weights whose smallest has been moved to 0: sum_w and sum_x are
+ * theirs, and their offset must not exceed limit.
+ *
+ * loss: (out): the error, less Σwx² */
+TARE_INLINE void
+solve_grids (float        sum_w,
+             float        sum_x,
+             float        limit,
+             const float *q,
+             const float *qq,
+             const float *xq,
+             float       *scale,
+             float       *offset,
+             float       *loss)
+{
+  #pragma omp simd
+  for (int c = 0; c < N_GRIDS; c++)
+    {
+      float determinant = sum_w * qq[c] - q[c] * q[c];
+      float solved = determinant > 1e-6f * sum_w * qq[c] ? 1.0f : 0.0f;
+      float divisor = determinant > 1e-6f * sum_w * qq[c] ? determinant : 1.0f;
+      float s = (sum_w * xq[c] - sum_x * q[c]) / divisor;
+      float m = (qq[c] * sum_x - q[c] * xq[c]) / divisor;
+      float bound = (xq[c] - limit * q[c]) / (qq[c] > FLT_MIN ? qq[c] : FLT_MIN);
+
+      s = m > limit ? bound : s;
+      m = m > limit ? limit : m;
+      s = solved * s;
+      m = solved * m;
+
+      scale[c] = s;
+      offset[c] = m;
+      loss[c] = s * (s * qq[c] + 2.0f * (m * q[c] - xq[c])) + m * (m * sum_w - 2.0f * sum_x);
+      loss[c] = s > 0.0f ? loss[c] : 0.0f;
+    }
+}
+
+/* The scale and offset that the most promising grid leads to, or what they were. */
+TARE_INLINE void
+try_grids (const float *x,
+           const float *w,
+           gsize        n,
+           float        minimum,
+           float        maximum,
+           float        highest,
+           gboolean     stored,
+           float       *scale,
+           float       *offset)
+{
+  float inverse[N_GRIDS], low[N_GRIDS], q[N_GRIDS], qq[N_GRIDS], xq[N_GRIDS];
+  float scales[N_GRIDS], offsets[N_GRIDS], loss[N_GRIDS], moved[TARE_SEARCH_PIECE];
+  float step = (maximum - minimum) / highest;
+  TareSearchSums sums;
+  gsize best;
+
+  for (gsize j = 0; j < n; j++)
+    moved[j] = x[j] - minimum;
+
+  for (int c = 0; c < N_GRIDS; c++)
+    {
+      float from = insets[c / N_INSETS] * step;
+      float to = (maximum - minimum) - insets[c % N_INSETS] * step;
+
+      low[c] = from;
+      inverse[c] = highest / (to > from ? to - from : FLT_MAX);
+    }
+
+  sums = sum_codes (moved, w, moved, n);
+  sum_affine (moved, w, n, N_GRIDS, inverse, low, highest, q, qq, xq);
+  solve_grids ((float) sums.w, (float) sums.x, stored ? INFINITY : -minimum, q, qq, xq, scales,
+               offsets, loss);
+
+  best = find_least (loss, N_GRIDS);
+  if (scales[best] > 0.0f)
+    {
+      *scale = scales[best];
+      *offset = offsets[best] + minimum;
+    }
+}
+
 /**
  * _tare_search_affine:
  * @x: the weights of a group
  * @w: their importance
- * @n: at most 256
+ * @n: at most %TARE_SEARCH_PIECE
  * @highest: the highest code; the lowest is 0
  * @stored: whether scale and offset are stored in half precision; if not, as in K-quants, the offset
  *   must not be positive
@@ -505,7 +661,7 @@ solve_affine (const TareSearchSums *sums,
  * Searches the scale and offset of least squared error over grids whose ends lie around those of
  * the weights, in the way of _tare_search_symmetric().
  */
-void
+TARE_CLONES void
 _tare_search_affine (const float *x,
                      const float *w,
                      gsize        n,
@@ -514,52 +670,52 @@ _tare_search_affine (const float *x,
                      float       *scale,
                      float       *offset)
 {
-  float inverse[N_GRIDS], low[N_GRIDS], sum_q[N_GRIDS], qq[N_GRIDS], xq[N_GRIDS];
-  float scales[N_GRIDS], offsets[N_GRIDS], error[N_GRIDS], q[256];
+  float scales[LANES], offsets[LANES], error[LANES], q[TARE_SEARCH_PIECE];
+  float minimum, maximum, s = *scale, m = *offset;
+  float limit = stored ? FLT_MAX : 0.0f;
+  double least = INFINITY;
   TareSearchSums sums;
   gsize best;
-  double least;
 
-  if (!can_search (x, n))
+  find_range (x, n, &minimum, &maximum);
+  if (!can_search (minimum, maximum))
     return;
 
-  list_grids (x, n, highest, inverse, low);
-  _tare_search_sum_affine (x, w, n, N_GRIDS, inverse, low, highest, sum_q, qq, xq);
-  _tare_search_encode (x, n, *scale, *offset, 0.0f, highest, q);
-  sums = _tare_search_sum (x, w, q, n);
+  try_grids (x, w, n, minimum, maximum, highest, stored, &s, &m);
 
-  for (gsize c = 0; c < N_GRIDS; c++)
+  for (int c = 0; c < LANES; c++)
     {
-      sums.q = (double) sum_q[c];
-      sums.qq = (double) qq[c];
-      sums.xq = (double) xq[c];
-      scales[c] = *scale;
-      offsets[c] = *offset;
-      if (c > 0)
-        solve_affine (&sums, stored, &scales[c], &offsets[c]);
+      scales[c] = s * (1.0f + ((float) (c % 4) - 1.5f) * (0.1f / highest));
+      offsets[c] = m + s * ((float) (c / 4) - 1.5f) * 0.08f;
+      offsets[c] = offsets[c] < limit ? offsets[c] : limit;
     }
-
-  _tare_search_error_affine (x, w, n, N_GRIDS, scales, offsets, highest, error);
-  best = find_least (error, N_GRIDS);
-  *scale = scales[best];
-  *offset = offsets[best];
-  _tare_search_encode (x, n, *scale, *offset, 0.0f, highest, q);
-  least = measure_scale (x, w, q, n, *scale, *offset);
-
-  for (gsize i = 0; i < N_REFITS; i++)
+  if (stored)
     {
-      float s = *scale, m = *offset;
-      double refit_error;
+      round_scales (scales);
+      round_offsets (offsets);
+    }
+  scales[0] = *scale;
+  offsets[0] = *offset;
 
-      sums = _tare_search_sum (x, w, q, n);
-      solve_affine (&sums, stored, &s, &m);
-      _tare_search_encode (x, n, s, m, 0.0f, highest, q);
-      refit_error = measure_scale (x, w, q, n, s, m);
-      if (refit_error >= least)
+  measure_affine (x, w, n, LANES, scales, offsets, highest, error);
+  best = find_least (error, LANES);
+  s = scales[best];
+  m = offsets[best];
+
+  for (int i = 0; i < N_REFITS; i++)
+    {
+      double loss;
+
+      encode (x, n, s, m, 0.0f, highest, q);
+      sums = sum_codes (x, w, q, n);
+      loss = (double) s * ((double) s * sums.qq + 2.0 * (double) m * sums.q - 2.0 * sums.xq) +
+             (double) m * ((double) m * sums.w - 2.0 * sums.x);
+      if (loss >= least)
         break;
 
       *scale = s;
       *offset = m;
-      least = refit_error;
+      least = loss;
+      solve_affine (&sums, stored, &s, &m);
     }
 }
