@@ -10,8 +10,8 @@
  * generations of x86-64 and the right one is chosen when the program starts. It takes an ifunc,
  * hence glibc; sanitizers run before ifuncs can, and elsewhere the plain function serves.
  *
- * The clones compute the same, as nothing is contracted or reassociated; a sum that must be the same
- * on every machine is kept in lanes whose number does not depend on the machine.
+ * The clones compute the same, as nothing is contracted or reassociated; a sum that must be the
+ * same on every machine is kept in lanes whose number does not depend on the machine.
  */
 #if defined (__x86_64__) && defined (__GLIBC__) && defined (__GNUC__) && !defined (__clang__) \
     && __GNUC__ >= 12 && !defined (__SANITIZE_ADDRESS__) && !defined (__SANITIZE_THREAD__)

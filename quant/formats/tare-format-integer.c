@@ -14,8 +14,8 @@
  *   scales: G IEEE binary16
  *   zeros:  ceil (G b / 8) bytes, packed as the codes; only where there is a zero point
  *
- * and the last group may be short. A weight is (code - zero) scale; without a zero point the zero is
- * 2^(b-1), so that the grid is -2^(b-1) .. 2^(b-1) - 1. The scale is never negative. */
+ * and the last group may be short. A weight is (code - zero) scale; without a zero point the zero
+ * is 2^(b-1), so that the grid is -2^(b-1) .. 2^(b-1) - 1. The scale is never negative. */
 
 #define PIECE TARE_SEARCH_PIECE
 #define LANES TARE_SEARCH_LANES

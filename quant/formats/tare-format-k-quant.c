@@ -12,8 +12,8 @@
  *   q5_k: d f16, dmin f16, scales[12], high[32], codes[128]
  *   q6_k: low[128], high[64], scales i8[16], d f16           x = d s (q - 32)
  *
- * In q4_k and q5_k, 8 groups of 32 have a 6-bit scale s and minimum m each; in q6_k, 16 groups of 16
- * an 8-bit scale. */
+ * In q4_k and q5_k, 8 groups of 32 have a 6-bit scale s and minimum m each; in q6_k, 16 groups of
+ * 16 an 8-bit scale. */
 
 #define SUPER 256
 #define N_GROUPS 8
@@ -138,7 +138,7 @@ decode_q5_k (const TareFormat *self,
   decode_affine (codes, columns, TRUE, y);
 }
 
-/* Groups r of 32 codes in a half of 128: the low four bits lie in nibbles, the high two in pairs. */
+/* In a half of 128, groups r of 32 have their low four bits in nibbles, the high two in pairs. */
 TARE_CLONES static void
 decode_q6_k (const TareFormat *self,
              const guint8     *codes,

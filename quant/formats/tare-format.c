@@ -363,8 +363,8 @@ encode_percentile (const TareFormat   *self,
  * @error: set to %TARE_ERROR_NOT_FINITE with the place, counted from 0, of the first weight that is
  *   NaN or infinite, or to %TARE_ERROR_INVALID where an importance is not a number or negative
  *
- * Encodes a matrix, row by row, in parallel. Scales are rounded to the type in which they are stored
- * before the weights are rounded with them; no finite weight decodes to an infinite one.
+ * Encodes a matrix, row by row, in parallel. Scales are rounded to the type in which they are
+ * stored before the weights are rounded with them; no finite weight decodes to an infinite one.
  *
  * Returns: whether it was done
  */

@@ -7,7 +7,8 @@
 #include "quant/formats/tare-format-private.h"
 
 /* The search for scales. Many candidates are judged at once, a candidate to a lane, so that no sum
- * depends on the width of the machine's vectors and the same weights give the same codes everywhere.
+ * depends on the width of the machine's vectors and the same weights give the same codes
+ * everywhere.
  *
  * x: [n] weights; w: [n] their importance; q: [n] codes as floats; per candidate: [m] */
 
@@ -481,8 +482,8 @@ try_reaches (const float *x,
  * @stored: whether the scale is stored in half precision
  *
  * Searches the scale, of either sign, of least squared error. The most promising reach is found by
- * what least squares promise for its codes; then the scales around it are judged by their error, and
- * the best of them refit and rounded in turn.
+ * what least squares promise for its codes; then the scales around it are judged by their error,
+ * and the best of them refit and rounded in turn.
  *
  * Returns: the scale
  */
@@ -653,8 +654,8 @@ try_grids (const float *x,
  * @w: their importance
  * @n: at most %TARE_SEARCH_PIECE
  * @highest: the highest code; the lowest is 0
- * @stored: whether scale and offset are stored in half precision; if not, as in K-quants, the offset
- *   must not be positive
+ * @stored: whether scale and offset are stored in half precision; if not, as in K-quants, the
+ *   offset must not be positive
  * @scale: (inout): the scale from end to end, and then a better one if there is any
  * @offset: (inout): what code 0 stands for
  *

@@ -7,7 +7,7 @@
 
 #include "tests/tare-test.h"
 
-/* The closed forms of the GGUF specification, one weight at a time: what the kernels are held to. */
+/* The closed forms of the GGUF specification, one weight at a time: what kernels are held to. */
 
 static float
 half_at (const guint8 *bytes)

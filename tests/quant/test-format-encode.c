@@ -354,8 +354,8 @@ test_search_weighted (void)
 }
 
 /* What was decoded once is coded without error from then on: the plain rule finds its grid again in
- * the ends of a group. Not so with two ends, which round on their own: they may lie a step nearer to
- * each other than the grid's, or further; nor in K-quants, whose rounded scales move them. */
+ * the ends of a group. Not so with two ends, which round on their own: they may lie a step nearer
+ * to each other than the grid's, or further; nor in K-quants, whose rounded scales move them. */
 static void
 check_idempotent (const TareFormat *format,
                   const Edge       *edge,
@@ -452,7 +452,8 @@ test_not_finite (void)
     g_autoptr(GError) error = NULL;
 
     x[3 * columns + 17] = 0.0f;
-    g_assert_false (tare_format_encode (tare_format_get (0), NULL, x, rows, columns, codes, &error));
+    g_assert_false (tare_format_encode (tare_format_get (0), NULL, x, rows, columns, codes,
+                                        &error));
     g_assert_cmpstr (error->message, ==, "row 4, column 2 is infinite");
   }
 }
