@@ -23,6 +23,9 @@ TARE_CONTRACT
 #define TILE_ROWS 8
 #define PANEL     32
 
+/* Numbers that are summed in binary32, in the lanes of one vector, before binary64 takes over. */
+#define SUM_RUN 256
+
 /* Blocks of queries that one task takes. */
 #define TASK_TILES 8
 
@@ -79,13 +82,20 @@ exponentiate (float *scores,
   for (gsize j = 0; j < n; j++)
     maximum = scores[j] > maximum ? scores[j] : maximum;
 
-#pragma omp simd reduction(+:sum)
-  for (gsize j = 0; j < n; j++)
+  for (gsize begin = 0; begin < n; begin += SUM_RUN)
     {
-      float e = _tare_exp (scores[j] - maximum);
+      gsize stop = MIN (n, begin + SUM_RUN);
+      float part = 0.0f;
 
-      scores[j] = e;
-      sum += (double) e;
+#pragma omp simd reduction(+:part)
+      for (gsize j = begin; j < stop; j++)
+        {
+          float e = _tare_exp (scores[j] - maximum);
+
+          scores[j] = e;
+          part += e;
+        }
+      sum += (double) part;
     }
   for (gsize j = n; j < end; j++)
     scores[j] = 0.0f;
@@ -175,7 +185,8 @@ attend (const Attention *self,
   float *scores = mixed + TILE_ROWS * self->padded_width;
   double sums[TILE_ROWS];
 
-  memset (queries, 0, TILE_ROWS * d * sizeof *queries);
+  if (rows < TILE_ROWS)
+    memset (queries, 0, TILE_ROWS * d * sizeof *queries);
   for (gsize i = 0; i < rows; i++)
     for (gsize e = 0; e < d; e++)
       queries[i * d + e] = self->scale

@@ -90,7 +90,8 @@ _tare_linear_run (const TareLinear   *self,
   for (gsize row = 0; row < rows; row += PRODUCT_ROWS)
     {
       gsize m = MIN (PRODUCT_ROWS, rows - row);
-      double slab = PRODUCT_FLOPS * omp_get_max_threads () / (2.0 * (double) (m * self->columns));
+      double threads = omp_in_parallel () ? 1.0 : (double) omp_get_max_threads ();
+      double slab = PRODUCT_FLOPS * threads / (2.0 * (double) (m * self->columns));
       gsize step = (gsize) CLAMP (slab, 64.0, (double) MAX (self->outputs, 64));
 
       for (gsize output = 0; output < self->outputs; output += step)

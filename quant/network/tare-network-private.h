@@ -20,6 +20,23 @@ typedef struct
   gsize  size;
 } TareBuffer;
 
+/**
+ * TareWorkspace:
+ * @input: what a linear layer takes, tokens x width
+ * @wide: queries, keys and values, or gates and ups
+ * @mixed: what attention or the gates make of @wide
+ * @scratch: of the attention kernel
+ *
+ * The activations of one group of sequences.
+ */
+typedef struct
+{
+  TareBuffer input;
+  TareBuffer wide;
+  TareBuffer mixed;
+  TareBuffer scratch;
+} TareWorkspace;
+
 struct _TareNetwork
 {
   TareModel              *model;
@@ -28,10 +45,8 @@ struct _TareNetwork
   double                 *frequencies;
   double                  magnitude;
   TareAngles             *angles;
-  TareBuffer              input;
-  TareBuffer              wide;
-  TareBuffer              mixed;
-  TareBuffer              scratch;
+  TareWorkspace          *workspaces;
+  gsize                   n_workspaces;
 };
 
 /**

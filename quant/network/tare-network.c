@@ -1,15 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "quant/network/tare-network-private.h"
 
-#include <math.h>
-#include <omp.h>
 #include <string.h>
 
 #include "quant/tare-error.h"
-
-/* Tokens whose activations are held at a time, and rows of one product: sequences are taken in
- * groups of about so many tokens. See PRODUCT_ROWS in tare-block.c. */
-#define GROUP_TOKENS 1024
 
 /* Divisors of the rotary frequencies, from GGUF. */
 #define ROPE_DIVISORS "rope_freqs.weight"
@@ -82,10 +76,14 @@ tare_network_free (TareNetwork *self)
   if (self == NULL)
     return;
 
-  _tare_buffer_clear (&self->input);
-  _tare_buffer_clear (&self->wide);
-  _tare_buffer_clear (&self->mixed);
-  _tare_buffer_clear (&self->scratch);
+  for (gsize i = 0; i < self->n_workspaces; i++)
+    {
+      _tare_buffer_clear (&self->workspaces[i].input);
+      _tare_buffer_clear (&self->workspaces[i].wide);
+      _tare_buffer_clear (&self->workspaces[i].mixed);
+      _tare_buffer_clear (&self->workspaces[i].scratch);
+    }
+  g_free (self->workspaces);
   tare_angles_free (self->angles);
   g_free (self->frequencies);
   tare_model_unref (self->model);
@@ -234,233 +232,6 @@ tare_network_embed (TareNetwork        *self,
     ok = tare_tensor_read_rows (tensor, tokens[i], 1, x + i * width, error);
 
   return ok;
-}
-
-/* Norm (where the architecture has one) and rotation of the queries and keys of one token. */
-static void
-prepare_heads (TareNetwork     *self,
-               const TareBlock *block,
-               gsize            position,
-               float           *row)
-{
-  const TareConfig *config = self->config;
-  gsize n = config->n_heads + config->n_key_value_heads;
-
-  for (gsize i = 0; i < n; i++)
-    {
-      const float *norm = i < config->n_heads ? block->query_norm : block->key_norm;
-      float *head = row + i * config->head_width;
-
-      if (norm != NULL)
-        tare_kernel_rms_norm (head, norm, config->norm_epsilon, 1, config->head_width, head);
-      tare_kernel_rotate (self->angles, position, head);
-    }
-}
-
-static void
-observe (const TareObserver *observer,
-         const TareLinear   *linear,
-         const float        *x,
-         gsize               n_tokens)
-{
-  if (observer != NULL)
-    observer->observe (linear->tensor, x, n_tokens, linear->columns, observer->data);
-}
-
-/* x += attention (norm (x)) for some sequences; FALSE when it was cancelled. */
-static gboolean
-run_attention (TareNetwork        *self,
-               const TareBlock    *block,
-               float              *x,
-               gsize               n_sequences,
-               gsize               length,
-               const TareObserver *observer,
-               const TareProgress *progress)
-{
-  const TareConfig *config = self->config;
-  const TareAttentionShape shape = { n_sequences, length, config->n_heads,
-                                     config->n_key_value_heads, config->head_width };
-  gsize n_tokens = n_sequences * length;
-  float *qkv = self->wide.data;
-
-  tare_kernel_rms_norm (x, block->attention_norm, config->norm_epsilon, n_tokens, config->width,
-                        self->input.data);
-  observe (observer, &block->qkv, self->input.data, n_tokens);
-  if (!_tare_linear_run (&block->qkv, self->input.data, n_tokens, 0.0f, qkv, progress))
-    return FALSE;
-
-#pragma omp parallel for schedule(static)
-  for (gsize i = 0; i < n_tokens; i++)
-    prepare_heads (self, block, i % length, qkv + i * block->qkv.outputs);
-
-  tare_kernel_attention (&shape, qkv, 1.0f / sqrtf ((float) config->head_width),
-                         self->scratch.data, self->mixed.data, progress);
-  if (tare_progress_cancelled (progress))
-    return FALSE;
-
-  observe (observer, &block->attention_output, self->mixed.data, n_tokens);
-
-  return _tare_linear_run (&block->attention_output, self->mixed.data, n_tokens, 1.0f, x,
-                           progress);
-}
-
-/* x += down (silu (gate (norm (x))) up (norm (x))) for some tokens; FALSE when cancelled. */
-static gboolean
-run_feed_forward (TareNetwork        *self,
-                  const TareBlock    *block,
-                  float              *x,
-                  gsize               n_tokens,
-                  const TareObserver *observer,
-                  const TareProgress *progress)
-{
-  const TareConfig *config = self->config;
-
-  tare_kernel_rms_norm (x, block->feed_forward_norm, config->norm_epsilon, n_tokens,
-                        config->width, self->input.data);
-  observe (observer, &block->gate_up, self->input.data, n_tokens);
-  if (!_tare_linear_run (&block->gate_up, self->input.data, n_tokens, 0.0f, self->wide.data,
-                         progress))
-    return FALSE;
-
-  tare_kernel_silu_gate (self->wide.data, n_tokens, config->feed_forward_width, self->mixed.data);
-  observe (observer, &block->down, self->mixed.data, n_tokens);
-
-  return _tare_linear_run (&block->down, self->mixed.data, n_tokens, 1.0f, x, progress);
-}
-
-/* Room for one group of sequences and angles for their positions. */
-static gboolean
-reserve (TareNetwork  *self,
-         gsize         n_sequences,
-         gsize         length,
-         GError      **error)
-{
-  const TareConfig *config = self->config;
-  const TareAttentionShape shape = { n_sequences, length, config->n_heads,
-                                     config->n_key_value_heads, config->head_width };
-  const char *path = tare_model_get_path (self->model);
-  gsize n_tokens = n_sequences * length;
-  gsize slice = MIN (n_tokens, GROUP_TOKENS);
-  gsize queries = (gsize) config->n_heads * config->head_width;
-  gsize qkv = queries + 2 * (gsize) config->n_key_value_heads * config->head_width;
-  gsize wide = MAX (n_tokens * qkv, slice * 2 * config->feed_forward_width);
-  gsize mixed = MAX (n_tokens * queries, slice * config->feed_forward_width);
-
-  if (self->angles == NULL || self->angles->length < length)
-    {
-      tare_angles_free (self->angles);
-      self->angles = tare_angles_new (self->architecture->rotary, self->frequencies,
-                                      self->magnitude, config->rope_width / 2, length);
-    }
-
-  return _tare_buffer_reserve (&self->input, n_tokens, config->width, path, error)
-         && _tare_buffer_reserve (&self->wide, 1, wide, path, error)
-         && _tare_buffer_reserve (&self->mixed, 1, mixed, path, error)
-         && _tare_buffer_reserve (&self->scratch, 1, tare_kernel_attention_scratch (&shape), path,
-                                  error);
-}
-
-/**
- * tare_network_run_block:
- * @self: the network
- * @block: from tare_network_load_block()
- * @x: (inout): n_sequences x length x width, the residual stream
- * @n_sequences: sequences, which do not see each other
- * @length: tokens of each, at positions from 0 on
- * @observer: (nullable): told of the inputs of the linear layers, a group of tokens at a time
- * @progress: (nullable): the progress; looked at every few hundredths of a second
- * @error: cancelled, or memory
- *
- * x += attention (norm (x)), x += feed_forward (norm (x)), in place. Activations are held for a
- * thousand tokens, or one sequence if that is longer. Deterministic for a number of threads.
- *
- * Returns: %FALSE on error; @x is then neither what it was nor what it would be
- */
-gboolean
-tare_network_run_block (TareNetwork         *self,
-                        const TareBlock     *block,
-                        float               *x,
-                        gsize                n_sequences,
-                        gsize                length,
-                        const TareObserver  *observer,
-                        const TareProgress  *progress,
-                        GError             **error)
-{
-  gsize width = self->config->width;
-  gsize group = MIN (MAX (GROUP_TOKENS / MAX (length, 1), 1), n_sequences);
-
-  g_return_val_if_fail (self != NULL && block != NULL && block->down.weight != NULL, FALSE);
-
-  if (length == 0 || n_sequences == 0)
-    return TRUE;
-  if (!reserve (self, group, length, error))
-    return FALSE;
-
-  for (gsize first = 0; first < n_sequences; first += group)
-    {
-      gsize n = MIN (group, n_sequences - first);
-      float *begin = x + first * length * width;
-      gboolean done;
-
-      if (!tare_progress_step (progress, (double) first / (double) n_sequences, NULL, error))
-        return FALSE;
-
-      done = run_attention (self, block, begin, n, length, observer, progress);
-      for (gsize i = 0; done && i < n * length; i += GROUP_TOKENS)
-        done = run_feed_forward (self, block, begin + i * width,
-                                 MIN (GROUP_TOKENS, n * length - i), observer, progress);
-      if (!done)
-        {
-          g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CANCELLED,
-                               "The forward pass was cancelled");
-          return FALSE;
-        }
-    }
-
-  return tare_progress_step (progress, 1.0, NULL, error);
-}
-
-/**
- * tare_network_run_output:
- * @self: the network
- * @output: from tare_network_load_output()
- * @x: n_tokens x width, the residual stream after the last block
- * @n_tokens: how many
- * @logits: (out caller-allocates): n_tokens x vocabulary
- * @observer: (nullable): told of the input of the output matrix
- * @error: memory
- *
- * Returns: %FALSE on error
- */
-gboolean
-tare_network_run_output (TareNetwork         *self,
-                         const TareBlock     *output,
-                         const float         *x,
-                         gsize                n_tokens,
-                         float               *logits,
-                         const TareObserver  *observer,
-                         GError             **error)
-{
-  gsize width = self->config->width;
-  gsize vocabulary = self->config->vocabulary;
-
-  g_return_val_if_fail (self != NULL && output != NULL && output->qkv.weight != NULL, FALSE);
-
-  if (!_tare_buffer_reserve (&self->input, MIN (n_tokens, GROUP_TOKENS), width,
-                             tare_model_get_path (self->model), error))
-    return FALSE;
-
-  for (gsize i = 0; i < n_tokens; i += GROUP_TOKENS)
-    {
-      gsize n = MIN (GROUP_TOKENS, n_tokens - i);
-
-      tare_kernel_rms_norm (x + i * width, output->attention_norm, self->config->norm_epsilon, n,
-                            width, self->input.data);
-      observe (observer, &output->qkv, self->input.data, n);
-      _tare_linear_run (&output->qkv, self->input.data, n, 0.0f, logits + i * vocabulary, NULL);
-    }
-
-  return TRUE;
 }
 
 /**

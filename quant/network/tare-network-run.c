@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * One block over all sequences. Where there are enough of them every thread takes groups of its
+ * own from norm to norm: nothing waits for anything, so that a machine with other work to do loses
+ * no more than its share of time, and OpenBLAS, which runs on one thread where it finds itself in
+ * a parallel region, is at its best. Otherwise, and where an observer wants the inputs in their
+ * order, all threads share each step of one group.
+ */
+#include "quant/network/tare-network-private.h"
+
+#include <math.h>
+#include <omp.h>
+#include <string.h>
+
+/* Tokens of a group that all threads share: enough for OpenBLAS's full speed, which 512 reach at
+ * a width of 2048 and 1024 at 256. Also the most that go through a feed-forward part at a time. */
+#define SHARED_TOKENS 1024
+
+/* Tokens of a group of one thread, whose activations should stay in its own cache, and the least
+ * that are worth a product. */
+#define OWN_TOKENS       512
+#define OWN_TOKENS_LEAST 128
+
+/* Bytes of activations that the threads' own groups may take together. */
+#define OWN_BYTES (1024.0 * 1024.0 * 1024.0)
+
+/* How groups are shared out: @own is whether each thread takes groups of its own. */
+typedef struct
+{
+  gboolean own;
+  gsize    n_threads;
+  gsize    group;
+  gsize    n_groups;
+} Plan;
+
+/* Norm (where the architecture has one) and rotation of the queries and keys of one token. */
+static void
+prepare_heads (TareNetwork     *self,
+               const TareBlock *block,
+               gsize            position,
+               float           *row)
+{
+  const TareConfig *config = self->config;
+  gsize n = config->n_heads + config->n_key_value_heads;
+
+  for (gsize i = 0; i < n; i++)
+    {
+      const float *norm = i < config->n_heads ? block->query_norm : block->key_norm;
+      float *head = row + i * config->head_width;
+
+      if (norm != NULL)
+        tare_kernel_rms_norm (head, norm, config->norm_epsilon, 1, config->head_width, head);
+      tare_kernel_rotate (self->angles, position, head);
+    }
+}
+
+static void
+observe (const TareObserver *observer,
+         const TareLinear   *linear,
+         const float        *x,
+         gsize               n_tokens)
+{
+  if (observer != NULL)
+    observer->observe (linear->tensor, x, n_tokens, linear->columns, observer->data);
+}
+
+/* x += attention (norm (x)) for some sequences; FALSE when it was cancelled. */
+static gboolean
+run_attention (TareNetwork        *self,
+               TareWorkspace      *space,
+               const TareBlock    *block,
+               float              *x,
+               gsize               n_sequences,
+               gsize               length,
+               const TareObserver *observer,
+               const TareProgress *progress)
+{
+  const TareConfig *config = self->config;
+  const TareAttentionShape shape = { n_sequences, length, config->n_heads,
+                                     config->n_key_value_heads, config->head_width };
+  gsize n_tokens = n_sequences * length;
+  float *qkv = space->wide.data;
+
+  tare_kernel_rms_norm (x, block->attention_norm, config->norm_epsilon, n_tokens, config->width,
+                        space->input.data);
+  observe (observer, &block->qkv, space->input.data, n_tokens);
+  if (!_tare_linear_run (&block->qkv, space->input.data, n_tokens, 0.0f, qkv, progress))
+    return FALSE;
+
+#pragma omp parallel for schedule(static)
+  for (gsize i = 0; i < n_tokens; i++)
+    prepare_heads (self, block, i % length, qkv + i * block->qkv.outputs);
+
+  tare_kernel_attention (&shape, qkv, 1.0f / sqrtf ((float) config->head_width),
+                         space->scratch.data, space->mixed.data, progress);
+  if (tare_progress_cancelled (progress))
+    return FALSE;
+
+  observe (observer, &block->attention_output, space->mixed.data, n_tokens);
+
+  return _tare_linear_run (&block->attention_output, space->mixed.data, n_tokens, 1.0f, x,
+                           progress);
+}
+
+/* x += down (silu (gate (norm (x))) up (norm (x))) for some tokens; FALSE when cancelled. */
+static gboolean
+run_feed_forward (TareNetwork        *self,
+                  TareWorkspace      *space,
+                  const TareBlock    *block,
+                  float              *x,
+                  gsize               n_tokens,
+                  const TareObserver *observer,
+                  const TareProgress *progress)
+{
+  const TareConfig *config = self->config;
+
+  tare_kernel_rms_norm (x, block->feed_forward_norm, config->norm_epsilon, n_tokens,
+                        config->width, space->input.data);
+  observe (observer, &block->gate_up, space->input.data, n_tokens);
+  if (!_tare_linear_run (&block->gate_up, space->input.data, n_tokens, 0.0f, space->wide.data,
+                         progress))
+    return FALSE;
+
+  tare_kernel_silu_gate (space->wide.data, n_tokens, config->feed_forward_width, space->mixed.data);
+  observe (observer, &block->down, space->mixed.data, n_tokens);
+
+  return _tare_linear_run (&block->down, space->mixed.data, n_tokens, 1.0f, x, progress);
+}
+
+/* x += ... of a whole block for some sequences; FALSE when it was cancelled. */
+static gboolean
+run_group (TareNetwork        *self,
+           TareWorkspace      *space,
+           const TareBlock    *block,
+           float              *x,
+           gsize               n_sequences,
+           gsize               length,
+           const TareObserver *observer,
+           const TareProgress *progress)
+{
+  gsize n_tokens = n_sequences * length;
+  gboolean done = run_attention (self, space, block, x, n_sequences, length, observer, progress);
+
+  for (gsize i = 0; done && i < n_tokens; i += SHARED_TOKENS)
+    done = run_feed_forward (self, space, block, x + i * self->config->width,
+                             MIN (SHARED_TOKENS, n_tokens - i), observer, progress);
+
+  return done;
+}
+
+/* Numbers that @wide and @mixed must hold for some tokens. */
+static void
+measure (TareNetwork *self,
+         gsize        n_tokens,
+         gsize       *wide,
+         gsize       *mixed)
+{
+  const TareConfig *config = self->config;
+  gsize slice = MIN (n_tokens, SHARED_TOKENS);
+  gsize queries = (gsize) config->n_heads * config->head_width;
+  gsize qkv = queries + 2 * (gsize) config->n_key_value_heads * config->head_width;
+
+  *wide = MAX (n_tokens * qkv, slice * 2 * config->feed_forward_width);
+  *mixed = MAX (n_tokens * queries, slice * config->feed_forward_width);
+}
+
+static Plan
+make_plan (TareNetwork *self,
+           gsize        n_sequences,
+           gsize        length,
+           gboolean     observed)
+{
+  gsize n_threads = (gsize) omp_get_max_threads ();
+  gsize least = (OWN_TOKENS_LEAST + length - 1) / length;
+  gsize most = MAX (OWN_TOKENS / length, 1);
+  Plan plan = { FALSE, n_threads, 0, 0 };
+  gsize wide, mixed, rounds;
+
+  /* Some groups for each thread, so that the last to finish is not long alone. */
+  plan.group = CLAMP (n_sequences / (4 * n_threads), MIN (least, most), most);
+  plan.n_groups = (n_sequences + plan.group - 1) / plan.group;
+  rounds = (plan.n_groups + n_threads - 1) / n_threads;
+  measure (self, plan.group * length, &wide, &mixed);
+  plan.own = !observed && n_threads > 1
+             && (double) plan.n_groups > 0.8 * (double) (rounds * n_threads)
+             && (double) (wide + mixed) * sizeof (float) * (double) n_threads < OWN_BYTES;
+
+  if (!plan.own)
+    {
+      plan.n_threads = 1;
+      plan.group = MIN (MAX (SHARED_TOKENS / length, 1), n_sequences);
+      plan.n_groups = (n_sequences + plan.group - 1) / plan.group;
+    }
+
+  return plan;
+}
+
+static void
+reserve_workspaces (TareNetwork *self,
+                    gsize        n)
+{
+  if (n <= self->n_workspaces)
+    return;
+
+  self->workspaces = g_renew (TareWorkspace, self->workspaces, n);
+  memset (self->workspaces + self->n_workspaces, 0,
+          (n - self->n_workspaces) * sizeof *self->workspaces);
+  self->n_workspaces = n;
+}
+
+/* Room for the groups, and angles for their positions. */
+static gboolean
+reserve (TareNetwork  *self,
+         const Plan   *plan,
+         gsize         length,
+         GError      **error)
+{
+  const TareConfig *config = self->config;
+  const TareAttentionShape shape = { plan->group, length, config->n_heads,
+                                     config->n_key_value_heads, config->head_width };
+  const char *path = tare_model_get_path (self->model);
+  gboolean ok = TRUE;
+  gsize wide, mixed;
+
+  if (self->angles == NULL || self->angles->length < length)
+    {
+      tare_angles_free (self->angles);
+      self->angles = tare_angles_new (self->architecture->rotary, self->frequencies,
+                                      self->magnitude, config->rope_width / 2, length);
+    }
+
+  measure (self, plan->group * length, &wide, &mixed);
+  reserve_workspaces (self, plan->n_threads);
+  for (gsize i = 0; ok && i < plan->n_threads; i++)
+    {
+      TareWorkspace *space = &self->workspaces[i];
+
+      ok = _tare_buffer_reserve (&space->input, plan->group * length, config->width, path, error)
+           && _tare_buffer_reserve (&space->wide, 1, wide, path, error)
+           && _tare_buffer_reserve (&space->mixed, 1, mixed, path, error)
+           && _tare_buffer_reserve (&space->scratch, 1, tare_kernel_attention_scratch (&shape),
+                                    path, error);
+    }
+
+  return ok;
+}
+
+static gboolean
+run_shared (TareNetwork        *self,
+            const Plan         *plan,
+            const TareBlock    *block,
+            float              *x,
+            gsize               n_sequences,
+            gsize               length,
+            const TareObserver *observer,
+            const TareProgress *progress)
+{
+  gsize stride = length * self->config->width;
+  gboolean done = TRUE;
+
+  for (gsize i = 0; done && i < plan->n_groups; i++)
+    {
+      gsize first = i * plan->group;
+
+      tare_progress_step (progress, (double) i / (double) plan->n_groups, NULL, NULL);
+      done = run_group (self, &self->workspaces[0], block, x + first * stride,
+                        MIN (plan->group, n_sequences - first), length, observer, progress);
+    }
+
+  return done;
+}
+
+static gboolean
+run_own (TareNetwork        *self,
+         const Plan         *plan,
+         const TareBlock    *block,
+         float              *x,
+         gsize               n_sequences,
+         gsize               length,
+         const TareProgress *progress)
+{
+  gsize stride = length * self->config->width;
+  gsize n_done = 0;
+
+#pragma omp parallel for schedule(dynamic) num_threads ((int) plan->n_threads)
+  for (gsize i = 0; i < plan->n_groups; i++)
+    {
+      gsize first = i * plan->group;
+      gsize so_far;
+
+      if (!run_group (self, &self->workspaces[omp_get_thread_num ()], block, x + first * stride,
+                      MIN (plan->group, n_sequences - first), length, NULL, progress))
+        continue;
+
+#pragma omp atomic capture
+      so_far = ++n_done;
+      /* Told from the caller's thread alone. */
+      if (omp_get_thread_num () == 0)
+        tare_progress_step (progress, (double) so_far / (double) plan->n_groups, NULL, NULL);
+    }
+
+  return n_done == plan->n_groups;
+}
+
+/**
+ * tare_network_run_block:
+ * @self: the network
+ * @block: from tare_network_load_block()
+ * @x: (inout): n_sequences x length x width, the residual stream
+ * @n_sequences: sequences, which do not see each other
+ * @length: tokens of each, at positions from 0 on
+ * @observer: (nullable): told of the inputs of the linear layers, a group of tokens at a time
+ * @progress: (nullable): the progress; looked at every few hundredths of a second
+ * @error: cancelled, or memory
+ *
+ * x += attention (norm (x)), x += feed_forward (norm (x)), in place. Activations are held for a
+ * thousand tokens, or one sequence if that is longer, or for a group a thread. Deterministic for a number of threads.
+ *
+ * Returns: %FALSE on error; @x is then neither what it was nor what it would be
+ */
+gboolean
+tare_network_run_block (TareNetwork         *self,
+                        const TareBlock     *block,
+                        float               *x,
+                        gsize                n_sequences,
+                        gsize                length,
+                        const TareObserver  *observer,
+                        const TareProgress  *progress,
+                        GError             **error)
+{
+  gboolean done;
+  Plan plan;
+
+  g_return_val_if_fail (self != NULL && block != NULL && block->down.weight != NULL, FALSE);
+
+  if (length == 0 || n_sequences == 0)
+    return TRUE;
+
+  plan = make_plan (self, n_sequences, length, observer != NULL);
+  if (!reserve (self, &plan, length, error))
+    return FALSE;
+
+  done = plan.own
+         ? run_own (self, &plan, block, x, n_sequences, length, progress)
+         : run_shared (self, &plan, block, x, n_sequences, length, observer, progress);
+  if (!done)
+    {
+      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CANCELLED,
+                           "The forward pass was cancelled");
+      return FALSE;
+    }
+
+  return tare_progress_step (progress, 1.0, NULL, error);
+}
+
+static void
+run_output_slice (TareNetwork        *self,
+                  TareWorkspace      *space,
+                  const TareBlock    *output,
+                  const float        *x,
+                  gsize               first,
+                  gsize               n_tokens,
+                  float              *logits,
+                  const TareObserver *observer)
+{
+  const TareConfig *config = self->config;
+
+  tare_kernel_rms_norm (x + first * config->width, output->attention_norm, config->norm_epsilon,
+                        n_tokens, config->width, space->input.data);
+  observe (observer, &output->qkv, space->input.data, n_tokens);
+  _tare_linear_run (&output->qkv, space->input.data, n_tokens, 0.0f,
+                    logits + first * config->vocabulary, NULL);
+}
+
+/**
+ * tare_network_run_output:
+ * @self: the network
+ * @output: from tare_network_load_output()
+ * @x: n_tokens x width, the residual stream after the last block
+ * @n_tokens: how many
+ * @logits: (out caller-allocates): n_tokens x vocabulary
+ * @observer: (nullable): told of the input of the output matrix
+ * @error: memory
+ *
+ * Returns: %FALSE on error
+ */
+gboolean
+tare_network_run_output (TareNetwork         *self,
+                         const TareBlock     *output,
+                         const float         *x,
+                         gsize                n_tokens,
+                         float               *logits,
+                         const TareObserver  *observer,
+                         GError             **error)
+{
+  gsize n_threads = (gsize) omp_get_max_threads ();
+  gboolean own = observer == NULL && n_threads > 1 && n_tokens >= n_threads * OWN_TOKENS_LEAST;
+  gsize slice = own ? MIN ((n_tokens + n_threads - 1) / n_threads, OWN_TOKENS) : SHARED_TOKENS;
+  gsize n_slices = (n_tokens + slice - 1) / slice;
+
+  g_return_val_if_fail (self != NULL && output != NULL && output->qkv.weight != NULL, FALSE);
+
+  reserve_workspaces (self, own ? n_threads : 1);
+  for (gsize i = 0; i < (own ? n_threads : 1); i++)
+    if (!_tare_buffer_reserve (&self->workspaces[i].input, MIN (n_tokens, slice),
+                               self->config->width, tare_model_get_path (self->model), error))
+      return FALSE;
+
+  if (own)
+    {
+#pragma omp parallel for schedule(dynamic) num_threads ((int) n_threads)
+      for (gsize i = 0; i < n_slices; i++)
+        run_output_slice (self, &self->workspaces[omp_get_thread_num ()], output, x, i * slice,
+                          MIN (slice, n_tokens - i * slice), logits, NULL);
+    }
+  else
+    {
+      for (gsize i = 0; i < n_slices; i++)
+        run_output_slice (self, &self->workspaces[0], output, x, i * slice,
+                          MIN (slice, n_tokens - i * slice), logits, observer);
+    }
+
+  return TRUE;
+}
