@@ -18,6 +18,7 @@ static const struct
   BenchFunc   func;
 } benches[] = {
   { "codec", bench_codec },
+  { "forward", bench_forward },
   { "statistics", bench_statistics },
   { NULL, NULL }
 };
