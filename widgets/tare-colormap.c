@@ -34,9 +34,10 @@ static const Lch dark_points[] = {
   { 0.910, 0.135, 108.0 },
 };
 
-/* Okabe and Ito, "Color Universal Design" (2008), without black; the yellow darkened on light. */
+/* Okabe and Ito, "Color Universal Design" (2008), without black; the pale ones darkened on
+ * light. */
 static const char *const light_categories[TARE_COLORMAP_N_CATEGORIES] = {
-  "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#a68a00", "#3a93c4", "#b87400",
+  "#0072b2", "#d55e00", "#009e73", "#c26b9b", "#a68a00", "#3a93c4", "#b87400",
 };
 
 static const char *const dark_categories[TARE_COLORMAP_N_CATEGORIES] = {
