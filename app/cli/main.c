@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "app/cli/cli.h"
+#include "quant/tare-threads.h"
 
 #define STATUS_FAILED 1
 #define STATUS_USAGE 2
@@ -74,6 +75,8 @@ main (int    argc,
 {
   g_autoptr(GError) error = NULL;
   const CliCommand *command;
+
+  tare_threads_settle (argv);
 
   /* Numbers are written and read in the C locale; only names of files follow the user's. */
   setlocale (LC_CTYPE, "");
