@@ -206,7 +206,7 @@ span_group (float  minimum,
 
 /* Rounds the scales and minimums of the groups to multiples of the super-block's.
  * scale, offset: [8] */
-static void
+TARE_INLINE void
 round_groups (Super       *super,
               const float *scale,
               const float *offset)
@@ -221,7 +221,7 @@ round_groups (Super       *super,
     }
 }
 
-static void
+TARE_CLONES static void
 choose_super (Super       *super,
               const float *scale,
               const float *offset)
@@ -242,7 +242,7 @@ choose_super (Super       *super,
 /* Tries the neighbours of each group's scale and minimum. x, w: [256]
  *
  * Returns: the error of the super-block */
-static double
+TARE_CLONES static double
 refine_groups (Super       *super,
                const float *x,
                const float *w,
@@ -258,7 +258,7 @@ refine_groups (Super       *super,
       float scales[TARE_SEARCH_LANES], offsets[TARE_SEARCH_LANES];
       float s0 = floorf (MIN (scale[b] * invert (super->d), MAX_SCALE)) - 1.0f;
       float m0 = floorf (MIN (-offset[b] * invert (super->dmin), MAX_SCALE)) - 1.0f;
-      gsize best = 0;
+      gsize best;
 
       for (gsize c = 0; c < TARE_SEARCH_LANES; c++)
         {
@@ -270,9 +270,7 @@ refine_groups (Super       *super,
 
       _tare_search_error_affine (x + b * GROUP, w + b * GROUP, GROUP, TARE_SEARCH_LANES, scales,
                                  offsets, highest, error);
-      for (gsize c = 1; c < TARE_SEARCH_LANES; c++)
-        if (error[c] < error[best])
-          best = c;
+      best = _tare_search_find_least (error, TARE_SEARCH_LANES);
 
       super->scale[b] = s[best];
       super->minimum[b] = m[best];
@@ -447,7 +445,7 @@ choose_super_6 (Super6      *super,
 }
 
 /* Returns: the error with the best scales near those that the groups want */
-static double
+TARE_CLONES static double
 refine_groups_6 (Super6      *super,
                  const float *x,
                  const float *w,
@@ -460,7 +458,7 @@ refine_groups_6 (Super6      *super,
       float code[TARE_SEARCH_LANES], scales[TARE_SEARCH_LANES], error[TARE_SEARCH_LANES];
       float lowest[TARE_SEARCH_LANES], highest[TARE_SEARCH_LANES];
       float near = rintf (CLAMP (scale[b] * invert (super->d), -128.0f, 127.0f));
-      gsize best = 0;
+      gsize best;
 
       for (gsize c = 0; c < TARE_SEARCH_LANES; c++)
         {
@@ -472,9 +470,7 @@ refine_groups_6 (Super6      *super,
 
       _tare_search_error_symmetric (x + b * GROUP_6, w + b * GROUP_6, GROUP_6, TARE_SEARCH_LANES,
                                     scales, lowest, highest, error);
-      for (gsize c = 1; c < TARE_SEARCH_LANES; c++)
-        if (error[c] < error[best])
-          best = c;
+      best = _tare_search_find_least (error, TARE_SEARCH_LANES);
 
       super->code[b] = code[best];
       total += (double) error[best];

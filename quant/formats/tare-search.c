@@ -18,7 +18,7 @@
 #define WIDE 8
 
 /* Rounds of least squares and rounding anew; later ones change next to nothing. */
-#define N_REFITS 4
+#define N_REFITS 3
 
 /* A reach is the number of steps from 0 to the weight of largest magnitude: a little less than all
  * the codes on a side spreads them thinner, more clips that weight. */
@@ -483,7 +483,8 @@ try_reaches (const float *x,
  *
  * Searches the scale, of either sign, of least squared error. The most promising reach is found by
  * what least squares promise for its codes; then the scales around it are judged by their error,
- * and the best of them refit and rounded in turn.
+ * and the best of them refit and rounded in turn. A scale that is not stored is left to
+ * the super-block that it belongs to.
  *
  * Returns: the scale
  */
@@ -519,7 +520,7 @@ _tare_search_symmetric (const float *x,
   measure_symmetric (x, w, n, LANES, scale, low, high, error);
   near = best = scale[find_least (error, LANES)];
 
-  for (int i = 0; i < N_REFITS; i++)
+  for (int i = 0; stored && i < N_REFITS; i++)
     {
       TareSearchSums sums;
       double loss;
@@ -539,33 +540,22 @@ _tare_search_symmetric (const float *x,
   return best;
 }
 
-/* Least squares of x ~ scale q + offset, with an offset of at most zero if it is not stored; they
- * stay as they are where there is no such solution. */
+/* Least squares of x ~ scale q + offset in half precision; they stay as they are where there is no
+ * such solution. */
 static void
 solve_affine (const TareSearchSums *sums,
-              gboolean              stored,
               float                *scale,
               float                *offset)
 {
   double determinant = sums->w * sums->qq - sums->q * sums->q;
-  double s, m;
+  double s = sums->w * sums->xq - sums->x * sums->q;
+  double m = sums->qq * sums->x - sums->q * sums->xq;
 
-  if (!(determinant > 1e-9 * sums->w * sums->qq))
+  if (!(determinant > 1e-9 * sums->w * sums->qq) || !(s > 0.0))
     return;
 
-  s = (sums->w * sums->xq - sums->x * sums->q) / determinant;
-  m = (sums->qq * sums->x - sums->q * sums->xq) / determinant;
-
-  if (!stored && m > 0.0)
-    {
-      m = 0.0;
-      s = sums->xq / sums->qq;
-    }
-  if (!(s > 0.0))
-    return;
-
-  *scale = stored ? round_scale ((float) s) : (float) s;
-  *offset = stored ? round_offset ((float) m) : (float) m;
+  *scale = round_scale ((float) (s / determinant));
+  *offset = round_offset ((float) (m / determinant));
 }
 
 /* Least squares for each grid over weights whose smallest has been moved to 0: sum_w and sum_x are
@@ -700,10 +690,10 @@ _tare_search_affine (const float *x,
 
   measure_affine (x, w, n, LANES, scales, offsets, highest, error);
   best = find_least (error, LANES);
-  s = scales[best];
-  m = offsets[best];
+  *scale = s = scales[best];
+  *offset = m = offsets[best];
 
-  for (int i = 0; i < N_REFITS; i++)
+  for (int i = 0; stored && i < N_REFITS; i++)
     {
       double loss;
 
@@ -717,6 +707,6 @@ _tare_search_affine (const float *x,
       *scale = s;
       *offset = m;
       least = loss;
-      solve_affine (&sums, stored, &s, &m);
+      solve_affine (&sums, &s, &m);
     }
 }
