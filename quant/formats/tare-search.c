@@ -33,7 +33,7 @@
 #define N_INSETS 8
 #define N_GRIDS (N_INSETS * N_INSETS)
 
-static const float insets[N_INSETS] = { -0.35f, -0.1f, 0.15f, 0.4f, 0.7f, 1.0f, 1.4f, 1.9f };
+static const float insets[N_INSETS] = { -0.4f, -0.1f, 0.2f, 0.5f, 0.9f, 1.4f, 2.0f, 2.8f };
 
 TARE_INLINE float
 round_code (float value,
