@@ -124,6 +124,39 @@ tare_histogram_add (TareHistogram *self,
 }
 
 /**
+ * tare_histogram_add_counted:
+ * @self: the histogram, of which only the bounds and the outliers are used
+ * @x: finite numbers
+ * @times: how often each of them is there; those that are not may be out of bounds
+ * @n: how many
+ * @bins: (inout) (array fixed-size=2048): counts that theirs are added to
+ *
+ * Counts numbers that come with their multiplicity, which no table of 32 bits could hold.
+ */
+void
+tare_histogram_add_counted (TareHistogram *self,
+                            const float   *x,
+                            const guint64 *times,
+                            gsize          n,
+                            guint64       *bins)
+{
+  guint16 places[BLOCK];
+
+  for (gsize i = 0; i < n; i += BLOCK)
+    {
+      gsize block = MIN ((gsize) BLOCK, n - i);
+
+      find_bins (self, x + i, block, places);
+      for (gsize j = 0; j < block; j++)
+        {
+          bins[places[j]] += times[i + j];
+          if (x[i + j] < self->low || x[i + j] > self->high)
+            self->n_outliers += times[i + j];
+        }
+    }
+}
+
+/**
  * tare_histogram_add_to:
  * @self: the histogram
  * @bins: (inout) (array fixed-size=2048): counts that its own are added to

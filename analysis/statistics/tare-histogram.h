@@ -28,15 +28,20 @@ typedef struct
   guint32 counts[4][TARE_HISTOGRAM_BINS];
 } TareHistogram;
 
-void tare_histogram_init   (TareHistogram       *self,
-                            float                minimum,
-                            float                maximum,
-                            double               low,
-                            double               high);
-void tare_histogram_add    (TareHistogram       *self,
-                            const float         *x,
-                            gsize                n);
-void tare_histogram_add_to (const TareHistogram *self,
-                            guint64             *bins);
+void tare_histogram_init        (TareHistogram       *self,
+                                 float                minimum,
+                                 float                maximum,
+                                 double               low,
+                                 double               high);
+void tare_histogram_add         (TareHistogram       *self,
+                                 const float         *x,
+                                 gsize                n);
+void tare_histogram_add_counted (TareHistogram       *self,
+                                 const float         *x,
+                                 const guint64       *times,
+                                 gsize                n,
+                                 guint64             *bins);
+void tare_histogram_add_to      (const TareHistogram *self,
+                                 guint64             *bins);
 
 G_END_DECLS

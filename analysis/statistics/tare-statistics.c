@@ -3,10 +3,12 @@
 
 #include <math.h>
 #include <omp.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "analysis/statistics/tare-histogram.h"
 #include "analysis/statistics/tare-moments.h"
+#include "analysis/statistics/tare-words.h"
 #include "quant/tare-error.h"
 #include "quant/tare-simd.h"
 
@@ -142,17 +144,39 @@ read_piece (const Plan   *plan,
   return TRUE;
 }
 
-/* Reads in one of several threads, of which the first to fail tells why. */
-static gboolean
-read_or_note (const Plan   *plan,
-              const Piece  *piece,
-              float        *out,
-              GError      **failure)
+/* (nullable): the piece where it lies in the file, if it is floats in the right order there */
+static const float *
+find_piece (const Plan  *plan,
+            const Piece *piece)
 {
+  const TareTensor *tensor = plan->tensor;
+  const guint8 *bytes;
+
+  if (G_BYTE_ORDER != G_LITTLE_ENDIAN || tensor->head_rows > 0
+      || tensor->format->family != TARE_FORMAT_FAMILY_FLOAT || tensor->format->bits != 32)
+    return NULL;
+
+  bytes = tare_tensor_get_row (tensor, piece->row) + piece->column * sizeof (float);
+
+  return (uintptr_t) bytes % sizeof (float) == 0 ? (const float *) bytes : NULL;
+}
+
+/* Reads in one of several threads, of which the first to fail tells why. Returns the weights of the
+ * piece, in the file or in @buffer, or NULL. */
+static const float *
+view_piece (const Plan   *plan,
+            const Piece  *piece,
+            float        *buffer,
+            GError      **failure)
+{
+  const float *mapped = find_piece (plan, piece);
   GError *error = NULL;
 
-  if (read_piece (plan, piece, out, &error))
-    return TRUE;
+  if (mapped != NULL)
+    return mapped;
+
+  if (read_piece (plan, piece, buffer, &error))
+    return buffer;
 
 #pragma omp critical (tare_statistics)
   if (*failure == NULL)
@@ -160,7 +184,7 @@ read_or_note (const Plan   *plan,
 
   g_clear_error (&error);
 
-  return FALSE;
+  return NULL;
 }
 
 static gboolean
@@ -209,21 +233,20 @@ bits_to_float (guint32 bits)
 }
 
 static void
-zero_not_finite (float *x,
-                 gsize  n)
+zero_not_finite (const float *x,
+                 gsize        n,
+                 float       *out)
 {
   for (gsize i = 0; i < n; i++)
-    {
-      if (!isfinite (x[i]))
-        x[i] = 0.0f;
-    }
+    out[i] = isfinite (x[i]) ? x[i] : 0.0f;
 }
 
 /* @maxima: of the columns of the piece, as bits */
 static void
 measure_piece (const Plan     *plan,
                const Piece    *piece,
-               float          *x,
+               const float    *x,
+               float          *buffer,
                guint32        *maxima,
                TareStatistics *self,
                PieceResult    *result)
@@ -231,7 +254,10 @@ measure_piece (const Plan     *plan,
   tare_moments_add (&result->moments, x, piece->n_rows * piece->n_columns);
 
   if (result->moments.n_not_finite > 0)
-    zero_not_finite (x, piece->n_rows * piece->n_columns);
+    {
+      zero_not_finite (x, piece->n_rows * piece->n_columns, buffer);
+      x = buffer;
+    }
 
   for (gsize i = 0; i < piece->n_rows; i++)
     {
@@ -288,18 +314,19 @@ step_moments (const Plan      *plan,
 
 #pragma omp parallel
   {
-    g_autofree float *x = g_new (float, PIECE);
+    g_autofree float *buffer = g_new (float, PIECE);
     g_autofree guint32 *maxima = g_new0 (guint32, PIECE);
 
 #pragma omp for schedule(dynamic)
     for (gsize i = 0; i < n; i++)
       {
         Piece piece = plan_get (plan, first + i);
+        const float *x = view_piece (plan, &piece, buffer, &failure);
 
-        if (!read_or_note (plan, &piece, x, &failure))
+        if (x == NULL)
           continue;
 
-        measure_piece (plan, &piece, x, maxima, self, &results[i]);
+        measure_piece (plan, &piece, x, buffer, maxima, self, &results[i]);
         if (plan->pieces_per_row > 0)
           take_maxima (self->column_maximum + piece.column, maxima, piece.n_columns);
       }
@@ -317,6 +344,16 @@ step_moments (const Plan      *plan,
   return give_failure (failure, error);
 }
 
+static void
+init_histogram (TareHistogram        *histogram,
+                const TareStatistics *self)
+{
+  double reach = OUTLIER_DEVIATIONS * self->standard_deviation;
+
+  tare_histogram_init (histogram, self->minimum, self->maximum,
+                       self->mean - reach, self->mean + reach);
+}
+
 /* Second pass, over the pieces of one step: histogram and outliers. */
 static gboolean
 step_histogram (const Plan      *plan,
@@ -327,29 +364,31 @@ step_histogram (const Plan      *plan,
                 GError         **error)
 {
   gsize *n_outliers = data;
-  double reach = OUTLIER_DEVIATIONS * self->standard_deviation;
   GError *failure = NULL;
 
 #pragma omp parallel
   {
-    g_autofree float *x = g_new (float, PIECE);
+    g_autofree float *buffer = g_new (float, PIECE);
     g_autofree TareHistogram *histogram = g_new (TareHistogram, 1);
 
-    tare_histogram_init (histogram, self->minimum, self->maximum,
-                         self->mean - reach, self->mean + reach);
+    init_histogram (histogram, self);
 
 #pragma omp for schedule(dynamic)
     for (gsize i = 0; i < n; i++)
       {
         Piece piece = plan_get (plan, first + i);
+        const float *x = view_piece (plan, &piece, buffer, &failure);
         gsize count = piece.n_rows * piece.n_columns;
         gsize other;
 
-        if (!read_or_note (plan, &piece, x, &failure))
+        if (x == NULL)
           continue;
 
         if (self->n_not_finite > 0)
-          count = tare_finite_copy (x, count, x, &other);
+          {
+            count = tare_finite_copy (x, count, buffer, &other);
+            x = buffer;
+          }
         tare_histogram_add (histogram, x, count);
       }
 
@@ -432,16 +471,75 @@ statistics_new (const TareTensor  *tensor,
   return g_steal_pointer (&self);
 }
 
+static void
+take_outliers (TareStatistics *self,
+               gsize           n_outliers)
+{
+  if (self->n > 0)
+    self->outlier_ratio = (double) n_outliers / (double) self->n;
+}
+
+/* The shorter way, for 16-bit floats. */
+static gboolean
+measure_words (TareStatistics      *self,
+               const TareTensor    *tensor,
+               const TareProgress  *progress,
+               GError             **error)
+{
+  g_autofree TareWords *words = NULL;
+  g_autofree TareHistogram *histogram = g_new (TareHistogram, 1);
+  TareMoments moments;
+
+  words = tare_words_count (tensor, self->row_maximum, self->column_maximum, progress, error);
+  if (words == NULL)
+    return FALSE;
+
+  tare_words_get_moments (words, tensor, &moments);
+  take_moments (self, &moments);
+  init_histogram (histogram, self);
+  tare_words_get_histogram (words, histogram, self->histogram);
+  take_outliers (self, histogram->n_outliers);
+
+  return TRUE;
+}
+
+static gboolean
+measure_passes (TareStatistics      *self,
+                const TareTensor    *tensor,
+                const TareProgress  *progress,
+                GError             **error)
+{
+  TareProgress first = tare_progress_part (progress, 0.0, 0.5);
+  TareProgress second = tare_progress_part (progress, 0.5, 1.0);
+  TareMoments moments = { 0 };
+  gsize n_outliers = 0;
+  Plan plan;
+
+  plan_init (&plan, tensor);
+  if (!run_pass (&plan, step_moments, tensor->bytes > RELEASE_BYTES, self, &moments,
+                 &first, error))
+    return FALSE;
+
+  take_moments (self, &moments);
+  if (!run_pass (&plan, step_histogram, TRUE, self, &n_outliers, &second, error))
+    return FALSE;
+
+  take_outliers (self, n_outliers);
+
+  return TRUE;
+}
+
 /**
  * tare_statistics_measure:
  * @tensor: a tensor of @rows x @columns weights
  * @progress: (nullable): told of every few megabytes, between which it may be cancelled
  * @error: return location for an error
  *
- * Reads a tensor twice, a few megabytes at a time, in as many threads as OpenMP has: first for
- * moments, extrema and maxima, then for the histogram between those extrema. Of a large tensor
- * no more than what is being read stays in memory. Sums are in binary64 about the mean of each
- * block and joined in the order of the weights, so the figures do not depend on the threads.
+ * Reads a tensor a few megabytes at a time, in as many threads as OpenMP has: twice, first for
+ * moments, extrema and maxima, then for the histogram between those extrema; or once where the
+ * weights are 16-bit floats, of which it counts how often each occurs. Of a large tensor no more
+ * than what is being read stays in memory. Sums are in binary64 and joined in the order of the
+ * weights, so the figures do not depend on the threads.
  *
  * Returns: (transfer full): the statistics, or %NULL with @error set
  */
@@ -451,11 +549,7 @@ tare_statistics_measure (const TareTensor    *tensor,
                          GError             **error)
 {
   g_autoptr(TareStatistics) self = NULL;
-  TareProgress first = tare_progress_part (progress, 0.0, 0.5);
-  TareProgress second = tare_progress_part (progress, 0.5, 1.0);
-  TareMoments moments = { 0 };
-  gsize n_outliers = 0;
-  Plan plan;
+  gboolean done;
 
   g_return_val_if_fail (tensor != NULL, NULL);
 
@@ -470,19 +564,10 @@ tare_statistics_measure (const TareTensor    *tensor,
   if (self == NULL)
     return NULL;
 
-  plan_init (&plan, tensor);
-  if (!run_pass (&plan, step_moments, tensor->bytes > RELEASE_BYTES, self, &moments,
-                 &first, error))
-    return NULL;
+  done = tare_words_serve (tensor) ? measure_words (self, tensor, progress, error)
+                                   : measure_passes (self, tensor, progress, error);
 
-  take_moments (self, &moments);
-  if (!run_pass (&plan, step_histogram, TRUE, self, &n_outliers, &second, error))
-    return NULL;
-
-  if (self->n > 0)
-    self->outlier_ratio = (double) n_outliers / (double) self->n;
-
-  return g_steal_pointer (&self);
+  return done ? g_steal_pointer (&self) : NULL;
 }
 
 /**
