@@ -11,15 +11,48 @@
 /* JsonParser recurses at every level, so this bounds its stack. */
 #define MAX_DEPTH 64
 
+/* The code unit of the escape "\uXXXX" at @i, or -1 where there is none. */
+static int
+read_escape (const char *text,
+             gsize       length,
+             gsize       i)
+{
+  int unit = 0;
+
+  if (length < 6 || i > length - 6 || text[i] != '\\' || text[i + 1] != 'u')
+    return -1;
+
+  for (gsize j = i + 2; j < i + 6; j++)
+    {
+      if (!g_ascii_isxdigit (text[j]))
+        return -1;
+      unit = unit << 4 | g_ascii_xdigit_value (text[j]);
+    }
+
+  return unit;
+}
+
+/* Finds the end of a string. JsonParser takes an escape of too few digits, and makes half a
+ * surrogate pair into bytes that are not UTF-8; *@fault is set to the offset of such a one. */
 static gsize
 skip_string (const char *text,
              gsize       length,
-             gsize       start)
+             gsize       start,
+             gsize      *fault)
 {
   gsize i = start + 1;
 
   while (i < length && text[i] != '"')
-    i += text[i] == '\\' ? 2 : 1;
+    {
+      int unit = read_escape (text, length, i);
+      gboolean pair = unit >= 0xd800 && unit < 0xdc00
+                      && (read_escape (text, length, i + 6) & ~0x3ff) == 0xdc00;
+
+      if ((unit >= 0xd800 && unit < 0xe000 && !pair)
+          || (unit < 0 && text[i] == '\\' && i + 1 < length && text[i + 1] == 'u'))
+        *fault = MIN (*fault, i);
+      i += pair ? 12 : unit >= 0 ? 6 : text[i] == '\\' ? 2 : 1;
+    }
 
   return i;
 }
@@ -33,13 +66,14 @@ check_nesting (const char  *text,
                GError     **error)
 {
   gsize depth = 0;
+  gsize fault = G_MAXSIZE;
 
   for (gsize i = 0; i < length; i++)
     {
       char c = text[i];
 
       if (c == '"')
-        i = skip_string (text, length, i);
+        i = skip_string (text, length, i, &fault);
       else if (c == '[' || c == '{')
         depth++;
       else if ((c == ']' || c == '}') && depth > 0)
@@ -51,6 +85,9 @@ check_nesting (const char  *text,
                                          "not JSON at offset %" G_GSIZE_FORMAT, i);
         }
 
+      if (fault < length)
+        return _tare_file_fail_path (path, error, TARE_ERROR_INVALID,
+                                     "a broken \\u escape at offset %" G_GSIZE_FORMAT, fault);
       if (depth > MAX_DEPTH)
         return _tare_file_fail_path (path, error, TARE_ERROR_LIMIT,
                                      "JSON nested deeper than %d levels at offset %"

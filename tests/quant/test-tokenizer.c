@@ -480,6 +480,10 @@ test_json_errors (void)
   check_error ("{}", NULL, TARE_ERROR_INVALID, "no model");
   check_error ("[]", NULL, TARE_ERROR_INVALID, "not an object");
   check_error ("{", NULL, TARE_ERROR_INVALID, "JSON");
+  check_error ("{\"x\":\"\\ud800\"}", NULL, TARE_ERROR_INVALID, "escape at offset 6");
+  check_error ("{\"x\":\"\\udc00\\ud800\"}", NULL, TARE_ERROR_INVALID, "escape at offset 6");
+  check_error ("{\"x\":\"\\u12\"}", NULL, TARE_ERROR_INVALID, "escape at offset 6");
+  check_error ("{\"x\":\"\\\\ud800 \\ud83e\\udd99\"}", NULL, TARE_ERROR_INVALID, "no model");
   check_error ("{\"model\":{\"type\":\"Unigram\",\"vocab\":[[\"a\",0.0]]}}", NULL,
                TARE_ERROR_UNSUPPORTED, "Unigram");
   check_error ("{\"model\":{\"type\":\"WordPiece\",\"vocab\":{\"a\":0}}}", NULL,
