@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#define _GNU_SOURCE /* memfd_create */
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "quant/methods/tare-calibration.h"
+#include "tests/fuzz/fuzz.h"
+
+static void
+use (TareCalibration *calibration)
+{
+  for (gsize i = 0; i < tare_calibration_get_n_layers (calibration); i++)
+    {
+      const char *name = tare_calibration_get_name (calibration, i);
+      const TareLayerActivations *layer = tare_calibration_lookup (calibration, name);
+      g_autofree float *importance = NULL;
+
+      g_assert_nonnull (layer);
+      importance = tare_calibration_dup_importance (calibration, name, layer->columns);
+    }
+  tare_calibration_get_fingerprint (calibration);
+}
+
+int
+LLVMFuzzerTestOneInput (const uint8_t *data,
+                        size_t         size)
+{
+  int fd = memfd_create ("fuzz", 0);
+  g_autofree char *path = g_strdup_printf ("/proc/self/fd/%d", fd);
+  g_autoptr(GError) error = NULL;
+  g_autoptr(TareCalibration) calibration = NULL;
+
+  g_assert_cmpint (fd, >=, 0);
+  g_assert_cmpint (write (fd, data, size), ==, (gssize) size);
+  calibration = tare_calibration_load (path, &error);
+  if (calibration != NULL)
+    use (calibration);
+  else
+    g_assert_nonnull (error);
+  close (fd);
+
+  return 0;
+}
