@@ -9,6 +9,9 @@
 /* Bars this wide, in pixels, are set apart by a gap. */
 #define GAP_FROM 5.0
 
+/* How thick an outline is, in pixels. */
+#define LINE 2.0
+
 /**
  * TareHistogramPlot:
  *
@@ -92,11 +95,14 @@ draw_column (TareHistogramPlot   *self,
       return;
     }
 
+  /* On whole pixels, or the line would blur. */
+  top = floor (top);
+  left = floor (left);
   if (count > 0)
-    _tare_ink_box (snapshot, &frame->color, left, top, right - left, 1.5);
+    _tare_ink_box (snapshot, &frame->color, left, top, floor (right) - left, LINE);
   if (*before != top)
-    _tare_ink_box (snapshot, &frame->color, left - 0.75, MIN (top, *before), 1.5,
-                   fabs (*before - top));
+    _tare_ink_box (snapshot, &frame->color, left, MIN (top, *before), LINE,
+                   fabs (*before - top) + LINE);
   *before = top;
 }
 
