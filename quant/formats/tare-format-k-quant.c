@@ -91,6 +91,7 @@ decode_affine (const guint8 *restrict codes,
       float d = load_half (codes);
       float dmin = load_half (codes + 2);
 
+      #pragma GCC unroll 8
       for (gsize b = 0; b < N_GROUPS; b++)
         {
           const guint8 *nibbles = q + b / 2 * GROUP;
@@ -138,39 +139,58 @@ decode_q5_k (const TareFormat *self,
   decode_affine (codes, columns, TRUE, y);
 }
 
-/* In a half of 128, groups r of 32 have their low four bits in nibbles, the high two in pairs. */
+/* Of 128 weights, groups r of 32 have their low four bits in nibbles, the high two in pairs. */
+TARE_INLINE void
+decode_quarter (const guint8 *restrict nibbles,
+                const guint8 *restrict pairs,
+                int                    r,
+                float                  first,
+                float                  second,
+                float        *restrict y)
+{
+  int low_shift = r < 2 ? 0 : 4, high_shift = 2 * r;
+
+  nibbles += GROUP * (r & 1);
+
+  #pragma omp simd
+  for (int j = 0; j < GROUP_6; j++)
+    {
+      int code = ((nibbles[j] >> low_shift) & 15) | ((pairs[j] >> high_shift) & 3) << 4;
+
+      y[j] = first * (float) (code - 32);
+    }
+
+  #pragma omp simd
+  for (int j = GROUP_6; j < GROUP; j++)
+    {
+      int code = ((nibbles[j] >> low_shift) & 15) | ((pairs[j] >> high_shift) & 3) << 4;
+
+      y[j] = second * (float) (code - 32);
+    }
+}
+
 TARE_CLONES static void
 decode_q6_k (const TareFormat *self,
              const guint8     *codes,
              gsize             columns,
              float            *y)
 {
-  float *restrict out = y;
-
   for (gsize i = 0; i < columns / SUPER; i++)
     {
-      const guint8 *restrict low = codes;
-      const guint8 *restrict high = codes + HIGH_6_AT;
-      const gint8 *scales = (const gint8 *) codes + SCALES_6_AT;
       float d = load_half (codes + D_6_AT);
 
-      for (gsize b = 0; b < N_GROUPS_6; b++)
+      for (gsize half = 0; half < 2; half++)
         {
-          gsize half = b / 8, r = b % 8 / 2, at = b % 2 * GROUP_6;
-          const guint8 *nibbles = low + 64 * half + GROUP * (r & 1) + at;
-          const guint8 *pairs = high + GROUP * half + at;
-          int low_shift = r < 2 ? 0 : 4, high_shift = 2 * (int) r;
-          float scale = d * (float) scales[b];
+          const guint8 *low = codes + 64 * half;
+          const guint8 *high = codes + HIGH_6_AT + GROUP * half;
+          const gint8 *scales = (const gint8 *) codes + SCALES_6_AT + 8 * half;
 
-          #pragma omp simd
-          for (gsize j = 0; j < GROUP_6; j++)
-            {
-              int code = ((nibbles[j] >> low_shift) & 15) | ((pairs[j] >> high_shift) & 3) << 4;
+          #pragma GCC unroll 4
+          for (int r = 0; r < 4; r++)
+            decode_quarter (low, high, r, d * (float) scales[2 * r], d * (float) scales[2 * r + 1],
+                            y + GROUP * r);
 
-              out[j] = scale * (float) (code - 32);
-            }
-
-          out += GROUP_6;
+          y += SUPER / 2;
         }
 
       codes += D_6_AT + 2;
