@@ -20,10 +20,12 @@
 #define PIECE TARE_SEARCH_PIECE
 #define LANES TARE_SEARCH_LANES
 
-/* The range shrinks by steps of a hundredth, as in GPTQ's and QuaRot's clip search, and then by
- * a constant ratio for long rows whose largest weight says nothing of the others. */
-#define N_STEPS 80
-#define N_CANDIDATES 96
+/* The range shrinks by hundredths, as in the clip search of GPTQ and QuaRot, but from beyond the
+ * weights on, as small groups may fit a wider grid better; and then by a constant ratio, for long
+ * rows whose largest weight says nothing of the others. */
+#define N_STEPS 104
+#define N_CANDIDATES 112
+#define WIDEST 1.24f
 #define STEP 0.01f
 #define RATIO 0.87f
 
@@ -257,8 +259,7 @@ typedef struct
   float error[N_CANDIDATES];
 } Grids;
 
-/* Ranges that shrink: the least and largest weight times the factors, which are in ascending order
- * of clipping. */
+/* Ranges from the least to the largest weight, times the factors. */
 TARE_CLONES static void
 list_grids (Grids       *grids,
             const float *factors,
@@ -360,7 +361,7 @@ refit_scale (const float *x,
 }
 
 /* Shrinks the range, and then refits the scale and tries the neighbours of the zero point until
- * nothing gets better. Of equal candidates the first, of largest range, is taken. */
+ * nothing gets better. Of equal candidates the first is taken: the plain one, or the widest. */
 static Grid
 search_grid (const TareFormat *self,
              const float      *factors,
@@ -407,7 +408,7 @@ static void
 list_factors (float *factors)
 {
   for (int c = 0; c < N_CANDIDATES; c++)
-    factors[c] = c < N_STEPS ? 1.0f - STEP * (float) c : factors[c - 1] * RATIO;
+    factors[c] = c < N_STEPS ? WIDEST - STEP * (float) c : factors[c - 1] * RATIO;
 }
 
 /* A group that begins at a whole byte. */

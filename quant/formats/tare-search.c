@@ -29,6 +29,9 @@
 #define UPWARD_FROM -0.9f
 #define UPWARD_STEP 0.25f
 
+/* Upwards, a grid with as many codes on either side would repeat itself: it spreads thinner. */
+#define MIRRORED_STEP -0.5f
+
 /* How far, in steps, the ends of an affine grid lie inside the ends of the weights. */
 #define N_INSETS 8
 #define N_GRIDS (N_INSETS * N_INSETS)
@@ -451,12 +454,14 @@ try_reaches (const float *x,
              float        highest)
 {
   float inverse[N_REACHES], xq[N_REACHES], qq[N_REACHES], loss[N_REACHES];
+  float from = lowest == -highest ? highest + DOWNWARD_FROM : highest + UPWARD_FROM;
+  float step = lowest == -highest ? MIRRORED_STEP : UPWARD_STEP;
   gsize best;
 
   for (int c = 0; c < N_REACHES; c++)
     {
       float downward = lowest - (DOWNWARD_FROM + DOWNWARD_STEP * (float) c);
-      float upward = highest + UPWARD_FROM + UPWARD_STEP * (float) (c - N_DOWNWARD);
+      float upward = from + step * (float) (c - N_DOWNWARD);
 
       inverse[c] = (c < N_DOWNWARD ? downward : upward) / extreme;
     }

@@ -116,6 +116,95 @@ test_gaussian (void)
     }
 }
 
+/* A grid of codes around zero points, with every scale that half precision has. */
+typedef struct
+{
+  const char *id;
+  int         highest;
+  int         first_zero;
+  int         last_zero;
+  gboolean    negative;
+  double      allowed;
+} Optimum;
+
+static double
+measure_grid (const float *x,
+              double       scale,
+              double       lowest,
+              double       highest,
+              double       enough)
+{
+  double error = 0.0;
+
+  for (gsize j = 0; j < 32 && error < enough; j++)
+    {
+      double code = CLAMP (nearbyint ((double) x[j] / scale), lowest, highest);
+
+      error += ((double) x[j] - scale * code) * ((double) x[j] - scale * code);
+    }
+
+  return error;
+}
+
+/* The least error that there can be, by trying all grids within reason. x: [32] */
+static double
+find_optimum (const float   *x,
+              const Optimum *grid)
+{
+  double least = INFINITY, largest = 0.0;
+
+  for (gsize j = 0; j < 32; j++)
+    largest = MAX (largest, fabs ((double) x[j]));
+
+  for (guint bits = 0x0001; bits < 0x7c00; bits++)
+    for (int zero = grid->first_zero; zero <= grid->last_zero; zero++)
+      {
+        double scale = (double) tare_half_to_float ((guint16) bits);
+        double step = largest / grid->highest;
+
+        if (scale < 0.3 * step || scale > 4.0 * step)
+          continue;
+
+        least = MIN (least, measure_grid (x, scale, -zero, grid->highest - zero, least));
+        if (grid->negative)
+          least = MIN (least, measure_grid (x, -scale, -zero, grid->highest - zero, least));
+      }
+
+  return least;
+}
+
+/* How far the search stays behind the best there is, over blocks of unlike shapes. */
+static void
+test_optimum (void)
+{
+  static const Optimum cases[] = {
+    { "q4_0", 15, 8, 8, TRUE, 1.001 },           { "q5_0", 31, 16, 16, TRUE, 1.001 },
+    { "q8_0", 254, 127, 127, FALSE, 1.005 },     { "int2_g32", 3, 2, 2, FALSE, 1.001 },
+    { "int3_g32", 7, 4, 4, FALSE, 1.001 },       { "int4_g32", 15, 8, 8, FALSE, 1.001 },
+    { "int8_g32", 255, 128, 128, FALSE, 1.05 },  { "int2_asym_g32", 3, 0, 3, FALSE, 1.03 },
+    { "int3_asym_g32", 7, 0, 7, FALSE, 1.03 },   { "int4_asym_g32", 15, 0, 15, FALSE, 1.03 },
+  };
+  gsize n_blocks = 12;
+  float x[12 * 32];
+
+  tare_test_fill_gaussian (x, G_N_ELEMENTS (x), 23);
+  for (gsize j = 0; j < G_N_ELEMENTS (x); j++)
+    x[j] = j / 32 % 3 == 0 ? x[j] : j / 32 % 3 == 1 ? x[j] * x[j] * x[j] : x[j] + 2.0f;
+
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      double found = distort (tare_format_lookup (cases[i].id), NULL, x, 1, n_blocks * 32).squared;
+      double optimum = 0.0;
+
+      for (gsize b = 0; b < n_blocks; b++)
+        optimum += find_optimum (x + 32 * b, &cases[i]);
+
+      g_test_message ("%s: %.4f of the optimum", cases[i].id, found / optimum);
+      g_assert_cmpfloat (found, >=, optimum * (1.0 - 1e-6));
+      g_assert_cmpfloat (found, <=, optimum * cases[i].allowed);
+    }
+}
+
 /* A zero point can only help. */
 static void
 test_zero_point (void)
@@ -562,6 +651,7 @@ main (int    argc,
 
   g_test_add_func ("/format/encode/reference", test_reference);
   g_test_add_func ("/format/encode/gaussian", test_gaussian);
+  g_test_add_func ("/format/encode/optimum", test_optimum);
   g_test_add_func ("/format/encode/zero-point", test_zero_point);
   g_test_add_func ("/format/encode/finite", test_finite);
   g_test_add_func ("/format/encode/search", test_search);
