@@ -425,6 +425,18 @@ _tare_chart_draw_hit (TareChart   *self,
                    width - RIGHT_MARGIN - text_width, 4.0);
     }
 
+  if (self->banding && self->band != self->start)
+    {
+      GdkRGBA fill = self->ink.accent;
+      double left = floor (MIN (self->start, self->band));
+      double right = ceil (MAX (self->start, self->band));
+
+      fill.alpha = 0.2f;
+      _tare_ink_box (snapshot, &fill, left, area->top, right - left, area->height);
+      _tare_ink_ring (snapshot, &self->ink.accent, left, area->top, right - left, area->height,
+                      1.0);
+    }
+
   if (self->hit == NULL || area->width < 1.0
       || !tare_plot_get_point (self->hit, self->point, &x, &y))
     return;

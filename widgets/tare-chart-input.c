@@ -2,6 +2,7 @@
 #include "widgets/tare-chart-private.h"
 
 #include <math.h>
+#include <string.h>
 
 /* How much one notch of the wheel or one key zooms, and how far one key pans. */
 #define ZOOM_STEP 1.25
@@ -75,9 +76,13 @@ scroll_cb (GtkEventControllerScroll *controller,
   GtkEventController *base = GTK_EVENT_CONTROLLER (controller);
   GdkModifierType state = gtk_event_controller_get_current_event_state (base);
   const Area *area = &self->area;
+  double before[4], after[4];
 
   if (area->width < 1.0 || _tare_chart_is_empty (self))
     return FALSE;
+
+  tare_axis_get_range (self->axes[0], &before[0], &before[1]);
+  tare_axis_get_range (self->axes[1], &before[2], &before[3]);
 
   if ((state & GDK_SHIFT_MASK) != 0 || fabs (dx) > fabs (dy))
     tare_axis_pan (self->axes[0], PAN_STEP * (fabs (dx) > fabs (dy) ? dx : dy));
@@ -88,7 +93,11 @@ scroll_cb (GtkEventControllerScroll *controller,
     tare_axis_zoom (self->axes[0], pow (ZOOM_STEP, -dy),
                     CLAMP ((self->pointer[0] - area->left) / area->width, 0.0, 1.0));
 
-  return TRUE;
+  /* What changes nothing here may scroll the page around the chart. */
+  tare_axis_get_range (self->axes[0], &after[0], &after[1]);
+  tare_axis_get_range (self->axes[1], &after[2], &after[3]);
+
+  return memcmp (before, after, sizeof before) != 0;
 }
 
 static void
@@ -97,7 +106,18 @@ drag_begin_cb (GtkGestureDrag *gesture,
                double          y,
                TareChart      *self)
 {
+  GtkEventController *base = GTK_EVENT_CONTROLLER (gesture);
+  GdkModifierType state = gtk_event_controller_get_current_event_state (base);
+  const Area *area = &self->area;
+
   gtk_widget_grab_focus (GTK_WIDGET (self));
+
+  /* Where everything is in sight there is nowhere to pan to. */
+  self->banding = area->width >= 1.0 && x >= area->left && x <= area->left + area->width
+                  && ((state & GDK_SHIFT_MASK) != 0
+                      || (tare_axis_is_fitted (self->axes[0])
+                          && tare_axis_is_fitted (self->axes[1])));
+  self->start = self->band = x;
   self->panned[0] = self->panned[1] = 0.0;
   self->pointer[0] = x;
   self->pointer[1] = y;
@@ -115,10 +135,29 @@ drag_update_cb (GtkGestureDrag *gesture,
   if (!self->moved || self->area.width < 1.0)
     return;
 
+  if (self->banding)
+    {
+      self->band = CLAMP (self->start + dx, self->area.left,
+                          self->area.left + self->area.width);
+      gtk_widget_queue_draw (GTK_WIDGET (self));
+      return;
+    }
+
   tare_axis_pan (self->axes[0], (self->panned[0] - dx) / self->area.width);
   tare_axis_pan (self->axes[1], (dy - self->panned[1]) / self->area.height);
   self->panned[0] = dx;
   self->panned[1] = dy;
+}
+
+static void
+zoom_to_band (TareChart *self)
+{
+  double from = (self->start - self->area.left) / self->area.width;
+  double to = (self->band - self->area.left) / self->area.width;
+
+  tare_axis_set_range (self->axes[0],
+                       tare_axis_denormalize (self->axes[0], MIN (from, to)),
+                       tare_axis_denormalize (self->axes[0], MAX (from, to)));
 }
 
 static void
@@ -129,11 +168,18 @@ drag_end_cb (GtkGestureDrag *gesture,
 {
   GtkEventController *base = GTK_EVENT_CONTROLLER (gesture);
   GdkModifierType state = gtk_event_controller_get_current_event_state (base);
+  gboolean banding = self->banding;
   TarePlot *plot;
   guint point;
 
+  self->banding = FALSE;
   if (self->moved || hypot (dx, dy) > CLICK_REACH)
-    return;
+    {
+      gtk_widget_queue_draw (GTK_WIDGET (self));
+      if (banding && fabs (self->band - self->start) > CLICK_REACH)
+        zoom_to_band (self);
+      return;
+    }
 
   find_hit (self, self->pointer[0], self->pointer[1], &plot, &point);
   if (plot != NULL)
@@ -264,6 +310,12 @@ key_pressed_cb (GtkEventControllerKey *controller,
       tare_plot_activate (self->hit, self->point, state & GDK_SHIFT_MASK);
       return TRUE;
     case GDK_KEY_Escape:
+      if (self->banding)
+        {
+          self->banding = FALSE;
+          gtk_widget_queue_draw (GTK_WIDGET (self));
+          return TRUE;
+        }
       if (self->hit == NULL)
         return FALSE;
       _tare_chart_set_hit (self, NULL, TARE_PLOT_NO_POINT);

@@ -36,6 +36,9 @@ struct _TareChart
   double         panned[2];
   double         pointer[2];
   gboolean       moved;
+  gboolean       banding;     /* the drag marks what to zoom to */
+  double         start;       /* where it began */
+  double         band;        /* where it has got to */
 
   Area           area;
   TareInk        ink;

@@ -436,12 +436,57 @@ test_pointer (void)
 
   g_signal_emit_by_name (click, "pressed", 2, points[0][0], points[0][1]);
   g_assert_true (tare_axis_is_fitted (axis));
+  g_signal_emit_by_name (scroll, "scroll", 0.0, 1.0, &taken);
+  g_assert_false (taken);
 
   points[0][0] = pixel_at (chart, 1.0);
   widget_test_drag (widget, (const double (*)[2]) points, 1);
   g_assert_cmpuint (activated, ==, 1);
 
   g_assert_finalize_object (linked);
+  finish (chart, window);
+}
+
+/* Where all is in sight a drag marks a part of x, to be seen while it lasts, and zooms to it. */
+static void
+test_band (void)
+{
+  g_autoptr(TarePlot) plot = make_bars ();
+  TareChart *chart = make_chart (plot);
+  GtkWidget *widget = GTK_WIDGET (chart);
+  GtkWindow *window = widget_test_show (widget, 500, 300);
+  TareAxis *axis = tare_chart_get_x_axis (chart);
+  GtkEventController *drag = widget_test_controller (widget, GTK_TYPE_GESTURE_DRAG);
+  g_autoptr(WidgetPixels) before = widget_test_render (widget);
+  g_autoptr(WidgetPixels) during = NULL;
+  GdkRectangle area;
+  double from, to, range[2];
+  int middle;
+
+  g_assert_true (tare_chart_get_plot_area (chart, &area));
+  from = tare_axis_denormalize (axis, 0.75);
+  to = tare_axis_denormalize (axis, 0.25);
+  middle = area.x + area.width / 2;
+
+  g_signal_emit_by_name (drag, "drag-begin", area.x + area.width * 0.75, area.y + 40.0);
+  g_signal_emit_by_name (drag, "drag-update", -area.width * 0.5, 10.0);
+  during = widget_test_render (widget);
+  g_assert_cmpuint (widget_pixels_get (before, middle, area.y + 3), !=,
+                    widget_pixels_get (during, middle, area.y + 3));
+  g_assert_true (tare_axis_is_fitted (axis));
+
+  /* Escape leaves everything as it was. */
+  g_assert_true (widget_test_press_key (widget, GDK_KEY_Escape, 0));
+  g_signal_emit_by_name (drag, "drag-end", -area.width * 0.5, 10.0);
+  g_assert_true (tare_axis_is_fitted (axis));
+
+  g_signal_emit_by_name (drag, "drag-begin", area.x + area.width * 0.75, area.y + 40.0);
+  g_signal_emit_by_name (drag, "drag-update", -area.width * 0.5, 10.0);
+  g_signal_emit_by_name (drag, "drag-end", -area.width * 0.5, 10.0);
+  tare_axis_get_range (axis, &range[0], &range[1]);
+  g_assert_cmpfloat_with_epsilon (range[0], to, 0.02);
+  g_assert_cmpfloat_with_epsilon (range[1], from, 0.02);
+
   finish (chart, window);
 }
 
@@ -651,6 +696,7 @@ main (int    argc,
   g_test_add_func ("/chart/readout", test_readout);
   g_test_add_func ("/chart/keys", test_keys);
   g_test_add_func ("/chart/pointer", test_pointer);
+  g_test_add_func ("/chart/band", test_band);
   g_test_add_func ("/chart/real-pointer", test_real_pointer);
   g_test_add_func ("/chart/save", test_save);
   g_test_add_func ("/chart/csv", test_csv);
