@@ -306,6 +306,7 @@ draw_legend (TareChart   *self,
              double       width)
 {
   double right = width - RIGHT_MARGIN;
+  double left = self->title != NULL ? width * 0.5 + 2.0 * PADDING : PADDING;
 
   for (guint i = self->plots->len; i > 0; i--)
     {
@@ -318,7 +319,7 @@ draw_legend (TareChart   *self,
         continue;
 
       set_text (self, label, 0.0, &text_width, &text_height);
-      if (right - text_width - 16.0 < width * 0.4)
+      if (right - text_width - 14.0 < left)
         break;
 
       draw_layout (self, snapshot, &self->ink.dim, right - text_width, 4.0);

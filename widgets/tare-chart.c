@@ -15,8 +15,9 @@
  *
  * Plots over two axes, with rulers, grid, titles and a readout of exact numbers. The wheel zooms at
  * the pointer (Control: y; Shift pans). A drag pans, or, where everything is in sight or Shift is
- * held, marks what to zoom to; a double click shows all again. With the keyboard, Left, Right, Home and End walk over the points, + and - zoom, 0 shows all, Return
- * chooses and Control+C copies the data. Charts that share an axis move together.
+ * held, marks what to zoom to; a double click shows all again. With the keyboard, Left, Right, Home
+ * and End walk over the points, + and - zoom, 0 shows all, Return chooses and Control+C copies the
+ * data. Charts that share an axis move together.
  */
 enum
 {

@@ -11,7 +11,9 @@
 #define GAP 1
 #define PADDING 6
 #define MARK_SIZE 5
+#define LOCK_WIDTH 7
 #define SIGN_HEIGHT 8
+#define SIGN_TEXT 14  /* how high the text is for which signs have this size */
 #define HATCH_STEP 6
 #define LEGEND_STRIP 96
 #define LEGEND_STOPS 17
@@ -98,6 +100,13 @@ _tare_format_map_drop_nodes (TareFormatMap *self)
   g_clear_object (&self->layout);
 }
 
+/* Marks and locks grow with the text. */
+static int
+get_sign_scale (TareFormatMap *self)
+{
+  return MAX (1, self->text_height / SIGN_TEXT);
+}
+
 static int
 widest (TareFormatMap *self,
         char         **strings)
@@ -124,7 +133,7 @@ _tare_format_map_measure (TareFormatMap *self)
 
   /* The mark and the lock stand in the corners above the text. */
   self->least_width = MAX (cell_width + PADDING, self->text_height + PADDING);
-  self->least_height = self->text_height + SIGN_HEIGHT + 2 * GAP;
+  self->least_height = self->text_height + SIGN_HEIGHT * get_sign_scale (self) + 2 * GAP;
   self->rotated = column_width > self->least_width * 1.25;
   if (!self->rotated)
     self->least_width = MAX (self->least_width, column_width + PADDING);
@@ -151,7 +160,8 @@ draw_text (TareFormatMap *self,
 }
 
 static void
-draw_mark (GtkSnapshot    *snapshot,
+draw_mark (TareFormatMap  *self,
+           GtkSnapshot    *snapshot,
            TareFormatMark  mark,
            const GdkRGBA  *color,
            double          x,
@@ -165,6 +175,8 @@ draw_mark (GtkSnapshot    *snapshot,
     [TARE_FORMAT_MARK_DIAMOND] = { 1, 3, 5, 3, 1 },
   };
 
+  int scale = get_sign_scale (self);
+
   if (mark == TARE_FORMAT_MARK_NONE || mark >= TARE_FORMAT_MARK_N)
     return;
 
@@ -174,20 +186,27 @@ draw_mark (GtkSnapshot    *snapshot,
 
       for (j = i + 1; j < MARK_SIZE && shapes[mark][j] == width; j++)
         ;
-      _tare_ink_box (snapshot, color, x + (MARK_SIZE - width) / 2.0, y + i, width, j - i);
+      _tare_ink_box (snapshot, color, x + (MARK_SIZE - width) / 2 * scale, y + i * (guint) scale,
+                     width * scale, (j - i) * (guint) scale);
     }
 }
 
 static void
-draw_lock (GtkSnapshot   *snapshot,
+draw_lock (TareFormatMap *self,
+           GtkSnapshot   *snapshot,
            const GdkRGBA *color,
            double         x,
            double         y)
 {
-  _tare_ink_box (snapshot, color, x, y + 3.0, 7.0, 5.0);
-  _tare_ink_box (snapshot, color, x + 1.0, y + 1.0, 1.0, 2.0);
-  _tare_ink_box (snapshot, color, x + 5.0, y + 1.0, 1.0, 2.0);
-  _tare_ink_box (snapshot, color, x + 2.0, y, 3.0, 1.0);
+  /* The body, the two sides of the shackle, and what joins them: x, y, width, height. */
+  static const guint8 parts[4][4] = {
+    { 0, 3, 7, 5 }, { 1, 1, 1, 2 }, { 5, 1, 1, 2 }, { 2, 0, 3, 1 },
+  };
+  int scale = get_sign_scale (self);
+
+  for (guint i = 0; i < G_N_ELEMENTS (parts); i++)
+    _tare_ink_box (snapshot, color, x + parts[i][0] * scale, y + parts[i][1] * scale,
+                   parts[i][2] * scale, parts[i][3] * scale);
 }
 
 static GskRenderNode *
@@ -260,6 +279,7 @@ draw_cell (TareFormatMap *self,
   double width = self->cell_width - 2 * GAP;
   double height = self->cell_height - 2 * GAP;
   GdkRGBA fill, text;
+  int scale = get_sign_scale (self);
   guint light;
 
   find_fill (self, cell, &fill);
@@ -282,16 +302,16 @@ draw_cell (TareFormatMap *self,
       gtk_snapshot_append_node (snapshot, self->hatch[light]);
     }
 
-  draw_mark (snapshot, cell->mark, &text, 2.0, 2.0);
+  draw_mark (self, snapshot, cell->mark, &text, 2.0, 2.0);
   if (cell->locked)
-    draw_lock (snapshot, &text, width - 9.0, 2.0);
+    draw_lock (self, snapshot, &text, width - 2.0 - LOCK_WIDTH * scale, 2.0);
 
   if (cell->label != NULL)
     {
       Text *label = get_text (self, cell->label);
       float left = floorf ((float) (width - label->width) / 2.0f);
       float top = floorf ((float) MAX ((height - label->height) / 2.0,
-                                       MIN (SIGN_HEIGHT, height - label->height)));
+                                       MIN (SIGN_HEIGHT * scale, height - label->height)));
 
       if (label->nodes[light] != NULL)
         {
@@ -518,14 +538,12 @@ lay_scale (TareFormatMap *self,
            Flow          *flow)
 {
   char numbers[2][TARE_TICK_LABEL_SIZE];
-  g_autofree char *end = NULL;
   int width;
 
   tare_ticks_format_exact (self->minimum, numbers[0]);
   tare_ticks_format_exact (self->maximum, numbers[1]);
-  end = g_strdup_printf ("%s %s", numbers[1], self->unit != NULL ? self->unit : "");
-  width = get_text (self, numbers[0])->width + LEGEND_STRIP + 2 * PADDING
-          + get_text (self, end)->width;
+  width = get_text (self, numbers[0])->width + LEGEND_STRIP + 2 * PADDING;
+  width += get_text (self, numbers[1])->width;
 
   if (snapshot != NULL)
     {
@@ -534,8 +552,16 @@ lay_scale (TareFormatMap *self,
       draw_text (self, snapshot, numbers[0], &self->ink.dim, x, flow->y);
       x += get_text (self, numbers[0])->width + PADDING;
       draw_strip (self, snapshot, x, flow->y + 3.0, self->text_height - 6.0);
-      draw_text (self, snapshot, end, &self->ink.dim, x + LEGEND_STRIP + PADDING, flow->y);
+      draw_text (self, snapshot, numbers[1], &self->ink.dim, x + LEGEND_STRIP + PADDING, flow->y);
     }
+  flow->x += width + PADDING;
+  if (self->unit == NULL)
+    return;
+
+  width = get_text (self, self->unit)->width;
+  flow_next (flow, width, self->text_height + 4);
+  if (snapshot != NULL)
+    draw_text (self, snapshot, self->unit, &self->ink.dim, flow->x, flow->y);
   flow->x += width + 2 * PADDING;
 }
 
@@ -546,7 +572,7 @@ lay_sign (TareFormatMap  *self,
           TareFormatMark  mark,
           const char     *name)
 {
-  const int sign = 12;
+  const int sign = 12 * get_sign_scale (self);
   int line = self->text_height + 4;
   int width = sign + 4 + get_text (self, name)->width;
 
@@ -556,7 +582,8 @@ lay_sign (TareFormatMap  *self,
       double middle = flow->y + self->text_height / 2.0;
 
       if (mark != TARE_FORMAT_MARK_NONE)
-        draw_mark (snapshot, mark, &self->ink.dim, flow->x + 5.0, floor (middle - 2.0));
+        draw_mark (self, snapshot, mark, &self->ink.dim, flow->x + sign / 3,
+                   floor (middle - sign / 6));
       else
         {
           GskRenderNode *hatch = make_hatch (&self->ink.foreground, sign, sign);

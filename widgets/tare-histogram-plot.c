@@ -120,10 +120,13 @@ draw_bins (TareHistogramPlot   *self,
       double left = tare_plot_frame_get_x (frame, bin_edge (self, bin));
       double right = tare_plot_frame_get_x (frame, bin_edge (self, bin + 1));
 
-      if (!self->outline && right - left >= GAP_FROM)
+      /* On whole pixels, or there would be a pale seam between any two bars. */
+      if (!self->outline)
         {
+          gboolean gap = right - left >= GAP_FROM;
+
           left = round (left);
-          right = round (right) - 1.0;
+          right = round (right) - (gap ? 1.0 : 0.0);
         }
       draw_column (self, snapshot, frame, self->counts[bin], left, right, &before);
     }

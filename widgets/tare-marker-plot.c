@@ -66,6 +66,7 @@ draw_label (GtkSnapshot         *snapshot,
             double               x,
             double              *end)
 {
+  GdkRGBA behind = frame->background;
   int width, height;
 
   pango_layout_set_text (frame->layout, label, -1);
@@ -73,6 +74,8 @@ draw_label (GtkSnapshot         *snapshot,
   if (x + 3.0 < *end || x + 3.0 + width > frame->width)
     return;
 
+  behind.alpha = 0.75f;
+  _tare_ink_box (snapshot, &behind, floor (x) + 1.0, 1.0, width + 4.0, height);
   gtk_snapshot_save (snapshot);
   gtk_snapshot_translate (snapshot, &GRAPHENE_POINT_INIT ((float) floor (x) + 3.0f, 1.0f));
   gtk_snapshot_append_layout (snapshot, frame->layout, &frame->foreground);
