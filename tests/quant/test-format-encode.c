@@ -469,6 +469,30 @@ test_idempotent (void)
   for_all (check_idempotent);
 }
 
+/* A searched grid is found again, or one so near that next to nothing is lost a second time. */
+static void
+test_search_again (void)
+{
+  gsize rows = 4, columns = 1024, n = rows * columns;
+  g_autofree float *x = g_new (float, n);
+  g_autofree float *y = g_new (float, n);
+
+  tare_test_fill_gaussian (x, n, 29);
+
+  for (gsize i = 0; i < tare_format_get_n_formats (); i++)
+    {
+      const TareFormat *format = tare_format_get (i);
+      double first, second;
+
+      round_trip (format, NULL, x, rows, columns, y);
+      first = tare_distortion_measure (x, y, rows, columns, NULL).relative;
+      second = distort (format, NULL, y, rows, columns).relative;
+
+      g_test_message ("%s: %.3g, then %.3g", format->id, first, second);
+      g_assert_cmpfloat (second, <=, 0.1 * first);
+    }
+}
+
 /* Rounding is to the nearest level: no weight within the span is further from what it becomes than
  * half the widest step. */
 static void
@@ -657,6 +681,7 @@ main (int    argc,
   g_test_add_func ("/format/encode/search", test_search);
   g_test_add_func ("/format/encode/search-weighted", test_search_weighted);
   g_test_add_func ("/format/encode/idempotent", test_idempotent);
+  g_test_add_func ("/format/encode/search-again", test_search_again);
   g_test_add_func ("/format/encode/half-step", test_half_step);
   g_test_add_func ("/format/encode/not-finite", test_not_finite);
   g_test_add_func ("/format/encode/bad-importance", test_bad_importance);
