@@ -104,7 +104,7 @@ _tare_format_map_drop_nodes (TareFormatMap *self)
 static int
 get_sign_scale (TareFormatMap *self)
 {
-  return MAX (1, self->text_height / SIGN_TEXT);
+  return MAX (1, (self->text_height + SIGN_TEXT / 2) / SIGN_TEXT);
 }
 
 static int

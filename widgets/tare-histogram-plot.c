@@ -222,16 +222,21 @@ describe_point (TarePlot *plot,
                 guint     point)
 {
   TareHistogramPlot *self = (TareHistogramPlot *) plot;
-  char from[TARE_TICK_LABEL_SIZE], to[TARE_TICK_LABEL_SIZE];
+  char from[TARE_TICK_LABEL_SIZE], to[TARE_TICK_LABEL_SIZE], count[TARE_TICK_LABEL_SIZE];
   const char *label = tare_plot_get_label (plot);
   double share = self->total > 0 ? (double) self->counts[point] / (double) self->total : 0.0;
+  g_autofree char *text = NULL;
 
   tare_ticks_format_exact (bin_edge (self, point), from);
   tare_ticks_format_exact (bin_edge (self, point + 1), to);
+  tare_ticks_format_exact ((double) self->counts[point], count);
 
-  return g_strdup_printf (_("%s%s%s to %s: %" G_GUINT64_FORMAT " (%.3g %%)"),
-                          label != NULL ? label : "", label != NULL ? "  " : "",
-                          from, to, self->counts[point], 100.0 * share);
+  /* Translators: from one number to another there are so many values, a share of all of them. */
+  text = g_strdup_printf (_("%s to %s: %s (%.3g %%)"), from, to, count, 100.0 * share);
+  if (label == NULL)
+    return g_steal_pointer (&text);
+
+  return g_strdup_printf ("%s  %s", label, text);
 }
 
 static char *
@@ -239,6 +244,7 @@ describe (TarePlot *plot)
 {
   TareHistogramPlot *self = (TareHistogramPlot *) plot;
   char from[TARE_TICK_LABEL_SIZE], to[TARE_TICK_LABEL_SIZE], mode[TARE_TICK_LABEL_SIZE];
+  char total[TARE_TICK_LABEL_SIZE];
   double x = 0.0, y = 0.0;
 
   if (self->n == 0)
@@ -248,9 +254,10 @@ describe (TarePlot *plot)
   tare_ticks_format_exact (self->minimum, from);
   tare_ticks_format_exact (self->maximum, to);
   tare_ticks_format_exact (x, mode);
+  tare_ticks_format_exact ((double) self->total, total);
 
-  return g_strdup_printf (_("Histogram of %" G_GUINT64_FORMAT " values from %s to %s, "
-                            "most of them near %s."), self->total, from, to, mode);
+  return g_strdup_printf (_("Histogram of %s values from %s to %s, most of them near %s."),
+                          total, from, to, mode);
 }
 
 static void

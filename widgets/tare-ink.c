@@ -34,7 +34,7 @@ _tare_ink_read (TareInk   *self,
   self->dim.alpha *= self->high_contrast ? 1.0f : 0.8f;
   self->grid.alpha *= self->high_contrast ? 0.5f : 0.12f;
   look_up (context, "accent_color", self->dark ? "#78aeed" : "#1c71d8", &self->accent);
-  look_up (context, "view_bg_color", self->dark ? "#1e1e1e" : "#ffffff", &self->background);
+  look_up (context, "window_bg_color", self->dark ? "#242424" : "#fafafa", &self->background);
 }
 
 /* A filled rectangle. */
