@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "quant/model/tare-architecture.h"
+
+#include <string.h>
+
+#include "tests/tare-test.h"
+
+static void
+test_table (void)
+{
+  for (gsize i = 0; i < tare_architecture_get_n_architectures (); i++)
+    {
+      const TareArchitecture *architecture = tare_architecture_get (i);
+
+      g_assert_true (tare_architecture_lookup (architecture->id) == architecture);
+      for (gsize j = 0; architecture->classes[j] != NULL; j++)
+        g_assert_true (tare_architecture_lookup_class (architecture->classes[j]) == architecture);
+      for (const TareTensorName *row = architecture->names; row->role != NULL; row++)
+        g_assert_nonnull (tare_role_lookup (row->role));
+    }
+
+  g_assert_null (tare_architecture_lookup ("gpt2"));
+  g_assert_null (tare_architecture_lookup_class ("Gemma2ForCausalLM"));
+  g_assert_true (tare_architecture_lookup_class ("MistralForCausalLM")
+                 == tare_architecture_lookup ("llama"));
+}
+
+/* The names that transformers and llama.cpp use for one tensor. */
+static void
+test_known (void)
+{
+  const struct { const char *architecture, *theirs, *canonical; } names[] = {
+    { "llama", "model.embed_tokens.weight", "token_embd.weight" },
+    { "llama", "model.layers.0.input_layernorm.weight", "blk.0.attn_norm.weight" },
+    { "llama", "model.layers.12.self_attn.q_proj.weight", "blk.12.attn_q.weight" },
+    { "llama", "model.layers.3.self_attn.o_proj.bias", "blk.3.attn_output.bias" },
+    { "llama", "model.layers.3.post_attention_layernorm.weight", "blk.3.ffn_norm.weight" },
+    { "llama", "model.layers.3.mlp.down_proj.weight", "blk.3.ffn_down.weight" },
+    { "llama", "model.norm.weight", "output_norm.weight" },
+    { "llama", "lm_head.weight", "output.weight" },
+    { "qwen2", "model.layers.100.self_attn.k_proj.bias", "blk.100.attn_k.bias" },
+    { "qwen3", "model.layers.1.self_attn.k_norm.weight", "blk.1.attn_k_norm.weight" },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (names); i++)
+    {
+      const TareArchitecture *architecture = tare_architecture_lookup (names[i].architecture);
+      g_autofree char *canonical = tare_architecture_to_canonical (architecture, names[i].theirs);
+      g_autofree char *theirs = tare_architecture_to_hugging_face (architecture,
+                                                                   names[i].canonical);
+
+      g_assert_cmpstr (canonical, ==, names[i].canonical);
+      g_assert_cmpstr (theirs, ==, names[i].theirs);
+    }
+}
+
+static void
+test_unknown (void)
+{
+  static const char *const theirs[] = {
+    "", ".weight", "model.layers.weight", "model.layers..self_attn.q_proj.weight",
+    "model.layers.0.self_attn.q_proj", "model.layers.0.self_attn.q_proj.qweight",
+    "model.layers.00.self_attn.q_proj.weight", "model.layers.-1.self_attn.q_proj.weight",
+    "model.layers.1234567.self_attn.q_proj.weight", "model.layers.0.self_attn.q_norm.weight",
+    "model.layers.0.self_attn.q_projx.weight", "xmodel.norm.weight", "model.layers.9",
+    "model.layers.9.weight", "rope_freqs.weight",
+  };
+  static const char *const canonical[] = {
+    "rope_freqs.weight", "blk.0.attn_q_norm.weight", "blk.0.attn_qkv.weight", "x", "",
+  };
+  const TareArchitecture *llama = tare_architecture_lookup ("llama");
+
+  for (gsize i = 0; i < G_N_ELEMENTS (theirs); i++)
+    g_assert_null (tare_architecture_to_canonical (llama, theirs[i]));
+  for (gsize i = 0; i < G_N_ELEMENTS (canonical); i++)
+    g_assert_null (tare_architecture_to_hugging_face (llama, canonical[i]));
+}
+
+int
+main (int    argc,
+      char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/architecture/table", test_table);
+  g_test_add_func ("/architecture/known", test_known);
+  g_test_add_func ("/architecture/unknown", test_unknown);
+
+  return g_test_run ();
+}
