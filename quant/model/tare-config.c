@@ -322,6 +322,8 @@ read_json_rope (const Source           *source,
   if (strcmp (type, "default") == 0 || strcmp (type, "dynamic") == 0)
     return TRUE;
 
+  /* Every scaling has a factor. */
+  self->rope_factor = 0.0f;
   read_original_context (source->object, object, self);
   if (strcmp (type, "linear") == 0)
     {
