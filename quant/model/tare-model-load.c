@@ -256,13 +256,14 @@ _tare_model_load_safetensors (TareModel  *self,
   return TRUE;
 }
 
-/* An index that is being followed: which shard each tensor is said to be in, and which it is. */
+/* An index that is being followed: which shard each tensor is said to be in, and the shards. */
 typedef struct
 {
   TareModel  *model;
   const char *path;
   JsonObject *map;
-  GHashTable *shards;
+  GHashTable *seen;
+  GPtrArray  *shards;
 } Index;
 
 static gboolean
@@ -296,10 +297,10 @@ load_shard (Index       *self,
 }
 
 static gboolean
-follow_entry (Index       *self,
-              const char  *tensor,
-              JsonNode    *node,
-              GError     **error)
+check_entry (Index       *self,
+             const char  *tensor,
+             JsonNode    *node,
+             GError     **error)
 {
   const char *shard = JSON_NODE_HOLDS_VALUE (node)
                       && json_node_get_value_type (node) == G_TYPE_STRING
@@ -311,11 +312,8 @@ follow_entry (Index       *self,
     return _tare_file_fail_path (self->path, error, TARE_ERROR_INVALID,
                                  "tensor %s: its shard is not the name of a file", quoted);
 
-  if (!g_hash_table_contains (self->shards, shard))
-    {
-      g_hash_table_add (self->shards, g_strdup (shard));
-      return load_shard (self, shard, error);
-    }
+  if (g_hash_table_add (self->seen, (gpointer) shard))
+    g_ptr_array_add (self->shards, (gpointer) shard);
 
   return TRUE;
 }
@@ -332,8 +330,8 @@ check_index (Index   *self,
   for (guint i = 0; i < self->model->tensors->len; i++)
     g_hash_table_add (found, ((TareTensor *) g_ptr_array_index (self->model->tensors, i))->name);
 
-  json_object_iter_init (&iter, self->map);
-  while (json_object_iter_next (&iter, &name, NULL))
+  json_object_iter_init_ordered (&iter, self->map);
+  while (json_object_iter_next_ordered (&iter, &name, NULL))
     {
       g_autofree char *quoted = _tare_file_quote (name, strlen (name));
 
@@ -345,6 +343,7 @@ check_index (Index   *self,
   return TRUE;
 }
 
+/* No file is opened before all of the map makes sense. */
 static gboolean
 follow_index (Index   *self,
               GError **error)
@@ -353,10 +352,16 @@ follow_index (Index   *self,
   const char *tensor = NULL;
   JsonNode *node = NULL;
 
-  json_object_iter_init (&iter, self->map);
-  while (json_object_iter_next (&iter, &tensor, &node))
+  json_object_iter_init_ordered (&iter, self->map);
+  while (json_object_iter_next_ordered (&iter, &tensor, &node))
     {
-      if (!follow_entry (self, tensor, node, error))
+      if (!check_entry (self, tensor, node, error))
+        return FALSE;
+    }
+
+  for (guint i = 0; i < self->shards->len; i++)
+    {
+      if (!load_shard (self, g_ptr_array_index (self->shards, i), error))
         return FALSE;
     }
 
@@ -378,8 +383,9 @@ _tare_model_load_index (TareModel   *self,
                         GError     **error)
 {
   g_autoptr(JsonNode) node = tare_json_load (path, error);
-  g_autoptr(GHashTable) shards = NULL;
-  Index index = { .model = self, .path = path };
+  g_autoptr(GHashTable) seen = g_hash_table_new (g_str_hash, g_str_equal);
+  g_autoptr(GPtrArray) shards = g_ptr_array_new ();
+  Index index = { .model = self, .path = path, .seen = seen, .shards = shards };
 
   if (node == NULL)
     return FALSE;
@@ -390,8 +396,6 @@ _tare_model_load_index (TareModel   *self,
     return _tare_file_fail_path (path, error, TARE_ERROR_INVALID,
                                  "key 'weight_map' is missing, or is no object");
 
-  shards = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
-  index.shards = shards;
   begin_safetensors (self, path);
   if (!load_config (self, error) || !follow_index (&index, error))
     return FALSE;
