@@ -301,7 +301,8 @@ tare_calibrator_run (TareModel                    *model,
   gram_columns = options->maximum_gram_columns > 0 ? options->maximum_gram_columns
                                                    : DEFAULT_GRAM_COLUMNS;
   calibration = tare_calibration_new (options->dataset, input.context);
-  collector = tare_collector_new (calibration, choose_gram_columns (model, gram_columns));
+  collector = tare_collector_new (calibration, choose_gram_columns (model, gram_columns),
+                                  progress);
   if (!run_network (network, &input, collector, progress, error))
     return NULL;
 

@@ -11,6 +11,10 @@
  * 1e-6; the products are added up in binary64. */
 #define TOKENS_PER_PRODUCT 512
 
+/* Multiplications of one product at most, unless its columns alone are more: a product cannot be
+ * cancelled, and these take a tenth of a second or less. */
+#define PRODUCT_SIZE 4e9
+
 /* A tile of the matrix that is mirrored: two fit a first level cache. */
 #define TILE 64
 
@@ -27,6 +31,7 @@ struct _TareCollector
 {
   TareCalibration *calibration;
   gsize            maximum_gram_columns;
+  TareProgress     progress;
   GHashTable      *block;
   float           *product;
   gsize            product_columns;
@@ -47,17 +52,21 @@ sums_free (gpointer data)
  * tare_collector_new:
  * @calibration: what to fill
  * @maximum_gram_columns: wider inputs keep no gram
+ * @progress: (nullable): asked, though not told, between products; once it is cancelled, what is
+ *   observed no longer counts
  *
  * Returns: (transfer full): a collector
  */
 TareCollector *
-tare_collector_new (TareCalibration *calibration,
-                    gsize            maximum_gram_columns)
+tare_collector_new (TareCalibration    *calibration,
+                    gsize               maximum_gram_columns,
+                    const TareProgress *progress)
 {
   TareCollector *self = g_new0 (TareCollector, 1);
 
   self->calibration = tare_calibration_ref (calibration);
   self->maximum_gram_columns = maximum_gram_columns;
+  self->progress = tare_progress_part (progress, 0.0, 1.0);
   self->block = g_hash_table_new_full (NULL, NULL, NULL, sums_free);
 
   return self;
@@ -171,19 +180,21 @@ add_row (double      *sums,
     sums[i] += (double) x[i];
 }
 
-/* Adds Σxx' of x (n_tokens x n) to a triangle; @product is room for n x n floats. */
+/* Adds Σxx' of x (n_tokens x n) to a triangle. */
 static void
-add_gram (const float *x,
-          gsize        n_tokens,
-          gsize        n,
-          float       *product,
-          double      *triangle)
+add_gram (TareCollector *self,
+          const float   *x,
+          gsize          n_tokens,
+          gsize          n,
+          double        *triangle)
 {
-  for (gsize t = 0; t < n_tokens; t += TOKENS_PER_PRODUCT)
-    {
-      gsize k = MIN ((gsize) TOKENS_PER_PRODUCT, n_tokens - t);
+  double fitting = PRODUCT_SIZE / ((double) n * (double) n);
+  gsize step = (gsize) CLAMP (fitting, 1.0, TOKENS_PER_PRODUCT);
+  float *product = self->product;
 
-      cblas_ssyrk (CblasRowMajor, CblasUpper, CblasTrans, (int) n, (int) k,
+  for (gsize t = 0; t < n_tokens && !tare_progress_cancelled (&self->progress); t += step)
+    {
+      cblas_ssyrk (CblasRowMajor, CblasUpper, CblasTrans, (int) n, (int) MIN (step, n_tokens - t),
                    1.0f, x + t * n, (int) n, 0.0f, product, (int) n);
 
 #pragma omp parallel for schedule(dynamic, 16)
@@ -227,7 +238,7 @@ tare_collector_observe (const TareTensor *tensor,
   sums->activations->n_tokens += (double) n_tokens;
   add_columns (x, n_tokens, columns, sums->sum_squares, sums->activations->maximum);
   if (sums->triangle != NULL)
-    add_gram (x, n_tokens, columns, self->product, sums->triangle);
+    add_gram (self, x, n_tokens, columns, sums->triangle);
 }
 
 static void

@@ -3,6 +3,7 @@
 
 #include "quant/methods/tare-calibration.h"
 #include "quant/model/tare-tensor.h"
+#include "quant/tare-progress.h"
 
 G_BEGIN_DECLS
 
@@ -13,16 +14,17 @@ G_BEGIN_DECLS
  */
 typedef struct _TareCollector TareCollector;
 
-TareCollector *tare_collector_new     (TareCalibration   *calibration,
-                                       gsize              maximum_gram_columns);
-void           tare_collector_free    (TareCollector     *self);
-void           tare_collector_observe (const TareTensor  *tensor,
-                                       const float       *x,
-                                       gsize              n_tokens,
-                                       gsize              columns,
-                                       gpointer           data);
-gboolean       tare_collector_finish  (TareCollector     *self,
-                                       GError           **error);
+TareCollector *tare_collector_new     (TareCalibration     *calibration,
+                                       gsize                maximum_gram_columns,
+                                       const TareProgress  *progress);
+void           tare_collector_free    (TareCollector       *self);
+void           tare_collector_observe (const TareTensor    *tensor,
+                                       const float         *x,
+                                       gsize                n_tokens,
+                                       gsize                columns,
+                                       gpointer             data);
+gboolean       tare_collector_finish  (TareCollector       *self,
+                                       GError             **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TareCollector, tare_collector_free)
 

@@ -122,7 +122,7 @@ test_collector (void)
     {
       gsize columns = widths[k];
       g_autoptr(TareCalibration) calibration = tare_calibration_new ("noise", 1);
-      g_autoptr(TareCollector) collector = tare_collector_new (calibration, 65);
+      g_autoptr(TareCollector) collector = tare_collector_new (calibration, 65, NULL);
       g_autofree float *x = g_new (float, n_tokens * columns);
       TareTensor tensor = make_tensor ("layer");
       const TareLayerActivations *activations;
@@ -152,7 +152,7 @@ static void
 test_collector_blocks (void)
 {
   g_autoptr(TareCalibration) calibration = tare_calibration_new (NULL, 1);
-  g_autoptr(TareCollector) collector = tare_collector_new (calibration, 100);
+  g_autoptr(TareCollector) collector = tare_collector_new (calibration, 100, NULL);
   const float x[] = { 1.0f, 2.0f, 3.0f, -4.0f, 5.0f, 6.0f };
   TareTensor tensors[] = { make_tensor ("a"), make_tensor ("b"), make_tensor ("c") };
   g_autoptr(GError) error = NULL;
@@ -179,7 +179,7 @@ test_collector_not_finite (void)
   for (gsize i = 0; i < G_N_ELEMENTS (others); i++)
     {
       g_autoptr(TareCalibration) calibration = tare_calibration_new (NULL, 1);
-      g_autoptr(TareCollector) collector = tare_collector_new (calibration, 100);
+      g_autoptr(TareCollector) collector = tare_collector_new (calibration, 100, NULL);
       const float x[] = { 1.0f, 2.0f, others[i] };
       TareTensor tensor = make_tensor ("layer");
       g_autoptr(GError) error = NULL;

@@ -461,6 +461,7 @@ test_tensor_formats (void)
 
       tare_test_fill_gaussian (x, shape[0] * shape[1], (guint32) i);
       tensor = make_tensor (formats[i / G_N_ELEMENTS (shapes)], x, shape[0], shape[1]);
+      tensor.head_rows = shape[0] % 20 == 0 ? 20 : 0;
       assert_statistics (&tensor);
       tare_file_unref (tensor.file);
     }
@@ -515,6 +516,7 @@ test_tensor_words (void)
         .shape = { rows, columns },
         .columns = columns,
         .rows = rows,
+        .head_rows = k * 100,
         .file = tare_file_new_bytes ("bytes", bytes),
         .offset = 1,
         .bytes = 2 * n,
@@ -597,6 +599,25 @@ test_tensor_cancelled (void)
 }
 
 static void
+test_tensor_empty (void)
+{
+  const float x[] = { 1.0f };
+  TareTensor tensor = make_tensor ("f32", x, 1, 1);
+  g_autoptr(TareStatistics) self = NULL;
+  g_autoptr(GError) error = NULL;
+
+  tensor.rows = 0;
+  tensor.bytes = 0;
+  self = tare_statistics_measure (&tensor, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (self->n, ==, 0);
+  g_assert_cmpfloat (self->minimum, ==, 0.0f);
+  g_assert_cmpfloat (self->kurtosis, ==, 0.0);
+  g_assert_cmpfloat (self->outlier_ratio, ==, 0.0);
+  tare_file_unref (tensor.file);
+}
+
+static void
 test_tensor_unsupported (void)
 {
   const float x[] = { 1.0f };
@@ -632,6 +653,7 @@ main (int    argc,
   g_test_add_func ("/statistics/tensor/constant", test_tensor_constant);
   g_test_add_func ("/statistics/tensor/outliers", test_tensor_outliers);
   g_test_add_func ("/statistics/tensor/cancelled", test_tensor_cancelled);
+  g_test_add_func ("/statistics/tensor/empty", test_tensor_empty);
   g_test_add_func ("/statistics/tensor/unsupported", test_tensor_unsupported);
 
   return g_test_run ();
