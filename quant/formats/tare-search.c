@@ -504,7 +504,7 @@ _tare_search_symmetric (const float *x,
 {
   float scale[LANES], low[LANES], high[LANES], error[LANES], q[TARE_SEARCH_PIECE];
   float minimum, maximum, best, near;
-  double least = INFINITY;
+  double least = (double) INFINITY;
 
   find_range (x, n, &minimum, &maximum);
   if (!can_search (minimum, maximum))
@@ -669,7 +669,7 @@ _tare_search_affine (const float *x,
   float scales[LANES], offsets[LANES], error[LANES], q[TARE_SEARCH_PIECE];
   float minimum, maximum, s = *scale, m = *offset;
   float limit = stored ? FLT_MAX : 0.0f;
-  double least = INFINITY;
+  double least = (double) INFINITY;
   TareSearchSums sums;
   gsize best;
 
