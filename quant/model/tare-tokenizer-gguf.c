@@ -70,7 +70,9 @@ read_piece (TareTokenizer  *self,
                    "%s: token %u has the type %g and the score %g", path, token, type, score);
       return FALSE;
     }
-  if (!_tare_vocabulary_set (&self->vocabulary, token, text, (TareTokenType) type, path, error))
+  /* 0 is "undefined", and is taken as normal. */
+  if (!_tare_vocabulary_set (&self->vocabulary, token, text,
+                             type < 1.0 ? TARE_TOKEN_NORMAL : (TareTokenType) type, path, error))
     return FALSE;
   _tare_vocabulary_get (&self->vocabulary, token)->score = (float) score;
 
@@ -175,7 +177,9 @@ read_specials (TareTokenizer  *self,
   self->add_prefix = model->add_prefix;
   tare_metadata_get_boolean (metadata, PREFIX "add_bos_token", &self->add_begin);
   tare_metadata_get_boolean (metadata, PREFIX "add_eos_token", &self->add_end);
-  tare_metadata_get_boolean (metadata, PREFIX "add_space_prefix", &self->add_prefix);
+  /* llama.cpp puts a space only before pieces, whatever the file says. */
+  if (model->add_prefix)
+    tare_metadata_get_boolean (metadata, PREFIX "add_space_prefix", &self->add_prefix);
   self->chat_template = g_strdup (tare_metadata_get_string (metadata, "tokenizer.chat_template"));
 
   return read_token (self, metadata, PREFIX "bos_token_id", model->begin, &self->begin,

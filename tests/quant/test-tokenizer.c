@@ -306,6 +306,31 @@ test_pieces (void)
   check (bare, "ab", TARE_TOKEN_FLAGS_NONE, "263");
 }
 
+/* Types of 0 are normal, and a space is only put before pieces. */
+static void
+test_metadata_bytes (void)
+{
+  static const char *tokens[] = { "a", "b", "ab", "\xc4\xa0", "\xc4\xa0" "ab" };
+  static const char *merges[] = { "a b", "\xc4\xa0 ab" };
+  static const gint32 types[5] = { 0 };
+  g_autoptr(TareMetadata) metadata = tare_metadata_new ();
+  g_autoptr(TareTokenizer) tokenizer = NULL;
+  g_autoptr(GError) error = NULL;
+
+  tare_metadata_set_string (metadata, "tokenizer.ggml.model", "gpt2");
+  tare_metadata_set_strings (metadata, "tokenizer.ggml.tokens", tokens, G_N_ELEMENTS (tokens));
+  tare_metadata_set_strings (metadata, "tokenizer.ggml.merges", merges, G_N_ELEMENTS (merges));
+  tare_metadata_set_i32s (metadata, "tokenizer.ggml.token_type", types, G_N_ELEMENTS (types));
+  tare_metadata_set_boolean (metadata, "tokenizer.ggml.add_space_prefix", TRUE);
+  tokenizer = tare_tokenizer_new_from_metadata (metadata, "test", &error);
+  g_assert_no_error (error);
+
+  check (tokenizer, "ab ab", TARE_TOKEN_FLAGS_NONE, "2 4");
+  check_inverse (tokenizer, " ab", 3);
+  /* A byte that no token stands for is left out. */
+  check (tokenizer, "axb", TARE_TOKEN_FLAGS_NONE, "0 1");
+}
+
 static void
 test_pieces_inverse (void)
 {
@@ -561,6 +586,7 @@ main (int   argc,
   g_test_add_func ("/tokenizer/bytes/ignore-merges", test_ignore_merges);
   g_test_add_func ("/tokenizer/bytes/digits", test_digits);
   g_test_add_func ("/tokenizer/bytes/inverse", test_inverse);
+  g_test_add_func ("/tokenizer/bytes/metadata", test_metadata_bytes);
   g_test_add_func ("/tokenizer/pieces", test_pieces);
   g_test_add_func ("/tokenizer/pieces/inverse", test_pieces_inverse);
   g_test_add_func ("/tokenizer/write", test_write);
