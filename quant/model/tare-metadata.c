@@ -1,39 +1,21 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "quant/model/tare-metadata.h"
 
-#include <math.h>
 #include <string.h>
 
-#include "quant/model/tare-file-private.h"
 #include "quant/model/tare-metadata-private.h"
 
-/* A value keeps its elements as the file has them: numbers little-endian and packed in @data;
- * strings one after the other in @data, each with a NUL behind it, and @starts has where each
- * begins and, last, the end. So it takes no more memory than a small multiple of its file. */
-typedef struct
-{
-  char          *key;
-  TareValueType  type;
-  TareValueType  element_type;
-  gsize          n;
-  guint8        *data;
-  gsize         *starts;
-} Value;
-
-struct _TareMetadata
-{
-  gint        ref_count;
-  GPtrArray  *values;
-  GHashTable *by_key;
-};
-
 /* By TareValueType; 0 where the size depends on the value. */
-static const gsize value_bytes[] = { 1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8 };
+const guint8 _tare_value_bytes[TARE_VALUE_N_TYPES] = { 1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8 };
 
-static void
-value_free (gpointer data)
+/**
+ * _tare_value_free:
+ * @data: (transfer full): a value
+ */
+void
+_tare_value_free (gpointer data)
 {
-  Value *value = data;
+  TareValue *value = data;
 
   g_free (value->key);
   g_free (value->data);
@@ -41,13 +23,22 @@ value_free (gpointer data)
   g_free (value);
 }
 
-static Value *
-value_new (const char    *key,
-           TareValueType  type,
-           TareValueType  element_type,
-           gsize          n)
+/**
+ * _tare_value_new:
+ * @key: its key
+ * @type: its type
+ * @element_type: of its elements, @type itself where it is no array
+ * @n: how many elements
+ *
+ * Returns: (transfer full): a value whose elements are still to be set
+ */
+TareValue *
+_tare_value_new (const char    *key,
+                 TareValueType  type,
+                 TareValueType  element_type,
+                 gsize          n)
 {
-  Value *value = g_new0 (Value, 1);
+  TareValue *value = g_new0 (TareValue, 1);
 
   value->key = g_strdup (key);
   value->type = type;
@@ -57,10 +48,10 @@ value_new (const char    *key,
   return value;
 }
 
-static Value *
-value_copy (const Value *value)
+static TareValue *
+value_copy (const TareValue *value)
 {
-  Value *copy = value_new (value->key, value->type, value->element_type, value->n);
+  TareValue *copy = _tare_value_new (value->key, value->type, value->element_type, value->n);
 
   if (value->starts != NULL)
     {
@@ -69,16 +60,20 @@ value_copy (const Value *value)
     }
   else
     {
-      copy->data = g_memdup2 (value->data, value->n * value_bytes[value->element_type]);
+      copy->data = g_memdup2 (value->data, value->n * _tare_value_bytes[value->element_type]);
     }
 
   return copy;
 }
 
-/* Takes the place of a value with the same key, or goes to the end. */
-static void
-put (TareMetadata *self,
-     Value        *value)
+/**
+ * _tare_metadata_put:
+ * @self: keys that are not shared yet
+ * @value: (transfer full): takes the place of a value with the same key, or goes to the end
+ */
+void
+_tare_metadata_put (TareMetadata *self,
+                    TareValue    *value)
 {
   guint index = 0;
   gpointer old = g_hash_table_lookup (self->by_key, value->key);
@@ -87,7 +82,7 @@ put (TareMetadata *self,
     {
       g_hash_table_remove (self->by_key, value->key);
       g_ptr_array_index (self->values, index) = value;
-      value_free (old);
+      _tare_value_free (old);
     }
   else
     {
@@ -108,7 +103,7 @@ tare_metadata_new (void)
   TareMetadata *self = g_new0 (TareMetadata, 1);
 
   self->ref_count = 1;
-  self->values = g_ptr_array_new_with_free_func (value_free);
+  self->values = g_ptr_array_new_with_free_func (_tare_value_free);
   self->by_key = g_hash_table_new (g_str_hash, g_str_equal);
 
   return self;
@@ -129,7 +124,7 @@ tare_metadata_copy (TareMetadata *self)
 
   copy = tare_metadata_new ();
   for (guint i = 0; i < self->values->len; i++)
-    put (copy, value_copy (g_ptr_array_index (self->values, i)));
+    _tare_metadata_put (copy, value_copy (g_ptr_array_index (self->values, i)));
 
   return copy;
 }
@@ -195,10 +190,10 @@ tare_metadata_get_key (TareMetadata *self,
   g_return_val_if_fail (self != NULL, NULL);
   g_return_val_if_fail (index < self->values->len, NULL);
 
-  return ((Value *) g_ptr_array_index (self->values, index))->key;
+  return ((TareValue *) g_ptr_array_index (self->values, index))->key;
 }
 
-static const Value *
+static const TareValue *
 find (TareMetadata *self,
       const char   *key)
 {
@@ -237,7 +232,7 @@ tare_metadata_get_type (TareMetadata  *self,
                         TareValueType *type,
                         TareValueType *element_type)
 {
-  const Value *value = find (self, key);
+  const TareValue *value = find (self, key);
 
   if (value == NULL)
     return FALSE;
@@ -252,12 +247,12 @@ tare_metadata_get_type (TareMetadata  *self,
 
 /* Little-endian bytes of an integer type, sign kept. Unsigned 64 bits stay as they are. */
 static gboolean
-load_integer (const Value *value,
-              gsize        index,
-              guint64     *bits,
-              gboolean    *negative)
+load_integer (const TareValue *value,
+              gsize            index,
+              guint64         *bits,
+              gboolean        *negative)
 {
-  gsize bytes = value_bytes[value->element_type];
+  gsize bytes = _tare_value_bytes[value->element_type];
   const guint8 *data = value->data + index * bytes;
   gboolean sign = FALSE;
 
@@ -294,9 +289,9 @@ load_integer (const Value *value,
 }
 
 static gboolean
-load_number (const Value *value,
-             gsize        index,
-             double      *number)
+load_number (const TareValue *value,
+             gsize            index,
+             double          *number)
 {
   guint64 bits = 0;
   gboolean negative = FALSE;
@@ -347,7 +342,7 @@ tare_metadata_get_integer (TareMetadata *self,
                            const char   *key,
                            gint64       *value)
 {
-  const Value *found = find (self, key);
+  const TareValue *found = find (self, key);
   guint64 bits = 0;
   gboolean negative = FALSE;
 
@@ -378,7 +373,7 @@ tare_metadata_get_number (TareMetadata *self,
                           const char   *key,
                           double       *value)
 {
-  const Value *found = find (self, key);
+  const TareValue *found = find (self, key);
 
   return found != NULL && found->type != TARE_VALUE_ARRAY && load_number (found, 0, value);
 }
@@ -396,7 +391,7 @@ tare_metadata_get_boolean (TareMetadata *self,
                            const char   *key,
                            gboolean     *value)
 {
-  const Value *found = find (self, key);
+  const TareValue *found = find (self, key);
 
   if (found == NULL || found->type != TARE_VALUE_BOOL)
     return FALSE;
@@ -419,7 +414,7 @@ const char *
 tare_metadata_get_string (TareMetadata *self,
                           const char   *key)
 {
-  const Value *found = find (self, key);
+  const TareValue *found = find (self, key);
 
   return found != NULL && found->type == TARE_VALUE_STRING ? (const char *) found->data : NULL;
 }
@@ -435,7 +430,7 @@ gsize
 tare_metadata_get_length (TareMetadata *self,
                           const char   *key)
 {
-  const Value *found = find (self, key);
+  const TareValue *found = find (self, key);
 
   return found != NULL && found->type == TARE_VALUE_ARRAY ? found->n : 0;
 }
@@ -453,7 +448,7 @@ tare_metadata_get_string_at (TareMetadata *self,
                              const char   *key,
                              gsize         index)
 {
-  const Value *found = find (self, key);
+  const TareValue *found = find (self, key);
 
   if (found == NULL || found->type != TARE_VALUE_ARRAY || index >= found->n
       || found->element_type != TARE_VALUE_STRING)
@@ -477,7 +472,7 @@ tare_metadata_get_number_at (TareMetadata *self,
                              gsize         index,
                              double       *value)
 {
-  const Value *found = find (self, key);
+  const TareValue *found = find (self, key);
 
   return found != NULL && found->type == TARE_VALUE_ARRAY && index < found->n
          && load_number (found, index, value);
@@ -512,11 +507,11 @@ tare_metadata_set_u32 (TareMetadata *self,
                        const char   *key,
                        guint32       value)
 {
-  Value *made = value_new (key, TARE_VALUE_U32, TARE_VALUE_U32, 1);
+  TareValue *made = _tare_value_new (key, TARE_VALUE_U32, TARE_VALUE_U32, 1);
   guint32 word = GUINT32_TO_LE (value);
 
   made->data = g_memdup2 (&word, sizeof word);
-  put (self, made);
+  _tare_metadata_put (self, made);
 }
 
 /**
@@ -530,13 +525,13 @@ tare_metadata_set_f32 (TareMetadata *self,
                        const char   *key,
                        float         value)
 {
-  Value *made = value_new (key, TARE_VALUE_F32, TARE_VALUE_F32, 1);
+  TareValue *made = _tare_value_new (key, TARE_VALUE_F32, TARE_VALUE_F32, 1);
   guint32 word;
 
   memcpy (&word, &value, sizeof word);
   word = GUINT32_TO_LE (word);
   made->data = g_memdup2 (&word, sizeof word);
-  put (self, made);
+  _tare_metadata_put (self, made);
 }
 
 /**
@@ -550,15 +545,15 @@ tare_metadata_set_boolean (TareMetadata *self,
                            const char   *key,
                            gboolean      value)
 {
-  Value *made = value_new (key, TARE_VALUE_BOOL, TARE_VALUE_BOOL, 1);
+  TareValue *made = _tare_value_new (key, TARE_VALUE_BOOL, TARE_VALUE_BOOL, 1);
   guint8 byte = value ? 1 : 0;
 
   made->data = g_memdup2 (&byte, sizeof byte);
-  put (self, made);
+  _tare_metadata_put (self, made);
 }
 
 static void
-pack_strings (Value       *value,
+pack_strings (TareValue   *value,
               const char **strings)
 {
   gsize total = 0;
@@ -587,10 +582,10 @@ tare_metadata_set_string (TareMetadata *self,
                           const char   *key,
                           const char   *value)
 {
-  Value *made = value_new (key, TARE_VALUE_STRING, TARE_VALUE_STRING, 1);
+  TareValue *made = _tare_value_new (key, TARE_VALUE_STRING, TARE_VALUE_STRING, 1);
 
   pack_strings (made, &value);
-  put (self, made);
+  _tare_metadata_put (self, made);
 }
 
 /**
@@ -606,10 +601,10 @@ tare_metadata_set_strings (TareMetadata *self,
                            const char  **values,
                            gsize         n_values)
 {
-  Value *made = value_new (key, TARE_VALUE_ARRAY, TARE_VALUE_STRING, n_values);
+  TareValue *made = _tare_value_new (key, TARE_VALUE_ARRAY, TARE_VALUE_STRING, n_values);
 
   pack_strings (made, values);
-  put (self, made);
+  _tare_metadata_put (self, made);
 }
 
 static void
@@ -619,7 +614,7 @@ set_words (TareMetadata  *self,
            const void    *words,
            gsize          n_words)
 {
-  Value *made = value_new (key, TARE_VALUE_ARRAY, type, n_words);
+  TareValue *made = _tare_value_new (key, TARE_VALUE_ARRAY, type, n_words);
 
   made->data = g_malloc (MAX (n_words * sizeof (guint32), 1));
   for (gsize i = 0; i < n_words; i++)
@@ -630,7 +625,7 @@ set_words (TareMetadata  *self,
       word = GUINT32_TO_LE (word);
       memcpy (made->data + i * sizeof word, &word, sizeof word);
     }
-  put (self, made);
+  _tare_metadata_put (self, made);
 }
 
 /**
@@ -663,231 +658,4 @@ tare_metadata_set_f32s (TareMetadata *self,
                         gsize         n_values)
 {
   set_words (self, key, TARE_VALUE_F32, values, n_values);
-}
-
-/* Two passes: the first finds that all the strings are there, so that the second allocates once
- * and no more than the file warrants. */
-static gboolean
-read_strings (Value       *value,
-              TareCursor  *cursor,
-              GError     **error)
-{
-  TareCursor ahead = *cursor;
-  const guint8 *bytes = NULL;
-  guint64 length = 0;
-  gsize total = 0;
-
-  for (gsize i = 0; i < value->n; i++)
-    {
-      if (!tare_cursor_read_u64 (&ahead, &length, error)
-          || !tare_cursor_read_bytes (&ahead, length, &bytes, error))
-        return FALSE;
-      total += (gsize) length + 1;
-    }
-
-  value->starts = g_new (gsize, value->n + 1);
-  value->data = g_malloc (MAX (total, 1));
-  total = 0;
-  for (gsize i = 0; i < value->n; i++)
-    {
-      if (!tare_cursor_read_u64 (cursor, &length, error)
-          || !tare_cursor_read_bytes (cursor, length, &bytes, error))
-        return FALSE;
-      value->starts[i] = total;
-      memcpy (value->data + total, bytes, (gsize) length);
-      total += (gsize) length;
-      value->data[total++] = '\0';
-    }
-  value->starts[value->n] = total;
-
-  return TRUE;
-}
-
-static gboolean
-read_elements (Value       *value,
-               TareCursor  *cursor,
-               GError     **error)
-{
-  gsize bytes = value_bytes[value->element_type];
-  guint64 left = cursor->end - MIN (cursor->position, cursor->end);
-  const guint8 *data = NULL;
-
-  /* A string takes eight bytes for its length at least. */
-  if (value->n > left / MAX (bytes, value->element_type == TARE_VALUE_STRING ? 8 : 1))
-    {
-      g_autofree char *quoted = _tare_file_quote (value->key, strlen (value->key));
-
-      return _tare_file_fail (cursor->file, error, TARE_ERROR_INVALID,
-                              "key %s has %" G_GSIZE_FORMAT " elements, more than the file holds",
-                              quoted, value->n);
-    }
-
-  if (value->element_type == TARE_VALUE_STRING)
-    return read_strings (value, cursor, error);
-
-  if (!tare_cursor_read_bytes (cursor, value->n * bytes, &data, error))
-    return FALSE;
-
-  value->data = g_malloc (MAX (value->n * bytes, 1));
-  memcpy (value->data, data, value->n * bytes);
-
-  return TRUE;
-}
-
-static gboolean
-read_type (const char     *key,
-           TareCursor     *cursor,
-           gboolean        in_array,
-           TareValueType  *type,
-           GError        **error)
-{
-  guint32 number = 0;
-
-  if (!tare_cursor_read_u32 (cursor, &number, error))
-    return FALSE;
-
-  if (number >= G_N_ELEMENTS (value_bytes) || (in_array && number == TARE_VALUE_ARRAY))
-    {
-      g_autofree char *quoted = _tare_file_quote (key, strlen (key));
-
-      return _tare_file_fail (cursor->file, error, TARE_ERROR_INVALID,
-                              "key %s has %s %u", quoted,
-                              in_array ? "elements of type" : "the unknown type", number);
-    }
-
-  *type = (TareValueType) number;
-
-  return TRUE;
-}
-
-static gboolean
-read_key (TareMetadata  *self,
-          TareCursor    *cursor,
-          char         **key,
-          GError       **error)
-{
-  g_autofree char *read = NULL;
-  guint64 start = cursor->position;
-
-  if (!tare_cursor_read_string (cursor, &read, error))
-    return FALSE;
-
-  if (*read == '\0')
-    return _tare_file_fail (cursor->file, error, TARE_ERROR_INVALID,
-                            "empty key at offset %" G_GUINT64_FORMAT, start);
-
-  if (tare_metadata_has (self, read))
-    {
-      g_autofree char *quoted = _tare_file_quote (read, strlen (read));
-
-      return _tare_file_fail (cursor->file, error, TARE_ERROR_INVALID,
-                              "key %s occurs twice, again at offset %" G_GUINT64_FORMAT,
-                              quoted, start);
-    }
-
-  *key = g_steal_pointer (&read);
-
-  return TRUE;
-}
-
-/**
- * _tare_metadata_read:
- * @self: what was read so far
- * @cursor: where the next key begins
- * @error: return location
- *
- * Reads one key with its value as GGUF writes them.
- *
- * Returns: %FALSE with @error set where they break the specification
- */
-gboolean
-_tare_metadata_read (TareMetadata  *self,
-                     TareCursor    *cursor,
-                     GError       **error)
-{
-  g_autofree char *key = NULL;
-  TareValueType type = TARE_VALUE_U8;
-  TareValueType element_type = TARE_VALUE_U8;
-  guint64 n = 1;
-  Value *value = NULL;
-
-  if (!read_key (self, cursor, &key, error) || !read_type (key, cursor, FALSE, &type, error))
-    return FALSE;
-
-  element_type = type;
-  if (type == TARE_VALUE_ARRAY
-      && (!read_type (key, cursor, TRUE, &element_type, error)
-          || !tare_cursor_read_u64 (cursor, &n, error)))
-    return FALSE;
-
-  value = value_new (key, type, element_type, (gsize) n);
-  if (!read_elements (value, cursor, error))
-    {
-      value_free (value);
-      return FALSE;
-    }
-  put (self, value);
-
-  return TRUE;
-}
-
-static void
-append_u64 (GByteArray *out,
-            guint64     number)
-{
-  number = GUINT64_TO_LE (number);
-  g_byte_array_append (out, (const guint8 *) &number, sizeof number);
-}
-
-static void
-append_u32 (GByteArray *out,
-            guint32     number)
-{
-  number = GUINT32_TO_LE (number);
-  g_byte_array_append (out, (const guint8 *) &number, sizeof number);
-}
-
-static void
-write_value (const Value *value,
-             GByteArray  *out)
-{
-  append_u64 (out, strlen (value->key));
-  g_byte_array_append (out, (const guint8 *) value->key, (guint) strlen (value->key));
-  append_u32 (out, value->type);
-
-  if (value->type == TARE_VALUE_ARRAY)
-    {
-      append_u32 (out, value->element_type);
-      append_u64 (out, value->n);
-    }
-
-  if (value->starts == NULL)
-    {
-      g_byte_array_append (out, value->data,
-                           (guint) (value->n * value_bytes[value->element_type]));
-      return;
-    }
-
-  for (gsize i = 0; i < value->n; i++)
-    {
-      gsize length = value->starts[i + 1] - value->starts[i] - 1;
-
-      append_u64 (out, length);
-      g_byte_array_append (out, value->data + value->starts[i], (guint) length);
-    }
-}
-
-/**
- * _tare_metadata_write:
- * @self: keys
- * @out: what they are appended to
- *
- * Writes every key with its value as GGUF has them, in their order.
- */
-void
-_tare_metadata_write (TareMetadata *self,
-                      GByteArray   *out)
-{
-  for (guint i = 0; i < self->values->len; i++)
-    write_value (g_ptr_array_index (self->values, i), out);
 }

@@ -7,8 +7,8 @@
 #include "quant/tare-error.h"
 #include "tests/tare-test.h"
 
-#define HEAD "{\"hidden_size\":64,\"intermediate_size\":160,\"num_hidden_layers\":3,"               \
-             "\"num_attention_heads\":4,\"num_key_value_heads\":2,\"vocab_size\":512,"             \
+#define HEAD "{\"hidden_size\":64,\"intermediate_size\":160,\"num_hidden_layers\":3,"          \
+             "\"num_attention_heads\":4,\"num_key_value_heads\":2,\"vocab_size\":512,"        \
              "\"max_position_embeddings\":256,\"rms_norm_eps\":1e-6"
 
 static gboolean

@@ -168,8 +168,8 @@ static void
 test_integer_too_large (void)
 {
   g_autoptr(TareMetadata) metadata = read_value (TARE_VALUE_U64, G_MAXUINT64, 8);
-  g_autoptr(TareMetadata) real = read_value (TARE_VALUE_F64, G_GUINT64_CONSTANT (0xbff8000000000000),
-                                             8);
+  g_autoptr(TareMetadata) real = read_value (TARE_VALUE_F64,
+                                             G_GUINT64_CONSTANT (0xbff8000000000000), 8);
   gint64 integer = 0;
   double number = 0.0;
 

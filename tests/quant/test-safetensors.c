@@ -64,7 +64,8 @@ check_refused (TareFile   *file,
 }
 
 #define TENSOR(name, dtype, shape, begin, end)                                           \
-  "\"" name "\":{\"dtype\":\"" dtype "\",\"shape\":" shape ",\"data_offsets\":[" #begin "," #end "]}"
+  "\"" name "\":{\"dtype\":\"" dtype "\",\"shape\":" shape                                 \
+  ",\"data_offsets\":[" #begin "," #end "]}"
 
 typedef struct
 {
