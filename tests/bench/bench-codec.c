@@ -105,6 +105,9 @@ bench_codec (JsonBuilder *json,
       Codec codec = { tare_format_get (i), &plain, x, y, codes, rows };
       gsize encoded = MIN (rows, ENCODED_ROWS);
 
+      /* Other programs come and go: what memory gives is measured beside each format. */
+      memory = (double) bytes / bench_memcpy_seconds (bytes, quick);
+
       json_builder_set_member_name (json, codec.format->id);
       json_builder_begin_object (json);
 
