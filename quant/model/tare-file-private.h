@@ -21,5 +21,9 @@ gboolean  _tare_file_fail_path  (const char  *path,
 gboolean  _tare_file_fail_errno (const char  *path,
                                  GError     **error,
                                  int          errsv);
+void      _tare_file_peek       (TareFile    *self,
+                                 guint64      offset,
+                                 gsize        bytes,
+                                 guint8      *out);
 
 G_END_DECLS

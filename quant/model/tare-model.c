@@ -312,8 +312,8 @@ static void
 hash_tensor (GChecksum        *checksum,
              const TareTensor *tensor)
 {
-  const guint8 *data = tare_file_get_data (tensor->file) + tensor->offset;
-  gsize sample = (gsize) MIN (tensor->bytes, SAMPLE_BYTES);
+  gsize n = (gsize) MIN (tensor->bytes, SAMPLE_BYTES);
+  guint8 sample[SAMPLE_BYTES];
 
   /* With its NUL, so that names do not run together. */
   g_checksum_update (checksum, (const guchar *) tensor->canonical,
@@ -324,8 +324,10 @@ hash_tensor (GChecksum        *checksum,
   for (guint i = 0; i < tensor->n_dimensions; i++)
     hash_number (checksum, tensor->shape[i]);
   hash_number (checksum, tensor->bytes);
-  g_checksum_update (checksum, data, (gssize) sample);
-  g_checksum_update (checksum, data + (tensor->bytes - sample) / 2, (gssize) sample);
+  _tare_file_peek (tensor->file, tensor->offset, n, sample);
+  g_checksum_update (checksum, sample, (gssize) n);
+  _tare_file_peek (tensor->file, tensor->offset + (tensor->bytes - n) / 2, n, sample);
+  g_checksum_update (checksum, sample, (gssize) n);
 }
 
 /**
