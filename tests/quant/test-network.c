@@ -3,11 +3,12 @@
 /* The forward pass against llama.cpp's logits, and against the plain kernels put together. */
 #include "tests/tare-test.h"
 
+#include <cblas.h>
 #include <math.h>
 #include <string.h>
 
 #include "quant/network/tare-kernels-reference.h"
-#include "quant/network/tare-network.h"
+#include "quant/network/tare-network-private.h"
 #include "quant/tare-error.h"
 
 static TareNetwork *
@@ -431,6 +432,46 @@ test_weights (void)
     g_assert_cmpfloat (logits[i], ==, 0.0f);
 }
 
+/* Layers large enough to go in slabs, of outputs and of inputs, are one product all the same. */
+static void
+check_slabs (gsize rows,
+             gsize columns,
+             gsize outputs)
+{
+  g_autofree float *x = g_new (float, rows * columns);
+  g_autofree float *weight = g_new (float, outputs * columns);
+  g_autofree float *bias = g_new0 (float, outputs);
+  g_autofree float *slabs = g_new (float, rows * outputs);
+  g_autofree float *whole = g_new (float, rows * outputs);
+  const TareLinear linear = { NULL, weight, bias, columns, outputs };
+
+  tare_test_fill_gaussian (x, rows * columns, 6);
+  tare_test_fill_gaussian (weight, outputs * columns, 7);
+  for (gsize i = 0; i < rows * outputs; i++)
+    slabs[i] = whole[i] = (float) (i % 5);
+
+  cblas_sgemm (CblasRowMajor, CblasNoTrans, CblasTrans, (blasint) rows, (blasint) outputs,
+               (blasint) columns, 1.0f, x, (blasint) columns, weight, (blasint) columns, 1.0f,
+               whole, (blasint) outputs);
+  g_assert_true (_tare_linear_run (&linear, x, rows, 1.0f, slabs, NULL));
+  g_assert_cmpfloat (tare_test_difference (slabs, whole, rows * outputs), <, 1e-6);
+
+  /* And without what was there before. */
+  g_assert_true (_tare_linear_run (&linear, x, rows, 0.0f, slabs, NULL));
+  for (gsize i = 0; i < rows * outputs; i++)
+    whole[i] -= (float) (i % 5);
+  g_assert_cmpfloat (tare_test_difference (slabs, whole, rows * outputs), <, 1e-5);
+}
+
+static void
+test_slabs (void)
+{
+  /* 12 Gflop each, twice to four times what goes at once; the last has a second round of rows. */
+  check_slabs (1000, 1100, 5433);
+  check_slabs (1000, 5433, 1100);
+  check_slabs (1033, 37, 51);
+}
+
 static void
 test_token_beyond (void)
 {
@@ -479,6 +520,7 @@ main (int    argc,
   g_test_add_func ("/network/fingerprint", test_fingerprint);
   g_test_add_func ("/network/fingerprint-tied", test_fingerprint_tied);
   g_test_add_func ("/network/weights", test_weights);
+  g_test_add_func ("/network/slabs", test_slabs);
   g_test_add_func ("/network/token-beyond", test_token_beyond);
   g_test_add_func ("/network/cancelled", test_cancelled);
 
