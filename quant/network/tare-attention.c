@@ -295,7 +295,8 @@ tare_kernel_attention (const TareAttentionShape *shape,
         if (tare_progress_cancelled (progress))
           continue;
         for (gsize first = begin; first < end; first += TILE_ROWS)
-          attend (&self, i / n_blocks / shape->n_heads, i / n_blocks % shape->n_heads, first, own, y);
+          attend (&self, i / n_blocks / shape->n_heads, i / n_blocks % shape->n_heads, first, own,
+                  y);
       }
   }
 }

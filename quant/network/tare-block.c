@@ -122,7 +122,7 @@ multiply (const TareLinear   *self,
   return TRUE;
 }
 
-/* y = keep y + x W' + bias for rows x columns; FALSE when it was cancelled, @y is then unfinished. */
+/* y = keep y + x W' + bias for rows x columns; FALSE when it was cancelled, and @y unfinished. */
 gboolean
 _tare_linear_run (const TareLinear   *self,
                   const float        *x,
@@ -307,8 +307,8 @@ load_feed_forward (TareNetwork        *self,
 
   return load_vector (self, weights, "ffn_norm", index, config->width, &block->feed_forward_norm,
                       error)
-         && load_linear (self, weights, gate_up, G_N_ELEMENTS (gate_up), index, config->width, FALSE,
-                         &block->gate_up, error)
+         && load_linear (self, weights, gate_up, G_N_ELEMENTS (gate_up), index, config->width,
+                         FALSE, &block->gate_up, error)
          && load_linear (self, weights, down, G_N_ELEMENTS (down), index, width, FALSE,
                          &block->down, error);
 }

@@ -315,7 +315,8 @@ run_own (TareNetwork        *self,
  * @error: cancelled, or memory
  *
  * x += attention (norm (x)), x += feed_forward (norm (x)), in place. Activations are held for a
- * thousand tokens, or one sequence if that is longer, or for a group a thread. Deterministic for a number of threads.
+ * thousand tokens, or one sequence if that is longer, or for a group a thread.
+ * Deterministic for a number of threads.
  *
  * Returns: %FALSE on error; @x is then neither what it was nor what it would be
  */
