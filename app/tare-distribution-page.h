@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include <adwaita.h>
+
+#include "app/tare-session.h"
+#include "widgets/tare-chart.h"
+
+G_BEGIN_DECLS
+
+/**
+ * TareDistributionPage:
+ *
+ * What do the numbers look like, and where would the levels fall: the histogram of the selected
+ * layer's weights, with the levels of the format that the recipe gives it.
+ */
+#define TARE_TYPE_DISTRIBUTION_PAGE (tare_distribution_page_get_type ())
+G_DECLARE_FINAL_TYPE (TareDistributionPage, tare_distribution_page, TARE, DISTRIBUTION_PAGE, AdwBin)
+
+void       tare_distribution_page_set_session   (TareDistributionPage *self,
+                                                 TareSession          *session);
+TareChart *tare_distribution_page_get_chart     (TareDistributionPage *self);
+guint      tare_distribution_page_get_n_levels  (TareDistributionPage *self);
+void       tare_distribution_page_typical_range (const TareStatistics *statistics,
+                                                 guint                 group,
+                                                 double               *minimum,
+                                                 double               *maximum);
+
+G_END_DECLS

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/tare-export-dialog.h"
+
+#include <glib/gi18n.h>
+#include <string.h>
+
+/* What is exported where; lives as long as the dialog. */
+typedef struct
+{
+  TareSession      *session;
+  const TareTarget *target;
+} Export;
+
+static void
+export_free (gpointer  data,
+             GClosure *closure)
+{
+  Export *export = data;
+
+  g_object_unref (export->session);
+  g_free (export);
+}
+
+static void
+response_cb (GtkNativeDialog *dialog,
+             int              response,
+             gpointer         data)
+{
+  Export *export = data;
+  g_autoptr(GFile) file = NULL;
+  g_autofree char *path = NULL;
+
+  if (response != GTK_RESPONSE_ACCEPT)
+    return;
+
+  file = gtk_file_chooser_get_file (GTK_FILE_CHOOSER (dialog));
+  path = file != NULL ? g_file_get_path (file) : NULL;
+  if (path != NULL)
+    tare_session_export (export->session, export->target, path);
+}
+
+/**
+ * tare_export_dialog_check:
+ * @session: with a model
+ * @target: what to write
+ * @error: says what keeps the recipe from being written
+ *
+ * Returns: whether there is a point in asking where to
+ */
+gboolean
+tare_export_dialog_check (TareSession       *session,
+                          const TareTarget  *target,
+                          GError           **error)
+{
+  return target->check == NULL
+         || target->check (tare_session_get_model (session), tare_session_get_recipe (session),
+                           error);
+}
+
+/**
+ * tare_export_dialog_dup_name:
+ * @session: with a model
+ * @target: what to write
+ *
+ * Returns: (transfer full): a name for the file: the model's, its bits per weight, the suffix
+ */
+char *
+tare_export_dialog_dup_name (TareSession      *session,
+                             const TareTarget *target)
+{
+  TareRecipeSize size = tare_session_get_size (session);
+  g_autofree char *name = g_strdup (tare_model_get_name (tare_session_get_model (session)));
+  char bits[G_ASCII_DTOSTR_BUF_SIZE];
+
+  g_strdelimit (name, "/\\", '-');
+  g_ascii_formatd (bits, sizeof bits, "%.2f", size.bits_per_weight);
+
+  return g_strdup_printf ("%s-%sbpw%s", name, bits, target->suffix);
+}
+
+/**
+ * tare_export_dialog_new:
+ * @parent: the window it belongs to
+ * @session: with a model
+ * @target: what to write
+ *
+ * Returns: (transfer full): a dialog that asks where to, and then exports there
+ */
+GtkNativeDialog *
+tare_export_dialog_new (GtkWindow        *parent,
+                        TareSession      *session,
+                        const TareTarget *target)
+{
+  g_autofree char *title = g_strdup_printf (_("Export %s"), target->label);
+  g_autofree char *name = tare_export_dialog_dup_name (session, target);
+  g_autofree char *pattern = g_strconcat ("*", target->suffix, NULL);
+  g_autoptr(GtkFileFilter) filter = gtk_file_filter_new ();
+  GtkFileChooserNative *dialog = gtk_file_chooser_native_new (title, parent,
+                                                              GTK_FILE_CHOOSER_ACTION_SAVE,
+                                                              _("_Export"), _("_Cancel"));
+  Export *export = g_new0 (Export, 1);
+
+  export->session = g_object_ref (session);
+  export->target = target;
+  gtk_native_dialog_set_modal (GTK_NATIVE_DIALOG (dialog), TRUE);
+  gtk_file_chooser_set_current_name (GTK_FILE_CHOOSER (dialog), name);
+  gtk_file_filter_set_name (filter, target->label);
+  gtk_file_filter_add_pattern (filter, pattern);
+  gtk_file_chooser_add_filter (GTK_FILE_CHOOSER (dialog), filter);
+  g_signal_connect_data (dialog, "response", G_CALLBACK (response_cb), export, export_free, 0);
+
+  return GTK_NATIVE_DIALOG (dialog);
+}

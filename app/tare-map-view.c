@@ -1,0 +1,696 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/tare-map-view.h"
+
+#include <glib/gi18n.h>
+#include <math.h>
+#include <string.h>
+
+#include "app/tare-text.h"
+
+/* How long news of single layers is gathered before the map is filled again, in milliseconds. */
+#define REFRESH_DELAY 40
+
+/* The letters of a row's label where a tensor has no known role. */
+#define LONGEST_ROW_LABEL 14
+
+/**
+ * Measure:
+ * @id: what actions and tests call it
+ * @label: what a person reads
+ * @unit: of the legend
+ * @minimum: the first colour; NaN for the least there is
+ * @maximum: the last colour; NaN for the most there is
+ * @get: its value for a layer
+ * @write: the letters in a cell
+ *
+ * What the colour of the map can show.
+ */
+typedef struct
+{
+  const char *id;
+  const char *label;
+  const char *unit;
+  double      minimum;
+  double      maximum;
+  double    (*get)   (TareLayer *layer);
+  char     *(*write) (double     value);
+} Measure;
+
+static double get_error       (TareLayer *layer);
+static double get_outliers    (TareLayer *layer);
+static double get_sensitivity (TareLayer *layer);
+static char  *write_bits      (double     value);
+static char  *write_number    (double     value);
+
+static const Measure measures[] = {
+  { "bits", N_("Bits per weight"), N_("bits per weight"), 2.0, 16.0,
+    tare_layer_get_bits, write_bits },
+  { "error", N_("Relative error"), N_("relative error, %"), 0.0, NAN,
+    get_error, write_number },
+  { "outliers", N_("Outliers"), N_("weights beyond 6 σ, ‰"), 0.0, NAN,
+    get_outliers, write_number },
+  { "sensitivity", N_("Sensitivity"), N_("log₁₀ of the proxy loss"), NAN, NAN,
+    get_sensitivity, write_number },
+};
+
+struct _TareMapView
+{
+  AdwBin         parent_instance;
+
+  GtkDropDown   *measure_drop;
+  GtkWidget     *brush_button;
+  TareFormatMap *map;
+
+  TareSession   *session;
+  const Measure *measure;
+  /* Of each layer its cell, and of each cell its first layer, or TARE_FORMAT_MAP_NO_CELL. */
+  GArray        *cells;
+  GArray        *layers;
+  guint          refresh;
+  gboolean       syncing;
+};
+
+G_DEFINE_FINAL_TYPE (TareMapView, tare_map_view, ADW_TYPE_BIN)
+
+static double
+get_error (TareLayer *layer)
+{
+  return 100.0 * tare_layer_get_error (layer);
+}
+
+static double
+get_outliers (TareLayer *layer)
+{
+  return 1000.0 * tare_layer_get_outliers (layer);
+}
+
+static double
+get_sensitivity (TareLayer *layer)
+{
+  double loss = tare_layer_get_sensitivity (layer);
+
+  return loss > 0.0 ? log10 (loss) : (double) NAN;
+}
+
+static char *
+write_bits (double value)
+{
+  return isfinite (value) ? g_strdup_printf ("%.3g", value) : g_strdup ("");
+}
+
+static char *
+write_number (double value)
+{
+  return isfinite (value) ? g_strdup_printf ("%.2g", value) : g_strdup ("");
+}
+
+static guint
+get_index (GArray *array,
+           guint   position)
+{
+  return g_array_index (array, guint, position);
+}
+
+static gboolean
+is_shown (TareLayer *layer)
+{
+  return tare_layer_is_assignable (layer);
+}
+
+/* --- the shape --- */
+
+static guint
+find_column (GPtrArray      *roles,
+             const TareRole *role)
+{
+  guint column = 0;
+
+  g_ptr_array_find (roles, role, &column);
+
+  return column;
+}
+
+/* The roles that some block has, in the order of the table. */
+static GPtrArray *
+list_columns (TareMapView *self)
+{
+  g_autoptr(GPtrArray) roles = g_ptr_array_new ();
+  guint n = tare_session_get_n_layers (self->session);
+
+  for (gsize r = 0; r < tare_role_get_n_roles (); r++)
+    for (guint i = 0; i < n; i++)
+      {
+        TareLayer *layer = tare_session_get_layer (self->session, i);
+        const TareTensor *tensor = tare_layer_get_tensor (layer);
+
+        if (is_shown (layer) && tensor->block >= 0 && tensor->role == tare_role_get (r))
+          {
+            g_ptr_array_add (roles, (gpointer) tensor->role);
+            break;
+          }
+      }
+
+  return g_steal_pointer (&roles);
+}
+
+static char *
+label_row (const TareTensor *tensor)
+{
+  gsize length;
+
+  if (tensor->role != NULL && tensor->block >= 0)
+    return g_strdup_printf ("%d", tensor->block);
+  if (tensor->role != NULL)
+    return g_strdup (tensor->role->short_label != NULL ? tensor->role->short_label
+                                                       : tensor->role->label);
+
+  length = strlen (tensor->canonical);
+  if (length <= LONGEST_ROW_LABEL)
+    return g_strdup (tensor->canonical);
+
+  return g_strdup_printf ("…%s", tensor->canonical + length - LONGEST_ROW_LABEL + 1);
+}
+
+static gboolean
+shares_row (const TareTensor *a,
+            const TareTensor *b)
+{
+  return a->role != NULL && b->role != NULL && a->block >= 0 && a->block == b->block;
+}
+
+/* A row for each block, and one for each tensor that stands outside the blocks. */
+static void
+lay_out (TareMapView *self)
+{
+  guint n = tare_session_get_n_layers (self->session);
+  g_autoptr(GPtrArray) roles = list_columns (self);
+  g_autoptr(GPtrArray) rows = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr(GPtrArray) columns = g_ptr_array_new ();
+  g_autoptr(GPtrArray) tooltips = g_ptr_array_new ();
+  const TareTensor *last = NULL;
+  guint n_columns = MAX (roles->len, 1);
+
+  g_array_set_size (self->cells, 0);
+  for (guint i = 0; i < n; i++)
+    {
+      TareLayer *layer = tare_session_get_layer (self->session, i);
+      const TareTensor *tensor = tare_layer_get_tensor (layer);
+      guint cell = TARE_FORMAT_MAP_NO_CELL;
+
+      if (is_shown (layer))
+        {
+          if (last == NULL || !shares_row (last, tensor))
+            g_ptr_array_add (rows, label_row (tensor));
+          last = tensor;
+          cell = (rows->len - 1) * n_columns;
+          if (tensor->block >= 0 && tensor->role != NULL)
+            cell += find_column (roles, tensor->role);
+        }
+      g_array_append_val (self->cells, cell);
+    }
+
+  for (guint i = 0; i < roles->len; i++)
+    {
+      const TareRole *role = g_ptr_array_index (roles, i);
+
+      g_ptr_array_add (columns, (gpointer) role->short_label);
+      g_ptr_array_add (tooltips, (gpointer) role->description);
+    }
+  if (roles->len == 0)
+    {
+      g_ptr_array_add (columns, (gpointer) "");
+      g_ptr_array_add (tooltips, (gpointer) "");
+    }
+  g_array_set_size (self->layers, rows->len * n_columns);
+  memset (self->layers->data, 0xff, self->layers->len * sizeof (guint));
+  for (guint i = n; i-- > 0;)
+    if (get_index (self->cells, i) != TARE_FORMAT_MAP_NO_CELL)
+      g_array_index (self->layers, guint, get_index (self->cells, i)) = i;
+
+  g_ptr_array_add (rows, NULL);
+  g_ptr_array_add (columns, NULL);
+  g_ptr_array_add (tooltips, NULL);
+  tare_format_map_set_shape (self->map, (const char *const *) rows->pdata,
+                             (const char *const *) columns->pdata,
+                             (const char *const *) tooltips->pdata);
+}
+
+/* --- the cells --- */
+
+static char *
+describe_layer (TareLayer *layer)
+{
+  const TareTensor *tensor = tare_layer_get_tensor (layer);
+  const TareFormat *format = tare_layer_get_format (layer);
+  g_autofree char *bytes = tare_text_bytes (tare_layer_get_size (layer));
+  g_autofree char *bits = tare_text_number (tare_layer_get_bits (layer), 4);
+  g_autofree char *error = tare_text_share (tare_layer_get_error (layer), 3);
+  g_autofree char *outliers = tare_text_share (tare_layer_get_outliers (layer), 4);
+  g_autofree char *loss = tare_text_number (tare_layer_get_sensitivity (layer), 4);
+
+  return g_strdup_printf (_("%s\n%s, %s bits per weight, %s\n"
+                            "error %s, outliers %s, proxy loss %s"),
+                          tensor->canonical, format != NULL ? format->label : tensor->type_name,
+                          bits, bytes, error, outliers, loss);
+}
+
+static TareFormatMark
+get_mark (const TareFormat *format)
+{
+  if (format == NULL)
+    return TARE_FORMAT_MARK_NONE;
+
+  return (TareFormatMark) ((guint) format->family % (TARE_FORMAT_MARK_N - 1) + 1);
+}
+
+static void
+get_scale (TareMapView *self,
+           double      *minimum,
+           double      *maximum)
+{
+  double least = INFINITY;
+  double most = -INFINITY;
+
+  for (guint i = 0; i < self->cells->len; i++)
+    {
+      double value = self->measure->get (tare_session_get_layer (self->session, i));
+
+      if (get_index (self->cells, i) == TARE_FORMAT_MAP_NO_CELL || !isfinite (value))
+        continue;
+      least = MIN (least, value);
+      most = MAX (most, value);
+    }
+  if (least > most)
+    least = most = 0.0;
+  *minimum = isnan (self->measure->minimum) ? least : self->measure->minimum;
+  *maximum = isnan (self->measure->maximum) ? most : self->measure->maximum;
+  if (*maximum <= *minimum)
+    *maximum = *minimum + 1.0;
+}
+
+static void
+fill (TareMapView *self)
+{
+  guint n = self->layers->len;
+  g_autofree TareFormatCell *cells = g_new0 (TareFormatCell, MAX (n, 1));
+  g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func (g_free);
+  double minimum;
+  double maximum;
+
+  for (guint i = 0; i < n; i++)
+    {
+      guint index = get_index (self->layers, i);
+      TareLayer *layer;
+
+      cells[i].value = (double) NAN;
+      if (index == TARE_FORMAT_MAP_NO_CELL)
+        continue;
+
+      layer = tare_session_get_layer (self->session, index);
+      cells[i].present = TRUE;
+      cells[i].value = self->measure->get (layer);
+      cells[i].label = self->measure->write (cells[i].value);
+      cells[i].tooltip = describe_layer (layer);
+      cells[i].locked = tare_layer_get_assignment (layer).locked;
+      cells[i].stale = !tare_layer_is_measured (layer);
+      cells[i].mark = get_mark (tare_layer_get_format (layer));
+      g_ptr_array_add (texts, (gpointer) cells[i].label);
+      g_ptr_array_add (texts, (gpointer) cells[i].tooltip);
+    }
+
+  get_scale (self, &minimum, &maximum);
+  tare_format_map_set_scale (self->map, minimum, maximum, _(self->measure->unit));
+  self->syncing = TRUE;
+  tare_format_map_set_cells (self->map, cells, n);
+  self->syncing = FALSE;
+}
+
+static gboolean
+refresh_cb (gpointer data)
+{
+  TareMapView *self = data;
+
+  self->refresh = 0;
+  fill (self);
+
+  return G_SOURCE_REMOVE;
+}
+
+static void
+queue_refresh (TareMapView *self)
+{
+  if (self->refresh == 0)
+    self->refresh = g_timeout_add (REFRESH_DELAY, refresh_cb, self);
+}
+
+static void
+update_brush (TareMapView *self)
+{
+  TareAssignment brush = tare_session_get_brush (self->session);
+  const char *label = brush.format != NULL ? brush.format->label : _("the source's own format");
+  /* translators: %s is a number format; B is a key */
+  g_autofree char *tooltip = g_strdup_printf (_("Dragging Paints %s (B)"), label);
+
+  gtk_widget_set_tooltip_text (self->brush_button, tooltip);
+}
+
+static void
+recipe_changed_cb (TareMapView *self)
+{
+  g_clear_handle_id (&self->refresh, g_source_remove);
+  update_brush (self);
+  fill (self);
+}
+
+static void
+selection_changed_cb (TareMapView *self)
+{
+  guint n;
+  const guint *selection = tare_session_get_selection (self->session, &n);
+  g_autoptr(GArray) cells = g_array_new (FALSE, FALSE, sizeof (guint));
+
+  if (self->syncing)
+    return;
+
+  for (guint i = 0; i < n; i++)
+    if (selection[i] < self->cells->len
+        && get_index (self->cells, selection[i]) != TARE_FORMAT_MAP_NO_CELL)
+      g_array_append_val (cells, g_array_index (self->cells, guint, selection[i]));
+
+  self->syncing = TRUE;
+  tare_format_map_set_selection (self->map, (const guint *) cells->data, cells->len);
+  self->syncing = FALSE;
+}
+
+static void
+model_changed_cb (TareMapView *self)
+{
+  g_clear_handle_id (&self->refresh, g_source_remove);
+  self->syncing = TRUE;
+  lay_out (self);
+  self->syncing = FALSE;
+  fill (self);
+}
+
+/* --- what the user does to the map --- */
+
+/* The layers of some cells, those that share a cell included. */
+static GArray *
+list_layers (TareMapView *self,
+             const guint *cells,
+             guint        n)
+{
+  g_autoptr(GArray) layers = g_array_new (FALSE, FALSE, sizeof (guint));
+  g_autofree gboolean *wanted = g_new0 (gboolean, MAX (self->layers->len, 1));
+
+  for (guint i = 0; i < n; i++)
+    if (cells[i] < self->layers->len)
+      wanted[cells[i]] = TRUE;
+  for (guint i = 0; i < self->cells->len; i++)
+    if (get_index (self->cells, i) != TARE_FORMAT_MAP_NO_CELL
+        && wanted[get_index (self->cells, i)])
+      g_array_append_val (layers, i);
+
+  return g_steal_pointer (&layers);
+}
+
+static void
+map_selection_changed_cb (TareMapView *self)
+{
+  g_autofree guint *cells = NULL;
+  g_autoptr(GArray) layers = NULL;
+  guint n;
+
+  if (self->syncing || self->session == NULL)
+    return;
+
+  cells = tare_format_map_dup_selection (self->map, &n);
+  layers = list_layers (self, cells, n);
+  self->syncing = TRUE;
+  tare_session_set_selection (self->session, (const guint *) layers->data, layers->len);
+  self->syncing = FALSE;
+}
+
+/* Shows at once what the recipe will say when the stroke is over. */
+static void
+painting_cb (TareMapView *self,
+             guint        position)
+{
+  TareAssignment brush = tare_session_get_brush (self->session);
+  TareFormatCell cell = { .present = TRUE, .stale = TRUE };
+  const TareTensor *tensor;
+  const TareFormat *format;
+  g_autofree char *label = NULL;
+
+  if (position >= self->layers->len
+      || get_index (self->layers, position) == TARE_FORMAT_MAP_NO_CELL)
+    return;
+
+  tensor = tare_layer_get_tensor (tare_session_get_layer (self->session,
+                                                          get_index (self->layers, position)));
+  format = brush.format != NULL ? tare_format_fit (brush.format, tensor->columns)
+                                : tensor->format;
+  cell.value = format != NULL && self->measure->get == tare_layer_get_bits
+                 ? tare_format_get_bits_per_weight (format, tensor->columns)
+                 : (double) NAN;
+  label = self->measure->write (cell.value);
+  cell.label = label;
+  cell.mark = get_mark (format);
+  tare_format_map_set_cell (self->map, position, &cell);
+}
+
+static void
+painted_cb (TareMapView *self,
+            const guint *cells,
+            guint        n)
+{
+  TareAssignment brush = tare_session_get_brush (self->session);
+  g_autoptr(GArray) layers = list_layers (self, cells, n);
+
+  tare_session_assign (self->session, (const guint *) layers->data, layers->len, &brush);
+  /* Where nothing changed, what was painted over comes back. */
+  queue_refresh (self);
+}
+
+static void
+bits_requested_cb (TareMapView *self,
+                   guint        bits)
+{
+  TareAssignment brush = tare_session_get_brush (self->session);
+  const TareFormat *format = tare_map_view_format_for_bits (bits);
+  guint n;
+  const guint *selection = tare_session_get_selection (self->session, &n);
+
+  if (format == NULL)
+    {
+      gtk_widget_error_bell (GTK_WIDGET (self));
+      return;
+    }
+  brush.format = format;
+  tare_session_set_brush (self->session, &brush);
+  update_brush (self);
+  if (n > 0)
+    {
+      g_autofree guint *indices = g_memdup2 (selection, n * sizeof (guint));
+
+      tare_session_assign (self->session, indices, n, &brush);
+    }
+}
+
+static void
+measure_changed_cb (TareMapView *self)
+{
+  guint selected = gtk_drop_down_get_selected (self->measure_drop);
+
+  if (selected >= G_N_ELEMENTS (measures) || self->session == NULL)
+    return;
+
+  self->measure = &measures[selected];
+  fill (self);
+}
+
+static void
+tare_map_view_dispose (GObject *object)
+{
+  TareMapView *self = (TareMapView *) object;
+  g_autoptr(TareSession) session = g_steal_pointer (&self->session);
+
+  g_clear_handle_id (&self->refresh, g_source_remove);
+  self->syncing = TRUE;
+  gtk_widget_dispose_template (GTK_WIDGET (self), TARE_TYPE_MAP_VIEW);
+
+  G_OBJECT_CLASS (tare_map_view_parent_class)->dispose (object);
+}
+
+static void
+tare_map_view_finalize (GObject *object)
+{
+  TareMapView *self = (TareMapView *) object;
+
+  g_clear_pointer (&self->cells, g_array_unref);
+  g_clear_pointer (&self->layers, g_array_unref);
+
+  G_OBJECT_CLASS (tare_map_view_parent_class)->finalize (object);
+}
+
+static void
+tare_map_view_class_init (TareMapViewClass *klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+  GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (klass);
+
+  object_class->dispose = tare_map_view_dispose;
+  object_class->finalize = tare_map_view_finalize;
+
+  g_type_ensure (TARE_TYPE_FORMAT_MAP);
+  gtk_widget_class_set_template_from_resource (widget_class,
+                                               "/io/github/tare/Tare/tare-map-view.ui");
+  gtk_widget_class_bind_template_child (widget_class, TareMapView, measure_drop);
+  gtk_widget_class_bind_template_child (widget_class, TareMapView, brush_button);
+  gtk_widget_class_bind_template_child (widget_class, TareMapView, map);
+  gtk_widget_class_bind_template_callback (widget_class, measure_changed_cb);
+}
+
+static void
+name_marks (TareMapView *self)
+{
+  for (gsize i = 0; i < tare_format_get_n_formats (); i++)
+    {
+      const TareFormat *format = tare_format_get (i);
+
+      tare_format_map_set_mark_name (self->map, get_mark (format),
+                                     _(tare_format_family_get_label (format->family)));
+    }
+  tare_format_map_set_stale_name (self->map, _("not yet measured"));
+}
+
+static void
+tare_map_view_init (TareMapView *self)
+{
+  g_autoptr(GtkStringList) labels = gtk_string_list_new (NULL);
+
+  self->measure = &measures[0];
+  self->cells = g_array_new (FALSE, FALSE, sizeof (guint));
+  self->layers = g_array_new (FALSE, FALSE, sizeof (guint));
+  gtk_widget_init_template (GTK_WIDGET (self));
+
+  for (gsize i = 0; i < G_N_ELEMENTS (measures); i++)
+    gtk_string_list_append (labels, _(measures[i].label));
+  gtk_drop_down_set_model (self->measure_drop, G_LIST_MODEL (labels));
+  name_marks (self);
+
+  g_signal_connect_object (self->map, "selection-changed", G_CALLBACK (map_selection_changed_cb),
+                           self, G_CONNECT_SWAPPED);
+  g_signal_connect_object (self->map, "painting", G_CALLBACK (painting_cb), self,
+                           G_CONNECT_SWAPPED);
+  g_signal_connect_object (self->map, "painted", G_CALLBACK (painted_cb), self,
+                           G_CONNECT_SWAPPED);
+  g_signal_connect_object (self->map, "bits-requested", G_CALLBACK (bits_requested_cb), self,
+                           G_CONNECT_SWAPPED);
+}
+
+/**
+ * tare_map_view_set_session:
+ * @self: the view
+ * @session: what to show; to be set once
+ */
+void
+tare_map_view_set_session (TareMapView *self,
+                           TareSession *session)
+{
+  g_return_if_fail (TARE_IS_MAP_VIEW (self));
+  g_return_if_fail (self->session == NULL);
+
+  self->session = g_object_ref (session);
+  g_signal_connect_object (session, "model-changed", G_CALLBACK (model_changed_cb), self,
+                           G_CONNECT_SWAPPED);
+  g_signal_connect_object (session, "recipe-changed", G_CALLBACK (recipe_changed_cb), self,
+                           G_CONNECT_SWAPPED);
+  g_signal_connect_object (session, "selection-changed", G_CALLBACK (selection_changed_cb), self,
+                           G_CONNECT_SWAPPED);
+  g_signal_connect_object (session, "layer-changed", G_CALLBACK (queue_refresh), self,
+                           G_CONNECT_SWAPPED);
+  g_signal_connect_object (session, "calibration-changed", G_CALLBACK (queue_refresh), self,
+                           G_CONNECT_SWAPPED);
+  model_changed_cb (self);
+  update_brush (self);
+}
+
+/**
+ * tare_map_view_get_map:
+ * @self: the view
+ *
+ * Returns: (transfer none): the widget that draws
+ */
+TareFormatMap *
+tare_map_view_get_map (TareMapView *self)
+{
+  g_return_val_if_fail (TARE_IS_MAP_VIEW (self), NULL);
+
+  return self->map;
+}
+
+/**
+ * tare_map_view_get_cell:
+ * @self: the view
+ * @layer: index of a layer
+ *
+ * Returns: its cell, or %TARE_FORMAT_MAP_NO_CELL where the map does not show it
+ */
+guint
+tare_map_view_get_cell (TareMapView *self,
+                        guint        layer)
+{
+  g_return_val_if_fail (TARE_IS_MAP_VIEW (self), TARE_FORMAT_MAP_NO_CELL);
+
+  return layer < self->cells->len ? get_index (self->cells, layer) : TARE_FORMAT_MAP_NO_CELL;
+}
+
+/**
+ * tare_map_view_set_measure:
+ * @self: the view
+ * @id: "bits", "error", "outliers" or "sensitivity"
+ *
+ * Shows this by colour.
+ */
+void
+tare_map_view_set_measure (TareMapView *self,
+                           const char  *id)
+{
+  g_return_if_fail (TARE_IS_MAP_VIEW (self));
+
+  for (guint i = 0; i < G_N_ELEMENTS (measures); i++)
+    if (g_str_equal (measures[i].id, id))
+      gtk_drop_down_set_selected (self->measure_drop, i);
+}
+
+/* The better of two formats with as many bits: what llama.cpp reads, of that the K-quants. */
+static int
+rank (const TareFormat *format)
+{
+  return (format->containers & TARE_CONTAINER_GGUF ? 2 : 0)
+         + (format->family == TARE_FORMAT_FAMILY_K_QUANT ? 1 : 0);
+}
+
+/**
+ * tare_map_view_format_for_bits:
+ * @bits: of one code
+ *
+ * Returns: (nullable): what a number key stands for: the first format with that many bits, those
+ *   that GGUF holds before others, of these the K-quants; %NULL where there is none
+ */
+const TareFormat *
+tare_map_view_format_for_bits (guint bits)
+{
+  const TareFormat *best = NULL;
+
+  for (gsize i = 0; i < tare_format_get_n_formats (); i++)
+    {
+      const TareFormat *format = tare_format_get (i);
+
+      if (format->bits == bits && (best == NULL || rank (format) > rank (best)))
+        best = format;
+    }
+
+  return best;
+}

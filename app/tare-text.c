@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/tare-text.h"
+
+#include <gio/gio.h>
+#include <glib/gi18n.h>
+#include <math.h>
+
+typedef struct
+{
+  double      size;
+  const char *unit;
+} Scale;
+
+static const Scale byte_scales[] = {
+  { 1e12, N_("TB") },
+  { 1e9, N_("GB") },
+  { 1e6, N_("MB") },
+  { 1e3, N_("kB") },
+};
+
+static const Scale count_scales[] = {
+  { 1e12, N_("T") },
+  { 1e9, N_("G") },
+  { 1e6, N_("M") },
+  { 1e3, N_("k") },
+};
+
+/**
+ * tare_text_bytes:
+ * @bytes: a size
+ *
+ * Returns: (transfer full): in SI units with two decimals, "3.02 MB"
+ */
+char *
+tare_text_bytes (guint64 bytes)
+{
+  for (gsize i = 0; i < G_N_ELEMENTS (byte_scales); i++)
+    if ((double) bytes >= byte_scales[i].size)
+      return g_strdup_printf ("%.2f %s", (double) bytes / byte_scales[i].size,
+                              _(byte_scales[i].unit));
+
+  /* translators: the unit of a size under 1,000 bytes */
+  return g_strdup_printf (_("%u B"), (guint) bytes);
+}
+
+/**
+ * tare_text_bytes_exact:
+ * @bytes: a size
+ *
+ * Returns: (transfer full): every digit of it
+ */
+char *
+tare_text_bytes_exact (guint64 bytes)
+{
+  g_autofree char *number = g_strdup_printf ("%'" G_GUINT64_FORMAT, bytes);
+
+  return g_strdup_printf (_("%s bytes"), number);
+}
+
+/**
+ * tare_text_count:
+ * @count: how many
+ *
+ * Returns: (transfer full): about how many, "5.2 M"
+ */
+char *
+tare_text_count (guint64 count)
+{
+  for (gsize i = 0; i < G_N_ELEMENTS (count_scales); i++)
+    if ((double) count >= count_scales[i].size)
+      return g_strdup_printf ("%.1f %s", (double) count / count_scales[i].size,
+                              _(count_scales[i].unit));
+
+  return g_strdup_printf ("%" G_GUINT64_FORMAT, count);
+}
+
+/**
+ * tare_text_number:
+ * @value: a number
+ * @digits: significant digits to show
+ *
+ * Returns: (transfer full): the number, or a dash where it is not finite
+ */
+char *
+tare_text_number (double value,
+                  int    digits)
+{
+  if (!isfinite (value))
+    return g_strdup (TARE_TEXT_UNKNOWN);
+
+  return g_strdup_printf ("%.*g", digits, value);
+}
+
+/**
+ * tare_text_share:
+ * @share: of 1
+ * @decimals: to show
+ *
+ * Returns: (transfer full): in percent, or a dash where it is not finite
+ */
+char *
+tare_text_share (double share,
+                 int    decimals)
+{
+  if (!isfinite (share))
+    return g_strdup (TARE_TEXT_UNKNOWN);
+
+  return g_strdup_printf ("%.*f %%", decimals, 100.0 * share);
+}
+
+/**
+ * tare_text_doubtful:
+ * @value: a measured number
+ * @error: its standard error, NaN where there is none
+ *
+ * Shows as many decimals as leave two digits of the error.
+ *
+ * Returns: (transfer full): "36.02 ± 0.40"
+ */
+char *
+tare_text_doubtful (double value,
+                    double error)
+{
+  int decimals;
+
+  if (!isfinite (value))
+    return g_strdup (TARE_TEXT_UNKNOWN);
+  if (!isfinite (error) || error <= 0.0)
+    return g_strdup_printf ("%.4g", value);
+
+  decimals = CLAMP (1 - (int) floor (log10 (error)), 0, 9);
+
+  return g_strdup_printf ("%.*f ± %.*f", decimals, value, decimals, error);
+}
+
+/**
+ * tare_text_duration:
+ * @seconds: how long
+ *
+ * Returns: (transfer full): rounded as far as a person cares
+ */
+char *
+tare_text_duration (double seconds)
+{
+  guint whole = (guint) CLAMP (ceil (seconds), 0.0, 1e9);
+
+  if (whole < 60)
+    return g_strdup_printf (_("%u s"), whole);
+  if (whole < 3600)
+    return g_strdup_printf (_("%u min %u s"), whole / 60, whole % 60);
+
+  return g_strdup_printf (_("%u h %u min"), whole / 3600, whole / 60 % 60);
+}

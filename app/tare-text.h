@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+/* What stands where a number is not known. */
+#define TARE_TEXT_UNKNOWN "–"
+
+char *tare_text_bytes       (guint64  bytes);
+char *tare_text_bytes_exact (guint64  bytes);
+char *tare_text_count       (guint64  count);
+char *tare_text_number      (double   value,
+                             int      digits);
+char *tare_text_share       (double   share,
+                             int      decimals);
+char *tare_text_doubtful    (double   value,
+                             double   error);
+char *tare_text_duration    (double   seconds);
+
+G_END_DECLS

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tests/app/window-fixture.h"
+
+#include <string.h>
+
+#include "app/tare-map-view.h"
+#include "tests/tare-test.h"
+
+/*
+ * Draws the window as a user meets it into PNG files in the build folder (TARE_BUILD_ROOT), light
+ * and dark, and holds that something is on them.
+ */
+
+static gboolean
+is_idle (WindowFixture *fixture)
+{
+  TareAccuracy accuracy;
+
+  return g_list_model_get_n_items (G_LIST_MODEL (tare_session_get_jobs (fixture->session))) == 0
+         && tare_session_get_accuracy (fixture->session, &accuracy) == TARE_FIGURE_STATE_CURRENT;
+}
+
+static void
+measure_all (WindowFixture *fixture)
+{
+  const TareFormat *first = tare_format_lookup ("q4_k");
+  const TareFormat *second = tare_format_lookup ("q6_k");
+  TareAssignment assignment = tare_session_get_brush (fixture->session);
+
+  assignment.format = first;
+  tare_session_assign_rule (fixture->session, "*", &assignment);
+  assignment.format = second;
+  tare_session_assign_rule (fixture->session, "*.ffn_down.weight", &assignment);
+  tare_session_assign_rule (fixture->session, "*.attn_v.weight", &assignment);
+  assignment.locked = TRUE;
+  tare_session_assign_rule (fixture->session, "output.weight", &assignment);
+  window_fixture_use_excerpts (fixture, 16000);
+  window_fixture_settle (fixture, 100);
+  window_fixture_wait (fixture, is_idle, 120.0);
+  window_fixture_settle (fixture, 600);
+}
+
+static GskRenderNode *
+snapshot (GtkWidget *widget)
+{
+  g_autoptr(GdkPaintable) paintable = gtk_widget_paintable_new (widget);
+  GtkSnapshot *snapshot = gtk_snapshot_new ();
+
+  gdk_paintable_snapshot (paintable, snapshot, gtk_widget_get_width (widget),
+                          gtk_widget_get_height (widget));
+
+  return gtk_snapshot_free_to_node (snapshot);
+}
+
+static GdkTexture *
+draw (WindowFixture *fixture)
+{
+  GtkWidget *widget = GTK_WIDGET (fixture->window);
+  graphene_rect_t area = GRAPHENE_RECT_INIT (0, 0, (float) gtk_widget_get_width (widget),
+                                             (float) gtk_widget_get_height (widget));
+  g_autoptr(GskRenderNode) node = NULL;
+
+  /* Nothing is there while a layout is pending; the next frames have it. */
+  for (int i = 0; i < 100 && node == NULL; i++)
+    {
+      gtk_widget_queue_draw (widget);
+      window_fixture_settle (fixture, 30);
+      node = snapshot (widget);
+    }
+  g_assert_nonnull (node);
+
+  return gsk_renderer_render_texture (gtk_native_get_renderer (GTK_NATIVE (widget)), node, &area);
+}
+
+/* How many colours are on it: a blank picture has one, text alone some dozens. */
+static guint
+count_colors (GdkTexture *texture,
+              double     *lightness)
+{
+  int width = gdk_texture_get_width (texture);
+  int height = gdk_texture_get_height (texture);
+  g_autofree guint32 *pixels = g_new (guint32, (gsize) width * (gsize) height);
+  g_autoptr(GHashTable) colors = g_hash_table_new (NULL, NULL);
+  double sum = 0.0;
+
+  gdk_texture_download (texture, (guchar *) pixels, (gsize) width * 4);
+  for (gsize i = 0; i < (gsize) width * (gsize) height; i++)
+    {
+      g_hash_table_add (colors, GUINT_TO_POINTER (pixels[i]));
+      sum += (double) ((pixels[i] >> 8) & 0xff) / 255.0;
+    }
+  *lightness = sum / ((double) width * (double) height);
+
+  return g_hash_table_size (colors);
+}
+
+static void
+shoot (WindowFixture *fixture,
+       const char    *name,
+       gboolean       dark)
+{
+  const char *root = g_getenv ("TARE_BUILD_ROOT");
+  g_autofree char *file = g_strdup_printf ("tare-%s-%s.png", name, dark ? "dark" : "light");
+  g_autofree char *path = g_build_filename (root != NULL ? root : ".", file, NULL);
+  g_autoptr(GdkTexture) texture = NULL;
+  double lightness;
+
+  adw_style_manager_set_color_scheme (adw_style_manager_get_default (),
+                                      dark ? ADW_COLOR_SCHEME_FORCE_DARK
+                                           : ADW_COLOR_SCHEME_FORCE_LIGHT);
+  window_fixture_settle (fixture, 500);
+
+  texture = draw (fixture);
+  g_assert_cmpuint (count_colors (texture, &lightness), >, 100);
+  if (dark)
+    g_assert_cmpfloat (lightness, <, 0.4);
+  else
+    g_assert_cmpfloat (lightness, >, 0.6);
+  g_assert_true (gdk_texture_save_to_png (texture, path));
+  g_test_message ("%s: %d x %d", path, gdk_texture_get_width (texture),
+                  gdk_texture_get_height (texture));
+}
+
+static void
+test_greeter (WindowFixture *fixture,
+              gconstpointer  data)
+{
+  shoot (fixture, "greeter", FALSE);
+  shoot (fixture, "greeter", TRUE);
+}
+
+static void
+select_one (WindowFixture *fixture,
+            const char    *canonical)
+{
+  guint n = tare_session_get_n_layers (fixture->session);
+
+  for (guint i = 0; i < n; i++)
+    {
+      TareLayer *layer = tare_session_get_layer (fixture->session, i);
+
+      if (g_str_equal (tare_layer_get_tensor (layer)->canonical, canonical))
+        tare_session_set_selection (fixture->session, &i, 1);
+    }
+}
+
+static void
+test_main_window (WindowFixture *fixture,
+                  gconstpointer  data)
+{
+  static const char *const pages[] = { "layers", "distribution", "sensitivity" };
+
+  window_fixture_open_sample (fixture);
+  shoot (fixture, "opened", FALSE);
+  measure_all (fixture);
+  select_one (fixture, "blk.3.ffn_down.weight");
+  for (gsize i = 0; i < G_N_ELEMENTS (pages); i++)
+    {
+      tare_window_show_page (fixture->window, pages[i]);
+      window_fixture_settle (fixture, 300);
+      shoot (fixture, pages[i], FALSE);
+      shoot (fixture, pages[i], TRUE);
+      g_assert_cmpint (gtk_widget_get_width (GTK_WIDGET (fixture->window)), ==, 1280);
+    }
+}
+
+/* At 900 the map folds away, and nothing is wider than the window. */
+static void
+test_narrow (WindowFixture *fixture,
+             gconstpointer  data)
+{
+  AdwFlap *flap;
+
+  window_fixture_open_sample (fixture);
+  window_fixture_resize (fixture, 900, 700);
+  window_fixture_settle (fixture, 300);
+  flap = ADW_FLAP (window_fixture_find (GTK_WIDGET (fixture->window), ADW_TYPE_FLAP, NULL));
+  g_assert_true (adw_flap_get_folded (flap));
+  g_assert_cmpint (gtk_widget_get_width (GTK_WIDGET (fixture->window)), ==, 900);
+  shoot (fixture, "narrow", FALSE);
+  shoot (fixture, "narrow", TRUE);
+}
+
+int
+main (int    argc,
+      char **argv)
+{
+  if (!window_fixture_begin (&argc, &argv))
+    return 0;
+
+  g_test_add ("/screenshot/greeter", WindowFixture, NULL, window_fixture_set_up, test_greeter,
+              window_fixture_tear_down);
+  g_test_add ("/screenshot/main-window", WindowFixture, NULL, window_fixture_set_up,
+              test_main_window, window_fixture_tear_down);
+  g_test_add ("/screenshot/narrow", WindowFixture, NULL, window_fixture_set_up, test_narrow,
+              window_fixture_tear_down);
+
+  return g_test_run ();
+}
