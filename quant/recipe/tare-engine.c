@@ -290,8 +290,16 @@ round_rows (const Work      *work,
   tare_format_decode (work->format, codes, n, columns, y);
   part = tare_distortion_measure (x, y, n, columns, work->importance);
   merge (distortion, &part);
+  if (isfinite (part.squared))
+    return TRUE;
 
-  return TRUE;
+  /* A scale beyond what its half-precision field can hold. */
+  g_set_error (error, TARE_ERROR, TARE_ERROR_NOT_FINITE,
+               "%s: %s: weights of rows %" G_GSIZE_FORMAT " to %" G_GSIZE_FORMAT
+               " are too large for %s", tare_file_get_path (work->tensor->file),
+               work->tensor->canonical, first, first + n - 1, work->format->label);
+
+  return FALSE;
 }
 
 /* The rows are independent of each other for every method of the table, so a tensor of any size

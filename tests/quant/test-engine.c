@@ -239,6 +239,39 @@ test_not_finite (void)
     }
 }
 
+/* What half precision cannot hold becomes infinite in a scale or a weight: no format may pass it
+ * on as if nothing had happened. */
+static void
+test_too_large (void)
+{
+  g_autoptr(TareModel) model = open_sample ();
+  g_autoptr(TareEngine) engine = tare_engine_new (model);
+
+  for (gsize i = 0; i < tare_format_get_n_formats (); i++)
+    {
+      const TareFormat *format = tare_format_get (i);
+      TareAssignment assignment = make_assignment (format->id);
+      float *x = g_new0 (float, 4 * 256);
+      g_autoptr(TareTensor) tensor = make_tensor ("blk.0.ffn_up.weight", x, 4, 256);
+      g_autofree float *y = g_new (float, 4 * 256);
+      g_autoptr(TareQuantized) quantized = NULL;
+      g_autoptr(GError) error = NULL;
+
+      x[300] = 1e30f;
+      x[301] = -1e30f;
+      quantized = tare_engine_quantize (engine, tensor, &assignment, NULL, &error);
+      if (quantized == NULL)
+        {
+          g_assert_nonnull (error);
+          g_assert_nonnull (strstr (error->message, tensor->canonical));
+          continue;
+        }
+      g_assert_true (tare_quantized_decode (quantized, tensor, y, &error));
+      for (gsize j = 0; j < 4 * 256; j++)
+        g_assert_true (isfinite (y[j]));
+    }
+}
+
 /* One column matters a thousand times more than the others. */
 static TareCalibration *
 make_calibration (const char *canonical,
@@ -389,6 +422,7 @@ main (int    argc,
   g_test_add_func ("/engine/kept", test_kept);
   g_test_add_func ("/engine/cache", test_cache);
   g_test_add_func ("/engine/not-finite", test_not_finite);
+  g_test_add_func ("/engine/too-large", test_too_large);
   g_test_add_func ("/engine/importance", test_importance);
   g_test_add_func ("/engine/wrong-calibration", test_wrong_calibration);
   g_test_add_func ("/engine/threads", test_threads);
