@@ -33,7 +33,6 @@ cli_parse (const CliCommand    *self,
   g_autoptr(GOptionContext) context = g_option_context_new (self->arguments);
   g_autofree char *program = g_strconcat ("tare-cli ", self->name, NULL);
   g_auto(GStrv) rest = g_new0 (char *, (gsize) argc + 1);
-  char **positional;
 
   for (int i = 0; i < argc; i++)
     rest[i] = g_strdup (argv[i]);
@@ -52,9 +51,7 @@ cli_parse (const CliCommand    *self,
       return NULL;
     }
 
-  positional = g_strdupv (rest + 1);
-
-  return positional;
+  return g_strdupv (rest + 1);
 }
 
 /**

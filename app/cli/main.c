@@ -14,10 +14,17 @@
 #define STATUS_USAGE 2
 
 static const CliCommand *const commands[] = {
-  &cli_command_inspect,   &cli_command_formats,     &cli_command_tokenize,
-  &cli_command_logits,    &cli_command_evaluate,    &cli_command_calibrate,
-  &cli_command_sensitivity, &cli_command_quantize,  &cli_command_encode,
-  &cli_command_decode,    &cli_command_compare,
+  &cli_command_inspect,
+  &cli_command_formats,
+  &cli_command_tokenize,
+  &cli_command_logits,
+  &cli_command_evaluate,
+  &cli_command_calibrate,
+  &cli_command_sensitivity,
+  &cli_command_quantize,
+  &cli_command_encode,
+  &cli_command_decode,
+  &cli_command_compare,
 };
 
 static void
@@ -80,6 +87,8 @@ main (int    argc,
 
   /* Numbers are written and read in the C locale; only names of files follow the user's. */
   setlocale (LC_CTYPE, "");
+
+  /* So that a limit on the size of files fails a write, as a full disk does. */
   signal (SIGXFSZ, SIG_IGN);
 
   if (argc < 2)

@@ -95,6 +95,16 @@ check (TareModel   *model,
   g_autoptr(GString) names = g_string_new (NULL);
   guint n_bad = 0;
 
+  if (tare_model_get_architecture (model) == NULL &&
+      !g_str_equal (tare_model_get_container (model), "gguf"))
+    {
+      g_set_error (error, TARE_ERROR, TARE_ERROR_UNSUPPORTED,
+                   "%s: GGUF's names for the tensors of architecture '%s' are not known, so it "
+                   "cannot be written", tare_model_get_path (model),
+                   tare_model_get_architecture_name (model));
+      return FALSE;
+    }
+
   for (gsize i = 0; i < tare_model_get_n_tensors (model); i++)
     {
       const TareTensor *tensor = tare_model_get_tensor (model, i);

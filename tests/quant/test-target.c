@@ -222,6 +222,39 @@ test_refuses_integers (void)
   g_assert_cmpuint (n_refused, >, 0);
 }
 
+/* A folder of an architecture that is in no table has no GGUF names; its GGUF is passed on. */
+static void
+test_unknown_architecture (void)
+{
+  g_autofree char *path = tare_test_temporary ("unknown.gguf");
+  g_autoptr(TareRecipe) recipe = make_recipe ("q8_0");
+  g_autoptr(TareModel) folder = NULL;
+  g_autoptr(TareModel) gguf = NULL;
+  g_autoptr(TareModel) written = NULL;
+  g_autoptr(GError) error = NULL;
+
+  TARE_TEST_NEED_SHARED (folder_path, "models/gpt2-random");
+  TARE_TEST_NEED_SHARED (gguf_path, "models/gpt2-random/gpt2-f32.gguf");
+
+  folder = open_model (folder_path);
+  gguf = open_model (gguf_path);
+  if (tare_model_get_architecture (folder) != NULL)
+    {
+      g_test_skip ("the architecture is known by now");
+      return;
+    }
+
+  g_assert_false (write_gguf (folder, recipe, path, NULL, NULL, &error));
+  g_assert_error (error, TARE_ERROR, TARE_ERROR_UNSUPPORTED);
+  g_assert_nonnull (strstr (error->message, "gpt2"));
+  g_clear_error (&error);
+
+  write_gguf (gguf, recipe, path, NULL, NULL, &error);
+  g_assert_no_error (error);
+  written = open_model (path);
+  check_same_values (gguf, recipe, written);
+}
+
 static void
 test_refuses_folder (void)
 {
@@ -351,6 +384,7 @@ main (int    argc,
   g_test_add_func ("/target/gguf/formats", test_formats);
   g_test_add_func ("/target/gguf/either-source", test_either_source);
   g_test_add_func ("/target/gguf/refuses-integers", test_refuses_integers);
+  g_test_add_func ("/target/gguf/unknown-architecture", test_unknown_architecture);
   g_test_add_func ("/target/gguf/refuses-folder", test_refuses_folder);
   g_test_add_func ("/target/gguf/cancelled", test_cancelled);
   g_test_add_func ("/target/gguf/full", test_full);
