@@ -18,10 +18,10 @@
 /* A change is measured once the hand has rested this long. */
 #define MEASURE_AFTER_MS 200
 
-/* Multiplications that two cores do while a person waits, some three seconds of them. Texts are cut
+/* Multiplications that two cores do while a person waits, a few seconds of them. Texts are cut
  * to that; every figure shows how sure it is, and the command line takes a text whole. */
 #define CALIBRATE_AT_MOST 1e11
-#define EVALUATE_AT_MOST 1.2e11
+#define EVALUATE_AT_MOST 3e11
 
 /* Tokens of a chunk: half the usual, so that twice as many chunks fit the same wait. */
 #define CONTEXT 256
