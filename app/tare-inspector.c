@@ -22,7 +22,9 @@ struct _TareInspector
   GtkWidget   *facts;
 
   TareSession *session;
+  guint        refresh;
   gboolean     updating;
+  gboolean     applying;
 };
 
 G_DEFINE_FINAL_TYPE (TareInspector, tare_inspector, ADW_TYPE_BIN)
@@ -357,9 +359,20 @@ update_pickers (TareInspector *self)
   update_note (self, indices, mixed);
 }
 
+static gboolean refresh_cb (gpointer data);
+
 static void
 update (TareInspector *self)
 {
+  /* A picker that has just been used must not lose its list while it tells of that. */
+  if (self->applying)
+    {
+      if (self->refresh == 0)
+        self->refresh = g_idle_add (refresh_cb, self);
+      return;
+    }
+
+  g_clear_handle_id (&self->refresh, g_source_remove);
   if (get_n_selected (self) == 0)
     {
       gtk_stack_set_visible_child_name (self->stack, "empty");
@@ -369,6 +382,17 @@ update (TareInspector *self)
   gtk_stack_set_visible_child_name (self->stack, "layer");
   update_heading (self);
   update_pickers (self);
+}
+
+static gboolean
+refresh_cb (gpointer data)
+{
+  TareInspector *self = data;
+
+  self->refresh = 0;
+  update (self);
+
+  return G_SOURCE_REMOVE;
 }
 
 /* --- what the user chooses --- */
@@ -434,6 +458,27 @@ assign_alike (TareInspector  *self,
   return tare_recipe_with_tensors (recipe, (const char *const *) names->pdata, &after[first]);
 }
 
+/* One step for all of them. */
+static void
+push_changes (TareInspector  *self,
+              GArray         *indices,
+              TareAssignment *after,
+              const char     *label)
+{
+  g_autofree gboolean *done = g_new0 (gboolean, indices->len + 1);
+  g_autoptr(TareRecipe) recipe = tare_recipe_ref (tare_session_get_recipe (self->session));
+
+  for (guint i = 0; i < indices->len; i++)
+    if (!done[i])
+      {
+        TareRecipe *next = assign_alike (self, recipe, indices, after, done, i);
+
+        tare_recipe_unref (recipe);
+        recipe = next;
+      }
+  tare_history_push (tare_session_get_history (self->session), recipe, label);
+}
+
 /* Changes one field of what the recipe says of the selection, and leaves the others as they are. */
 static void
 apply (TareInspector *self,
@@ -443,8 +488,6 @@ apply (TareInspector *self,
 {
   g_autoptr(GArray) indices = list_assignable (self);
   g_autofree TareAssignment *after = g_new0 (TareAssignment, indices->len + 1);
-  g_autofree gboolean *done = g_new0 (gboolean, indices->len + 1);
-  g_autoptr(TareRecipe) recipe = tare_recipe_ref (tare_session_get_recipe (self->session));
   TareAssignment brush = tare_session_get_brush (self->session);
   gboolean alike = TRUE;
 
@@ -463,20 +506,12 @@ apply (TareInspector *self,
   brush.locked = FALSE;
   tare_session_set_brush (self->session, &brush);
 
+  self->applying = TRUE;
   if (alike && change == change_format)
-    {
-      tare_session_assign (self->session, (const guint *) indices->data, indices->len, &after[0]);
-      return;
-    }
-  for (guint i = 0; i < indices->len; i++)
-    if (!done[i])
-      {
-        TareRecipe *next = assign_alike (self, recipe, indices, after, done, i);
-
-        tare_recipe_unref (recipe);
-        recipe = next;
-      }
-  tare_history_push (tare_session_get_history (self->session), recipe, label);
+    tare_session_assign (self->session, (const guint *) indices->data, indices->len, &after[0]);
+  else
+    push_changes (self, indices, after, label);
+  self->applying = FALSE;
 }
 
 static char *
@@ -560,6 +595,7 @@ tare_inspector_dispose (GObject *object)
   TareInspector *self = (TareInspector *) object;
   g_autoptr(TareSession) session = g_steal_pointer (&self->session);
 
+  g_clear_handle_id (&self->refresh, g_source_remove);
   self->updating = TRUE;
   adw_bin_set_child (ADW_BIN (self), NULL);
   gtk_widget_dispose_template (GTK_WIDGET (self), TARE_TYPE_INSPECTOR);

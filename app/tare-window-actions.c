@@ -447,8 +447,12 @@ _tare_window_init_actions (TareWindow *self)
 
 static void
 ask_response_cb (TareWindow *self,
-                 const char *response)
+                 const char *response,
+                 GtkWindow  *dialog)
 {
+  /* It must be gone before the window that it lies over may go. */
+  gtk_window_set_transient_for (dialog, NULL);
+  gtk_window_destroy (dialog);
   if (g_str_equal (response, "save"))
     {
       _tare_window_save_recipe (self, FALSE);
@@ -483,6 +487,7 @@ _tare_window_ask_to_save (TareWindow        *self,
                                               ADW_RESPONSE_SUGGESTED);
   adw_message_dialog_set_default_response (ADW_MESSAGE_DIALOG (dialog), "save");
   adw_message_dialog_set_close_response (ADW_MESSAGE_DIALOG (dialog), "cancel");
+  gtk_window_set_destroy_with_parent (GTK_WINDOW (dialog), TRUE);
   g_signal_connect_object (dialog, "response", G_CALLBACK (ask_response_cb), self,
                            G_CONNECT_SWAPPED);
 

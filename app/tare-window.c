@@ -399,6 +399,7 @@ _tare_window_fail (TareWindow *self,
   GtkWidget *dialog = adw_message_dialog_new (GTK_WINDOW (self), title, message);
 
   adw_message_dialog_add_response (ADW_MESSAGE_DIALOG (dialog), "close", _("_Close"));
+  gtk_window_set_destroy_with_parent (GTK_WINDOW (dialog), TRUE);
   gtk_window_present (GTK_WINDOW (dialog));
 }
 

@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tests/app/window-fixture.h"
+
+#include <string.h>
+
+#include "app/tare-distribution-page.h"
+#include "app/tare-greeter.h"
+#include "app/tare-inspector.h"
+#include "app/tare-layers-page.h"
+#include "app/tare-map-view.h"
+#include "app/tare-scale-bar.h"
+#include "app/tare-sensitivity-page.h"
+#include "tests/tare-test.h"
+
+static GtkWidget *
+find (WindowFixture *fixture,
+      GType          type)
+{
+  GtkWidget *widget = window_fixture_find (GTK_WIDGET (fixture->window), type, NULL);
+
+  g_assert_nonnull (widget);
+
+  return widget;
+}
+
+static gboolean
+is_enabled (WindowFixture *fixture,
+            const char    *action)
+{
+  return g_action_group_get_action_enabled (G_ACTION_GROUP (fixture->window), action);
+}
+
+static void
+act (WindowFixture *fixture,
+     const char    *action)
+{
+  g_assert_true (is_enabled (fixture, action));
+  g_action_group_activate_action (G_ACTION_GROUP (fixture->window), action, NULL);
+}
+
+static guint
+find_layer (WindowFixture *fixture,
+            const char    *canonical)
+{
+  guint n = tare_session_get_n_layers (fixture->session);
+
+  for (guint i = 0; i < n; i++)
+    {
+      TareLayer *layer = tare_session_get_layer (fixture->session, i);
+
+      if (g_str_equal (tare_layer_get_tensor (layer)->canonical, canonical))
+        return i;
+    }
+  g_assert_not_reached ();
+}
+
+static const char *
+get_format (WindowFixture *fixture,
+            guint          layer)
+{
+  const TareFormat *format =
+    tare_layer_get_assignment (tare_session_get_layer (fixture->session, layer)).format;
+
+  return format != NULL ? format->id : "kept";
+}
+
+/* --- tests --- */
+
+static void
+test_empty (WindowFixture *fixture,
+            gconstpointer  data)
+{
+  static const char *const disabled[] = { "export", "calibrate", "measure", "save-recipe", "undo",
+                                          "redo", "find" };
+
+  g_assert_true (gtk_widget_get_mapped (find (fixture, TARE_TYPE_GREETER)));
+  for (gsize i = 0; i < G_N_ELEMENTS (disabled); i++)
+    g_assert_false (is_enabled (fixture, disabled[i]));
+  g_assert_true (is_enabled (fixture, "open"));
+  g_assert_cmpstr (gtk_window_get_title (GTK_WINDOW (fixture->window)), ==, "Tare");
+
+  window_fixture_open_sample (fixture);
+  g_assert_true (is_enabled (fixture, "export"));
+  g_assert_null (tare_inspector_get_title (TARE_INSPECTOR (find (fixture, TARE_TYPE_INSPECTOR))));
+  g_assert_cmpstr (tare_sensitivity_page_get_state (TARE_SENSITIVITY_PAGE (
+                     tare_window_get_page (fixture->window, "sensitivity"))), ==, "empty");
+  tare_window_show_page (fixture->window, "distribution");
+  window_fixture_settle (fixture, 50);
+  g_assert_true (gtk_widget_get_mapped (
+    window_fixture_find (tare_window_get_page (fixture->window, "distribution"), GTK_TYPE_LABEL,
+                         "No Layer Selected")));
+}
+
+static void
+test_table (WindowFixture *fixture,
+            gconstpointer  data)
+{
+  TareLayersPage *page;
+  GtkColumnView *table;
+  GListModel *rows;
+  GtkColumnViewColumn *size;
+  guint n;
+
+  window_fixture_open_sample (fixture);
+  n = tare_session_get_n_layers (fixture->session);
+  page = TARE_LAYERS_PAGE (tare_window_get_page (fixture->window, "layers"));
+  table = tare_layers_page_get_table (page);
+  rows = G_LIST_MODEL (gtk_column_view_get_model (table));
+  g_assert_cmpuint (g_list_model_get_n_items (rows), ==, n);
+  g_assert_cmpuint (n, >, 40);
+
+  tare_layers_page_set_filter (page, "ATTN_Q");
+  g_assert_cmpuint (g_list_model_get_n_items (rows), ==, 6);
+  tare_layers_page_set_filter (page, "no such layer");
+  g_assert_cmpuint (g_list_model_get_n_items (rows), ==, 0);
+  tare_layers_page_set_filter (page, "");
+  g_assert_cmpuint (g_list_model_get_n_items (rows), ==, n);
+
+  size = g_list_model_get_item (gtk_column_view_get_columns (table), 3);
+  g_assert_cmpstr (gtk_column_view_column_get_title (size), ==, "Size");
+  gtk_column_view_sort_by_column (table, size, GTK_SORT_DESCENDING);
+  for (guint i = 1; i < n; i++)
+    {
+      g_autoptr(TareLayer) before = g_list_model_get_item (rows, i - 1);
+      g_autoptr(TareLayer) after = g_list_model_get_item (rows, i);
+
+      g_assert_cmpuint (tare_layer_get_size (before), >=, tare_layer_get_size (after));
+    }
+  g_object_unref (size);
+}
+
+static void
+test_selection (WindowFixture *fixture,
+                gconstpointer  data)
+{
+  GtkSelectionModel *rows;
+  TareInspector *inspector;
+  TareFormatMap *map;
+  TareMapView *view;
+  guint layers[2];
+  guint cell;
+  guint n;
+
+  window_fixture_open_sample (fixture);
+  view = TARE_MAP_VIEW (find (fixture, TARE_TYPE_MAP_VIEW));
+  map = tare_window_get_map (fixture->window);
+  inspector = TARE_INSPECTOR (find (fixture, TARE_TYPE_INSPECTOR));
+  rows = gtk_column_view_get_model (tare_layers_page_get_table (
+    TARE_LAYERS_PAGE (tare_window_get_page (fixture->window, "layers"))));
+  layers[0] = find_layer (fixture, "blk.2.ffn_down.weight");
+  layers[1] = find_layer (fixture, "blk.2.attn_q.weight");
+
+  /* From the session to the others. */
+  tare_session_set_selection (fixture->session, layers, 1);
+  cell = tare_map_view_get_cell (view, layers[0]);
+  g_assert_true (tare_format_map_is_selected (map, cell));
+  g_assert_true (gtk_selection_model_is_selected (rows, layers[0]));
+  g_assert_cmpstr (tare_inspector_get_title (inspector), ==, "blk.2.ffn_down.weight");
+  g_assert_cmpstr (tare_inspector_get_fact (inspector, "shape"), ==, "256 × 768");
+
+  /* From the table. */
+  gtk_selection_model_select_item (rows, layers[1], FALSE);
+  tare_session_get_selection (fixture->session, &n);
+  g_assert_cmpuint (n, ==, 2);
+  g_assert_true (tare_format_map_is_selected (map, tare_map_view_get_cell (view, layers[1])));
+  g_assert_cmpstr (tare_inspector_get_fact (inspector, "shape"), ==, "mixed");
+  g_assert_cmpstr (tare_inspector_get_fact (inspector, "kind"), ==, "BF16");
+
+  /* From the map. */
+  tare_format_map_select_all (map);
+  tare_session_get_selection (fixture->session, &n);
+  g_assert_cmpuint (n, ==, 44);
+  tare_format_map_unselect_all (map);
+  tare_session_get_selection (fixture->session, &n);
+  g_assert_cmpuint (n, ==, 0);
+  g_assert_null (tare_inspector_get_title (inspector));
+}
+
+static void
+test_paint (WindowFixture *fixture,
+            gconstpointer  data)
+{
+  TareAssignment brush;
+  TareFormatMap *map;
+  TareScaleBar *bar;
+  g_autofree char *whole = NULL;
+  guint layers[2];
+  guint cells[2];
+
+  window_fixture_open_sample (fixture);
+  map = tare_window_get_map (fixture->window);
+  bar = TARE_SCALE_BAR (find (fixture, TARE_TYPE_SCALE_BAR));
+  whole = g_strdup (tare_scale_bar_get_text (bar, "size"));
+  layers[0] = find_layer (fixture, "blk.1.ffn_up.weight");
+  layers[1] = find_layer (fixture, "blk.1.ffn_down.weight");
+  for (gsize i = 0; i < G_N_ELEMENTS (layers); i++)
+    cells[i] = tare_map_view_get_cell (TARE_MAP_VIEW (find (fixture, TARE_TYPE_MAP_VIEW)),
+                                       layers[i]);
+
+  brush = tare_session_get_brush (fixture->session);
+  brush.format = tare_format_lookup ("q5_k");
+  tare_session_set_brush (fixture->session, &brush);
+  g_signal_emit_by_name (map, "painting", cells[0]);
+  g_signal_emit_by_name (map, "painted", cells, 2);
+  g_assert_cmpstr (get_format (fixture, layers[0]), ==, "q5_k");
+  g_assert_cmpstr (get_format (fixture, layers[1]), ==, "q5_k");
+  g_assert_cmpstr (tare_scale_bar_get_text (bar, "size"), !=, whole);
+
+  act (fixture, "undo");
+  g_assert_cmpstr (get_format (fixture, layers[0]), ==, "kept");
+  g_assert_cmpstr (tare_scale_bar_get_text (bar, "size"), ==, whole);
+  g_assert_false (is_enabled (fixture, "undo"));
+  act (fixture, "redo");
+  g_assert_cmpstr (get_format (fixture, layers[1]), ==, "q5_k");
+
+  /* Number keys ask for bits. */
+  tare_session_set_selection (fixture->session, layers, 2);
+  g_signal_emit_by_name (map, "bits-requested", 8u);
+  g_assert_cmpstr (get_format (fixture, layers[0]), ==, "q8_0");
+  g_signal_emit_by_name (map, "bits-requested", 4u);
+  g_assert_cmpstr (get_format (fixture, layers[1]), ==, "q4_k");
+  g_assert_null (tare_map_view_format_for_bits (1));
+}
+
+static void
+test_inspector (WindowFixture *fixture,
+                gconstpointer  data)
+{
+  TareInspector *inspector;
+  TareDistributionPage *page;
+  GtkSwitch *lock;
+  guint layers[2];
+
+  window_fixture_open_sample (fixture);
+  inspector = TARE_INSPECTOR (find (fixture, TARE_TYPE_INSPECTOR));
+  page = TARE_DISTRIBUTION_PAGE (tare_window_get_page (fixture->window, "distribution"));
+  lock = GTK_SWITCH (window_fixture_find (GTK_WIDGET (inspector), GTK_TYPE_SWITCH, NULL));
+  layers[0] = find_layer (fixture, "blk.0.attn_k.weight");
+  layers[1] = find_layer (fixture, "blk.4.ffn_gate.weight");
+
+  tare_session_set_selection (fixture->session, &layers[0], 1);
+  g_assert_cmpuint (tare_distribution_page_get_n_levels (page), ==, 0);
+  tare_inspector_choose_format (inspector, tare_format_lookup ("q4_0"));
+  window_fixture_settle (fixture, 20);
+  g_assert_cmpstr (get_format (fixture, layers[0]), ==, "q4_0");
+  g_assert_cmpuint (tare_distribution_page_get_n_levels (page), ==, 16);
+  g_assert_cmpstr (tare_session_get_brush (fixture->session).format->id, ==, "q4_0");
+
+  tare_session_set_selection (fixture->session, &layers[1], 1);
+  tare_inspector_choose_format (inspector, tare_format_lookup ("q6_k"));
+
+  /* A lock on layers that differ leaves what they differ in, in one step. */
+  tare_session_set_selection (fixture->session, layers, 2);
+  gtk_switch_set_active (lock, TRUE);
+  for (gsize i = 0; i < G_N_ELEMENTS (layers); i++)
+    g_assert_true (tare_layer_get_assignment (tare_session_get_layer (fixture->session,
+                                                                      layers[i])).locked);
+  g_assert_cmpstr (get_format (fixture, layers[0]), ==, "q4_0");
+  g_assert_cmpstr (get_format (fixture, layers[1]), ==, "q6_k");
+  act (fixture, "undo");
+  g_assert_false (gtk_switch_get_active (lock));
+  g_assert_cmpstr (get_format (fixture, layers[1]), ==, "q6_k");
+
+  tare_inspector_choose_format (inspector, NULL);
+  g_assert_cmpstr (get_format (fixture, layers[0]), ==, "kept");
+  g_assert_cmpstr (get_format (fixture, layers[1]), ==, "kept");
+}
+
+static gboolean
+has_dialog (WindowFixture *fixture)
+{
+  return window_fixture_get_dialog (fixture) != NULL;
+}
+
+static void
+test_broken_file (WindowFixture *fixture,
+                  gconstpointer  data)
+{
+  g_autofree char *path = tare_test_temporary ("broken.gguf");
+  g_autoptr(GError) error = NULL;
+  TareModel *model;
+  GtkWindow *dialog;
+
+  g_file_set_contents (path, "GGUF\003\000\000\000nonsense", 16, &error);
+  g_assert_no_error (error);
+  window_fixture_open_sample (fixture);
+  model = tare_session_get_model (fixture->session);
+
+  tare_window_open (fixture->window, path);
+  window_fixture_wait (fixture, has_dialog, 10.0);
+  dialog = window_fixture_get_dialog (fixture);
+  g_assert_nonnull (strstr (adw_message_dialog_get_body (ADW_MESSAGE_DIALOG (dialog)),
+                            "broken.gguf"));
+  adw_message_dialog_response (ADW_MESSAGE_DIALOG (dialog), "close");
+  g_assert_true (tare_session_get_model (fixture->session) == model);
+  g_assert_false (tare_session_is_opening (fixture->session));
+  g_assert_true (gtk_widget_get_mapped (find (fixture, TARE_TYPE_MAP_VIEW)));
+}
+
+static void
+answer (WindowFixture *fixture,
+        const char    *response)
+{
+  window_fixture_wait (fixture, has_dialog, 5.0);
+  adw_message_dialog_response (ADW_MESSAGE_DIALOG (window_fixture_get_dialog (fixture)), response);
+  window_fixture_settle (fixture, 100);
+}
+
+static void
+test_unsaved (WindowFixture *fixture,
+              gconstpointer  data)
+{
+  g_autofree char *path = tare_test_temporary ("kept.recipe.json");
+  g_autofree char *sample = NULL;
+  g_autoptr(GError) error = NULL;
+  TareAssignment brush;
+  guint layer;
+
+  window_fixture_open_sample (fixture);
+  layer = find_layer (fixture, "blk.5.attn_v.weight");
+  brush = tare_session_get_brush (fixture->session);
+  brush.format = tare_format_lookup ("q6_k");
+  tare_session_assign (fixture->session, &layer, 1, &brush);
+  g_assert_true (g_str_has_prefix (gtk_window_get_title (GTK_WINDOW (fixture->window)), "•"));
+
+  /* Saved, taken back, and dropped onto the window again. */
+  g_assert_true (tare_session_save_recipe (fixture->session, path, &error));
+  g_assert_no_error (error);
+  act (fixture, "undo");
+  g_assert_cmpstr (get_format (fixture, layer), ==, "kept");
+  tare_window_open (fixture->window, path);
+  g_assert_cmpstr (get_format (fixture, layer), ==, "q6_k");
+  g_assert_false (g_str_has_prefix (gtk_window_get_title (GTK_WINDOW (fixture->window)), "•"));
+
+  /* Another model, or the end, would lose what is not saved. */
+  act (fixture, "undo");
+  sample = tare_application_dup_sample_path ();
+  tare_window_open (fixture->window, sample);
+  answer (fixture, "cancel");
+  g_assert_false (tare_session_is_opening (fixture->session));
+  act (fixture, "close");
+  answer (fixture, "cancel");
+  g_assert_nonnull (fixture->window);
+  act (fixture, "close");
+  answer (fixture, "discard");
+  g_assert_null (fixture->window);
+}
+
+static void
+test_copy (WindowFixture *fixture,
+           gconstpointer  data)
+{
+  TareLayersPage *page;
+  g_autofree char *text = NULL;
+  g_auto(GStrv) lines = NULL;
+  guint layer;
+
+  window_fixture_open_sample (fixture);
+  page = TARE_LAYERS_PAGE (tare_window_get_page (fixture->window, "layers"));
+  layer = find_layer (fixture, "blk.0.attn_q.weight");
+  tare_session_set_selection (fixture->session, &layer, 1);
+  text = tare_layers_page_dup_tsv (page);
+  lines = g_strsplit (text, "\n", -1);
+  g_assert_cmpuint (g_strv_length (lines), ==, 3);
+  g_assert_true (g_str_has_prefix (lines[0], "name\tformat\tbits\tsize\t"));
+  g_assert_true (g_str_has_prefix (lines[1], "blk.0.attn_q.weight\tBF16\t16\t131072\t"));
+}
+
+/* The range of a typical group: the medians of the smallest and the largest of n draws. */
+static void
+test_typical_range (void)
+{
+  g_autofree TareStatistics *statistics = g_new0 (TareStatistics, 1);
+  double minimum;
+  double maximum;
+
+  statistics->minimum = 0.0f;
+  statistics->maximum = 1.0f;
+  statistics->n = TARE_HISTOGRAM_BINS * 10;
+  statistics->columns = 4096;
+  for (gsize i = 0; i < TARE_HISTOGRAM_BINS; i++)
+    statistics->histogram[i] = 10;
+
+  /* Of g uniform numbers the largest has the median 2^(-1/g). */
+  tare_distribution_page_typical_range (statistics, 1, &minimum, &maximum);
+  g_assert_cmpfloat_with_epsilon (maximum, 0.5, 1e-9);
+  g_assert_cmpfloat_with_epsilon (minimum, 0.5, 1e-9);
+  tare_distribution_page_typical_range (statistics, 32, &minimum, &maximum);
+  g_assert_cmpfloat_with_epsilon (maximum, 0.97857206208770014, 1e-9);
+  g_assert_cmpfloat_with_epsilon (minimum, 1.0 - 0.97857206208770014, 1e-9);
+}
+
+static void
+add (const char *path,
+     void      (*test) (WindowFixture *fixture,
+                        gconstpointer  data))
+{
+  g_test_add (path, WindowFixture, NULL, window_fixture_set_up, test, window_fixture_tear_down);
+}
+
+int
+main (int    argc,
+      char **argv)
+{
+  if (!window_fixture_begin (&argc, &argv))
+    return 0;
+
+  g_test_add_func ("/window/typical-range", test_typical_range);
+  add ("/window/empty", test_empty);
+  add ("/window/table", test_table);
+  add ("/window/selection", test_selection);
+  add ("/window/paint", test_paint);
+  add ("/window/inspector", test_inspector);
+  add ("/window/broken-file", test_broken_file);
+  add ("/window/unsaved", test_unsaved);
+  add ("/window/copy", test_copy);
+
+  return g_test_run ();
+}
