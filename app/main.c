@@ -5,12 +5,15 @@
 #include <locale.h>
 
 #include "app/tare-application.h"
+#include "quant/tare-threads.h"
 
 int
 main (int    argc,
       char **argv)
 {
   g_autoptr(TareApplication) application = NULL;
+
+  tare_threads_settle (argv);
 
   setlocale (LC_ALL, "");
   bindtextdomain (GETTEXT_PACKAGE, TARE_LOCALE_DIR);
