@@ -222,7 +222,8 @@ lay_out (TareMapView *self)
       g_ptr_array_add (tooltips, (gpointer) "");
     }
   g_array_set_size (self->layers, rows->len * n_columns);
-  memset (self->layers->data, 0xff, self->layers->len * sizeof (guint));
+  for (guint i = 0; i < self->layers->len; i++)
+    g_array_index (self->layers, guint, i) = TARE_FORMAT_MAP_NO_CELL;
   for (guint i = n; i-- > 0;)
     if (get_index (self->cells, i) != TARE_FORMAT_MAP_NO_CELL)
       g_array_index (self->layers, guint, get_index (self->cells, i)) = i;

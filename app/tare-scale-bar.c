@@ -42,7 +42,7 @@ static const Figure figures[] = {
     N_("All tensors under the recipe, without the file's header"), read_size },
   { "bits", N_("bits/weight"), NULL,
     N_("Bits per weight: 8 × bytes / weights, scales and all"), read_bits },
-  { "saving", N_("of the source"), NULL,
+  { "saving", N_("vs. source"), NULL,
     N_("Change in size against the tensors as the source has them"), read_saving },
   { "perplexity", N_("perplexity"), N_("perplexity (stale)"),
     N_("exp of the mean negative log-likelihood over the evaluation text, ± its standard error, "

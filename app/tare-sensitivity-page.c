@@ -177,7 +177,7 @@ highlight (TareSensitivityPage *self)
       g_autoptr(GArray) bars = g_array_new (FALSE, FALSE, sizeof (guint));
 
       for (guint bar = 0; bar < self->layers->len; bar++)
-        if (owns (self, plot, bar)
+        if (n > 0 && owns (self, plot, bar)
             && bsearch (&g_array_index (self->layers, guint, bar), selection, n, sizeof (guint),
                         compare_indices) != NULL)
           g_array_append_val (bars, bar);
