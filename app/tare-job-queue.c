@@ -54,9 +54,7 @@ static void
 run_cb (gpointer data,
         gpointer user_data)
 {
-  g_autoptr(TareJob) job = data;
-
-  _tare_job_run (job);
+  _tare_job_run (data);
 }
 
 static void

@@ -236,9 +236,10 @@ finish_cb (gpointer user_data)
 
 /**
  * _tare_job_run:
- * @self: the job
+ * @self: (transfer full): the job
  *
- * Does the work in this thread and hands the outcome to the main thread. Consumes nothing.
+ * Does the work in this thread and hands the outcome to the main thread, and the reference with
+ * it, so that a job never ends in a worker's hands.
  */
 void
 _tare_job_run (TareJob *self)
@@ -250,7 +251,7 @@ _tare_job_run (TareJob *self)
       && self->error == NULL)
     g_set_error_literal (&self->error, G_IO_ERROR, G_IO_ERROR_FAILED, "The work failed");
 
-  g_idle_add_full (G_PRIORITY_DEFAULT, finish_cb, g_object_ref (self), g_object_unref);
+  g_idle_add_full (G_PRIORITY_DEFAULT, finish_cb, self, g_object_unref);
 }
 
 /**

@@ -84,6 +84,14 @@ wait_for (gboolean *flag)
   g_assert_true (*flag);
 }
 
+/* The last reports may still be on their way. */
+static void
+drain (void)
+{
+  while (g_main_context_iteration (NULL, FALSE))
+    ;
+}
+
 static void
 test_outcome (gconstpointer data)
 {
@@ -106,6 +114,7 @@ test_outcome (gconstpointer data)
 
   g_clear_error (&work.error);
   g_assert_finalize_object (queue);
+  drain ();
   g_assert_finalize_object (job);
   g_assert_true (work.freed);
 }
