@@ -451,16 +451,18 @@ weigh_work (const TareProgress  *progress,
   for (gsize i = 0; i < n; i++)
     {
       const TareTensor *tensor = tare_model_get_tensor (errand->model, i);
+      TareProgress part = tare_progress_part (progress, (double) i / (double) n,
+                                              (double) (i + 1) / (double) n);
       g_autoptr(GError) local = NULL;
       double value = (double) NAN;
 
-      if (!tare_progress_step (progress, (double) i / (double) n, tensor->canonical, error))
+      if (!tare_progress_step (&part, 0.0, tensor->canonical, error))
         return FALSE;
       if (!tare_tensor_is_weight (tensor))
         continue;
 
       if (!measure->compute (measure, errand->engine, tensor, &errand->assignment,
-                             errand->calibration, &value, &local))
+                             errand->calibration, &part, &value, &local))
         g_debug ("%s: %s", tensor->canonical, local->message);
       send_news (errand, NEWS_SENSITIVITY, (guint) i, NULL, &errand->assignment, value);
     }
@@ -508,15 +510,17 @@ quantize_layers (Errand              *errand,
       guint index = g_array_index (errand->wanted, guint, i);
       const TareTensor *tensor = tare_model_get_tensor (errand->model, index);
       TareAssignment assignment = tare_recipe_resolve (errand->recipe, tensor);
+      TareProgress part = tare_progress_part (progress, (double) i / errand->wanted->len,
+                                              (double) (i + 1) / errand->wanted->len);
       g_autoptr(TareQuantized) quantized = NULL;
 
-      if (!tare_progress_step (progress, (double) i / errand->wanted->len, _("Quantizing"), error))
+      if (!tare_progress_step (&part, 0.0, _("Quantizing"), error))
         return FALSE;
       if (assignment.format == NULL)
         continue;
 
       quantized = tare_engine_quantize (errand->engine, tensor, &assignment, errand->calibration,
-                                        error);
+                                        &part, error);
       if (quantized == NULL)
         return FALSE;
       send_news (errand, NEWS_ERROR, index, NULL, &assignment, quantized->distortion.relative);

@@ -83,6 +83,7 @@ static gboolean
 measure_forms (const TareTensor            *tensor,
                TareQuantized               *quantized,
                const TareLayerActivations  *activations,
+               const TareProgress          *progress,
                double                      *loss,
                double                      *energy,
                GError                     **error)
@@ -101,7 +102,8 @@ measure_forms (const TareTensor            *tensor,
     {
       gsize n = MIN (tile.rows, tensor->rows - first);
 
-      if (!tile_read (&tile, tensor, quantized, first, n, error))
+      if (!tare_progress_step (progress, (double) first / (double) tensor->rows, NULL, error)
+          || !tile_read (&tile, tensor, quantized, first, n, error))
         return FALSE;
 
       known = known && tare_proxy_form (tile.d, n, activations, tile.product, loss);
@@ -124,6 +126,7 @@ compute_loss (TareEngine            *engine,
               const TareTensor      *tensor,
               const TareAssignment  *assignment,
               TareCalibration       *calibration,
+              const TareProgress    *progress,
               double                *loss,
               double                *energy,
               GError               **error)
@@ -136,7 +139,8 @@ compute_loss (TareEngine            *engine,
   if (activations == NULL || activations->columns != tensor->columns)
     return TRUE;
 
-  quantized = tare_engine_quantize (engine, tensor, assignment, calibration, error);
+  quantized = tare_engine_quantize (engine, tensor, assignment, calibration, progress,
+                                    error);
   if (quantized == NULL)
     return FALSE;
 
@@ -146,7 +150,7 @@ compute_loss (TareEngine            *engine,
       return TRUE;
     }
 
-  return measure_forms (tensor, quantized, activations, loss, energy, error);
+  return measure_forms (tensor, quantized, activations, progress, loss, energy, error);
 }
 
 static gboolean
@@ -155,10 +159,11 @@ compute_proxy_loss (const TareMeasure     *self,
                     const TareTensor      *tensor,
                     const TareAssignment  *assignment,
                     TareCalibration       *calibration,
+                    const TareProgress    *progress,
                     double                *value,
                     GError               **error)
 {
-  return compute_loss (engine, tensor, assignment, calibration, value, NULL, error);
+  return compute_loss (engine, tensor, assignment, calibration, progress, value, NULL, error);
 }
 
 static gboolean
@@ -167,12 +172,13 @@ compute_proxy_loss_relative (const TareMeasure     *self,
                              const TareTensor      *tensor,
                              const TareAssignment  *assignment,
                              TareCalibration       *calibration,
+                             const TareProgress    *progress,
                              double                *value,
                              GError               **error)
 {
   double energy = NAN;
 
-  if (!compute_loss (engine, tensor, assignment, calibration, value, &energy, error))
+  if (!compute_loss (engine, tensor, assignment, calibration, progress, value, &energy, error))
     return FALSE;
 
   if (*value != 0.0)
@@ -187,12 +193,14 @@ compute_relative_error (const TareMeasure     *self,
                         const TareTensor      *tensor,
                         const TareAssignment  *assignment,
                         TareCalibration       *calibration,
+                        const TareProgress    *progress,
                         double                *value,
                         GError               **error)
 {
   g_autoptr(TareQuantized) quantized = NULL;
 
-  quantized = tare_engine_quantize (engine, tensor, assignment, calibration, error);
+  quantized = tare_engine_quantize (engine, tensor, assignment, calibration, progress,
+                                    error);
   if (quantized == NULL)
     return FALSE;
 
@@ -207,6 +215,7 @@ compute_weighted_error (const TareMeasure     *self,
                         const TareTensor      *tensor,
                         const TareAssignment  *assignment,
                         TareCalibration       *calibration,
+                        const TareProgress    *progress,
                         double                *value,
                         GError               **error)
 {
@@ -216,7 +225,8 @@ compute_weighted_error (const TareMeasure     *self,
   if (tare_calibration_lookup (calibration, tensor->canonical) == NULL)
     return TRUE;
 
-  quantized = tare_engine_quantize (engine, tensor, assignment, calibration, error);
+  quantized = tare_engine_quantize (engine, tensor, assignment, calibration, progress,
+                                    error);
   if (quantized == NULL)
     return FALSE;
 

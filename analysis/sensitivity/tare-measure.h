@@ -32,6 +32,7 @@ struct _TareMeasure
                         const TareTensor      *tensor,
                         const TareAssignment  *assignment,
                         TareCalibration       *calibration,
+                        const TareProgress    *progress,
                         double                *value,
                         GError               **error);
 };

@@ -128,7 +128,8 @@ measure_layer (const Request     *request,
       const TareMeasure *measure = g_ptr_array_index (request->table, i);
       double value = 0.0;
 
-      if (!measure->compute (measure, engine, tensor, &assignment, calibration, &value, error))
+      if (!measure->compute (measure, engine, tensor, &assignment, calibration, NULL, &value,
+                             error))
         return NULL;
       cli_set_number (measures, measure->id, value);
     }

@@ -6,8 +6,12 @@
 
 #include "quant/tare-error.h"
 
-/* Weights that are in fp32 at once, twice: before rounding and after. */
-#define CHUNK_WEIGHTS ((gsize) 1 << 22)
+/* Weights that are in fp32 at once, twice: before rounding and after. The slowest search takes
+ * some 40 ms for them on two cores, which is how long a cancelled job goes on. */
+#define CHUNK_WEIGHTS ((gsize) 1 << 20)
+
+/* How often a thread that waits for another's result asks whether it is still wanted. */
+#define WAIT_USEC 20000
 
 /* One result, or the promise of one while a thread is at work on it. */
 typedef struct
@@ -305,8 +309,9 @@ round_rows (const Work      *work,
 /* The rows are independent of each other for every method of the table, so a tensor of any size
  * goes through a bounded part of memory. */
 static TareQuantized *
-quantize (const Work  *work,
-          GError     **error)
+quantize (const Work          *work,
+          const TareProgress  *progress,
+          GError             **error)
 {
   const TareTensor *tensor = work->tensor;
   gsize row_bytes = tare_format_get_row_bytes (work->format, tensor->columns);
@@ -325,8 +330,9 @@ quantize (const Work  *work,
     }
 
   for (gsize first = 0; first < tensor->rows; first += chunk)
-    if (!round_rows (work, first, MIN (chunk, tensor->rows - first), x, y,
-                     codes + first * row_bytes, &distortion, error))
+    if (!tare_progress_step (progress, (double) first / (double) tensor->rows, NULL, error)
+        || !round_rows (work, first, MIN (chunk, tensor->rows - first), x, y,
+                        codes + first * row_bytes, &distortion, error))
       return NULL;
 
   result = g_atomic_rc_box_new0 (TareQuantized);
@@ -382,6 +388,7 @@ compute (const TareTensor      *tensor,
          const TareFormat      *format,
          const TareAssignment  *assignment,
          TareCalibration       *calibration,
+         const TareProgress    *progress,
          GError               **error)
 {
   g_autofree float *importance = NULL;
@@ -405,35 +412,41 @@ compute (const TareTensor      *tensor,
     importance = tare_calibration_dup_importance (calibration, tensor->canonical, tensor->columns);
   work.importance = importance;
 
-  return quantize (&work, error);
+  return quantize (&work, progress, error);
 }
 
 /* With the mutex held: what is there, after waiting for a thread that is at work on it; otherwise
- * NULL, and the promise is now the caller's to keep. */
-static TareQuantized *
-claim (TareEngine *self,
-       char       *key)
+ * a promise, which is now the caller's to keep. FALSE when it was cancelled while it waited. */
+static gboolean
+claim (TareEngine          *self,
+       const char          *key,
+       const TareProgress  *progress,
+       TareQuantized      **quantized,
+       GError             **error)
 {
   Entry *entry;
 
+  *quantized = NULL;
   while ((entry = g_hash_table_lookup (self->entries, key)) != NULL)
     {
       if (entry->quantized != NULL)
         {
           g_queue_unlink (&self->recent, &entry->link);
           g_queue_push_head_link (&self->recent, &entry->link);
-          g_free (key);
-          return tare_quantized_ref (entry->quantized);
+          *quantized = tare_quantized_ref (entry->quantized);
+          return TRUE;
         }
-      g_cond_wait (&self->finished, &self->mutex);
+      if (!tare_progress_step (progress, 0.0, NULL, error))
+        return FALSE;
+      g_cond_wait_until (&self->finished, &self->mutex, g_get_monotonic_time () + WAIT_USEC);
     }
 
   entry = g_new0 (Entry, 1);
-  entry->key = key;
+  entry->key = g_strdup (key);
   entry->link.data = entry;
   g_hash_table_insert (self->entries, entry->key, entry);
 
-  return NULL;
+  return TRUE;
 }
 
 /* With the mutex held: keeps the promise, or takes it back after an error. */
@@ -462,6 +475,7 @@ settle (TareEngine    *self,
  * @tensor: a tensor of its model
  * @assignment: what to make of it, as tare_recipe_resolve() gives it
  * @calibration: (nullable): activations, for methods and searches that weigh by them
+ * @progress: (nullable): told of, and asked, every few rows
  * @error: names the file, the tensor and the place in it
  *
  * Rounds a tensor, or finds what it made of it before. A tensor that is in the wanted format
@@ -475,23 +489,25 @@ tare_engine_quantize (TareEngine            *self,
                       const TareTensor      *tensor,
                       const TareAssignment  *assignment,
                       TareCalibration       *calibration,
+                      const TareProgress    *progress,
                       GError               **error)
 {
   const TareFormat *format = find_format (tensor, assignment);
   g_autofree char *key = NULL;
   TareQuantized *quantized;
+  gboolean claimed;
 
   if (format == NULL)
     return keep (tensor);
 
   key = make_key (tensor, format, assignment, calibration);
   g_mutex_lock (&self->mutex);
-  quantized = claim (self, g_strdup (key));
+  claimed = claim (self, key, progress, &quantized, error);
   g_mutex_unlock (&self->mutex);
-  if (quantized != NULL)
+  if (!claimed || quantized != NULL)
     return quantized;
 
-  quantized = compute (tensor, format, assignment, calibration, error);
+  quantized = compute (tensor, format, assignment, calibration, progress, error);
   g_mutex_lock (&self->mutex);
   settle (self, key, quantized);
   g_mutex_unlock (&self->mutex);
@@ -509,7 +525,8 @@ load (gpointer           data,
   TareAssignment assignment = tare_recipe_resolve (self->recipe, tensor);
   g_autoptr(TareQuantized) quantized = NULL;
 
-  quantized = tare_engine_quantize (self->engine, tensor, &assignment, self->calibration, error);
+  quantized = tare_engine_quantize (self->engine, tensor, &assignment, self->calibration, NULL,
+                                    error);
   if (quantized == NULL)
     return FALSE;
 

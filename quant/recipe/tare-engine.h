@@ -41,6 +41,7 @@ TareQuantized       *tare_engine_quantize    (TareEngine            *self,
                                               const TareTensor      *tensor,
                                               const TareAssignment  *assignment,
                                               TareCalibration       *calibration,
+                                              const TareProgress    *progress,
                                               GError               **error);
 TareQuantized       *tare_quantized_ref      (TareQuantized       *quantized);
 void                 tare_quantized_unref    (TareQuantized       *quantized);

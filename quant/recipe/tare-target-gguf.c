@@ -286,14 +286,18 @@ write_tensor (Export    *self,
   TareAssignment assignment = tare_recipe_resolve (self->recipe, tensor);
   g_autoptr(TareQuantized) quantized = NULL;
   TareExported row = { .canonical = tensor->canonical, .bytes = item->bytes };
+  double bytes = (double) MAX (self->bytes, 1);
+  TareProgress part = tare_progress_part (self->progress,
+                                          (double) self->written / bytes * WRITE_SHARE,
+                                          (double) (self->written + item->bytes) / bytes
+                                          * WRITE_SHARE);
 
-  if (!tare_progress_step (self->progress,
-                           (double) self->written / (double) MAX (self->bytes, 1) * WRITE_SHARE,
-                           tensor->canonical, error))
+  if (!tare_progress_step (&part, 0.0, tensor->canonical, error))
     return FALSE;
 
   self->checksum = (Checksum) { 0 };
-  quantized = tare_engine_quantize (self->engine, tensor, &assignment, self->calibration, error);
+  quantized = tare_engine_quantize (self->engine, tensor, &assignment, self->calibration, &part,
+                                    error);
   if (quantized == NULL || !write_quantized (self, tensor, quantized, error))
     return FALSE;
   tare_tensor_release_rows (tensor, 0, tensor->rows);

@@ -174,7 +174,7 @@ compute (Fixture         *fixture,
   g_autoptr(GError) error = NULL;
   double value = -1.0;
 
-  g_assert_true (measure->compute (measure, fixture->engine, tensor, &assignment, calibration,
+  g_assert_true (measure->compute (measure, fixture->engine, tensor, &assignment, calibration, NULL,
                                    &value, &error));
   g_assert_no_error (error);
 
@@ -224,7 +224,7 @@ test_sample (Fixture       *fixture,
   double naive;
 
   quantized = tare_engine_quantize (fixture->engine, tensor, &assignment, fixture->calibration,
-                                    &error);
+                                    NULL, &error);
   g_assert_no_error (error);
   g_assert_true (tare_tensor_read (tensor, w, &error));
   g_assert_true (tare_quantized_decode (quantized, tensor, d, &error));

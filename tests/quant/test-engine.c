@@ -83,7 +83,7 @@ quantize (TareEngine       *engine,
   g_autoptr(GError) error = NULL;
   TareQuantized *result;
 
-  result = tare_engine_quantize (engine, tensor, &assignment, calibration, &error);
+  result = tare_engine_quantize (engine, tensor, &assignment, calibration, NULL, &error);
   g_assert_no_error (error);
 
   return result;
@@ -226,7 +226,7 @@ test_not_finite (void)
       g_autoptr(GError) error = NULL;
 
       x[5 * 64 + 17] = bad[i];
-      g_assert_null (tare_engine_quantize (engine, tensor, &assignment, NULL, &error));
+      g_assert_null (tare_engine_quantize (engine, tensor, &assignment, NULL, NULL, &error));
       g_assert_error (error, TARE_ERROR, TARE_ERROR_NOT_FINITE);
       g_assert_nonnull (strstr (error->message, "blk.0.ffn_up.weight"));
       g_assert_nonnull (strstr (error->message, "row 5, column 17"));
@@ -241,6 +241,32 @@ test_not_finite (void)
 
 /* What half precision cannot hold becomes infinite in a scale or a weight: no format may pass it
  * on as if nothing had happened. */
+static void
+cancel_midway (double      fraction,
+               const char *stage,
+               gpointer    data)
+{
+  if (fraction > 0.0)
+    g_cancellable_cancel (data);
+}
+
+/* A tensor that is given up halfway leaves nothing behind, and can be had afterwards. */
+static void
+test_cancelled (void)
+{
+  g_autoptr(TareModel) model = open_sample ();
+  g_autoptr(TareEngine) engine = tare_engine_new (model);
+  g_autoptr(TareTensor) tensor = make_gaussian (LARGE_ROWS, LARGE_COLUMNS, 9);
+  g_autoptr(GCancellable) cancellable = g_cancellable_new ();
+  TareProgress progress = TARE_PROGRESS_INIT (cancellable, cancel_midway, cancellable);
+  TareAssignment assignment = make_assignment ("q8_0");
+  g_autoptr(GError) error = NULL;
+
+  g_assert_null (tare_engine_quantize (engine, tensor, &assignment, NULL, &progress, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+  tare_quantized_unref (quantize (engine, tensor, "q8_0", NULL));
+}
+
 static void
 test_too_large (void)
 {
@@ -259,7 +285,7 @@ test_too_large (void)
 
       x[300] = 1e30f;
       x[301] = -1e30f;
-      quantized = tare_engine_quantize (engine, tensor, &assignment, NULL, &error);
+      quantized = tare_engine_quantize (engine, tensor, &assignment, NULL, NULL, &error);
       if (quantized == NULL)
         {
           g_assert_nonnull (error);
@@ -321,7 +347,7 @@ test_wrong_calibration (void)
   TareAssignment assignment = make_assignment ("q4_0");
   g_autoptr(GError) error = NULL;
 
-  g_assert_null (tare_engine_quantize (engine, tensor, &assignment, calibration, &error));
+  g_assert_null (tare_engine_quantize (engine, tensor, &assignment, calibration, NULL, &error));
   g_assert_error (error, TARE_ERROR, TARE_ERROR_INVALID);
   g_assert_nonnull (strstr (error->message, tensor->canonical));
 }
@@ -422,6 +448,7 @@ main (int    argc,
   g_test_add_func ("/engine/kept", test_kept);
   g_test_add_func ("/engine/cache", test_cache);
   g_test_add_func ("/engine/not-finite", test_not_finite);
+  g_test_add_func ("/engine/cancelled", test_cancelled);
   g_test_add_func ("/engine/too-large", test_too_large);
   g_test_add_func ("/engine/importance", test_importance);
   g_test_add_func ("/engine/wrong-calibration", test_wrong_calibration);

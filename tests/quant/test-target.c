@@ -103,7 +103,7 @@ check_same_values (TareModel  *model,
       g_assert_nonnull (other);
       g_assert_true (other->format == tare_recipe_effective_format (recipe, tensor));
       g_assert_cmpuint (other->bytes, ==, tare_recipe_get_tensor_bytes (recipe, tensor));
-      quantized = tare_engine_quantize (engine, tensor, &assignment, NULL, &error);
+      quantized = tare_engine_quantize (engine, tensor, &assignment, NULL, NULL, &error);
       g_assert_no_error (error);
       g_assert_true (tare_quantized_decode (quantized, tensor, x, &error));
       g_assert_true (tare_tensor_read (other, y, &error));
