@@ -98,10 +98,27 @@ write_bits (double value)
   return isfinite (value) ? g_strdup_printf ("%.3g", value) : g_strdup ("");
 }
 
+/* Four letters at most, for a cell is small; the tooltip has them all. */
 static char *
 write_number (double value)
 {
-  return isfinite (value) ? g_strdup_printf ("%.2g", value) : g_strdup ("");
+  double magnitude = fabs (value);
+  int decimals = magnitude < 10.0 ? 2 : magnitude < 100.0 ? 1 : 0;
+
+  if (!isfinite (value))
+    return g_strdup ("");
+
+  return g_strdup_printf ("%.*f", value < 0.0 ? MAX (decimals - 1, 0) : decimals, value);
+}
+
+/* To two digits, outwards, so that the legend has short numbers. */
+static double
+round_outwards (double value,
+                double direction)
+{
+  double step = value != 0.0 ? pow (10.0, floor (log10 (fabs (value))) - 1.0) : 1.0;
+
+  return direction * ceil (direction * value / step - 1e-9) * step;
 }
 
 static guint
@@ -283,8 +300,10 @@ get_scale (TareMapView *self,
     }
   if (least > most)
     least = most = 0.0;
-  *minimum = isnan (self->measure->minimum) ? least : self->measure->minimum;
-  *maximum = isnan (self->measure->maximum) ? most : self->measure->maximum;
+  *minimum = isnan (self->measure->minimum) ? round_outwards (least, -1.0)
+                                            : self->measure->minimum;
+  *maximum = isnan (self->measure->maximum) ? round_outwards (most, 1.0)
+                                            : self->measure->maximum;
   if (*maximum <= *minimum)
     *maximum = *minimum + 1.0;
 }

@@ -164,6 +164,33 @@ test_main_window (WindowFixture *fixture,
     }
 }
 
+/* Whatever the colours of the map show, its cells fit their place. */
+static void
+test_measures (WindowFixture *fixture,
+               gconstpointer  data)
+{
+  static const char *const measures[] = { "bits", "error", "outliers", "sensitivity" };
+  GtkWidget *map;
+  TareMapView *view;
+
+  window_fixture_open_sample (fixture);
+  measure_all (fixture);
+  view = TARE_MAP_VIEW (window_fixture_find (GTK_WIDGET (fixture->window), TARE_TYPE_MAP_VIEW,
+                                             NULL));
+  map = GTK_WIDGET (tare_window_get_map (fixture->window));
+  for (gsize i = 0; i < G_N_ELEMENTS (measures); i++)
+    {
+      GtkAdjustment *across = gtk_scrollable_get_hadjustment (GTK_SCROLLABLE (map));
+
+      g_autofree char *name = g_strconcat ("map-", measures[i], NULL);
+
+      tare_map_view_set_measure (view, measures[i]);
+      shoot (fixture, name, FALSE);
+      g_assert_cmpfloat (gtk_adjustment_get_upper (across), <=,
+                         gtk_adjustment_get_page_size (across));
+    }
+}
+
 /* At 900 the map folds away, and nothing is wider than the window. */
 static void
 test_narrow (WindowFixture *fixture,
@@ -192,6 +219,8 @@ main (int    argc,
               window_fixture_tear_down);
   g_test_add ("/screenshot/main-window", WindowFixture, NULL, window_fixture_set_up,
               test_main_window, window_fixture_tear_down);
+  g_test_add ("/screenshot/measures", WindowFixture, NULL, window_fixture_set_up, test_measures,
+              window_fixture_tear_down);
   g_test_add ("/screenshot/narrow", WindowFixture, NULL, window_fixture_set_up, test_narrow,
               window_fixture_tear_down);
 
