@@ -3,28 +3,22 @@
 
 #include <glib/gi18n.h>
 #include <math.h>
-#include <string.h>
 
-#include "app/tare-text.h"
-#include "widgets/tare-histogram-plot.h"
-#include "widgets/tare-marker-plot.h"
+#include "app/tare-weight-histogram.h"
 
 struct _TareDistributionPage
 {
-  AdwBin           parent_instance;
+  AdwBin               parent_instance;
 
-  GtkStack        *stack;
-  GtkLabel        *name_label;
-  GtkLabel        *caption_label;
-  GtkToggleButton *linear_button;
-  GtkToggleButton *log_button;
-  TareChart       *chart;
+  GtkStack            *stack;
+  GtkLabel            *name_label;
+  GtkLabel            *caption_label;
+  GtkToggleButton     *linear_button;
+  GtkToggleButton     *log_button;
+  TareChart           *chart;
 
-  TarePlot        *histogram;
-  TarePlot        *levels;
-  TareSession     *session;
-  TareStatistics  *shown;
-  guint            n_levels;
+  TareWeightHistogram *histogram;
+  TareSession         *session;
 };
 
 G_DEFINE_FINAL_TYPE (TareDistributionPage, tare_distribution_page, ADW_TYPE_BIN)
@@ -38,143 +32,12 @@ get_layer (TareDistributionPage *self)
   return n > 0 ? tare_session_get_layer (self->session, selection[0]) : NULL;
 }
 
-/* The value below which a share of the weights lies, by the histogram. */
-static double
-find_quantile (const TareStatistics *statistics,
-               double                share)
-{
-  double width = ((double) statistics->maximum - (double) statistics->minimum)
-                 / TARE_HISTOGRAM_BINS;
-  double wanted = share * (double) statistics->n;
-  double below = 0.0;
-
-  for (gsize i = 0; i < TARE_HISTOGRAM_BINS; i++)
-    {
-      double count = (double) statistics->histogram[i];
-
-      if (count > 0.0 && below + count >= wanted)
-        return (double) statistics->minimum
-               + width * ((double) i + CLAMP ((wanted - below) / count, 0.0, 1.0));
-      below += count;
-    }
-
-  return (double) statistics->maximum;
-}
-
-static int
-compare_floats (gconstpointer a,
-                gconstpointer b)
-{
-  float first = *(const float *) a;
-  float second = *(const float *) b;
-
-  return (first > second) - (first < second);
-}
-
-static double
-find_median_row (const TareStatistics *statistics)
-{
-  g_autofree float *rows = g_memdup2 (statistics->row_maximum, statistics->rows * sizeof (float));
-
-  if (statistics->rows == 0)
-    return (double) statistics->absolute_maximum;
-
-  qsort (rows, statistics->rows, sizeof (float), compare_floats);
-
-  return (double) rows[statistics->rows / 2];
-}
-
-/**
- * tare_distribution_page_typical_range:
- * @statistics: of a layer
- * @group: weights that share a scale, or 0 for a whole row
- * @minimum: (out): the smallest weight of a typical group
- * @maximum: (out): the largest
- *
- * The range over which to draw the levels of a format whose scale differs from group to group.
- * For a row, plus and minus the median of the rows' largest magnitudes. For a group of g weights,
- * the medians of the smallest and the largest of g independent draws from the layer's histogram:
- * P(max < x) = F(x)^g = 1/2 at the quantile 2^(-1/g).
- */
-void
-tare_distribution_page_typical_range (const TareStatistics *statistics,
-                                      guint                 group,
-                                      double               *minimum,
-                                      double               *maximum)
-{
-  double share = group > 0 ? exp2 (-1.0 / (double) group) : 1.0;
-
-  if (group == 0 || group >= statistics->columns)
-    {
-      *maximum = find_median_row (statistics);
-      *minimum = -*maximum;
-      return;
-    }
-
-  *minimum = find_quantile (statistics, 1.0 - share);
-  *maximum = find_quantile (statistics, share);
-}
-
-static char *
-describe_levels (const TareFormat *format,
-                 guint             n,
-                 double            minimum,
-                 double            maximum)
-{
-  if (format->group > 0)
-    return g_strdup_printf (_("The %u levels of %s, drawn for a typical group of %u weights: from "
-                              "%.3g to %.3g, the median smallest and largest of so many draws "
-                              "from this histogram. Every group has its own scale."),
-                            n, format->label, format->group, minimum, maximum);
-
-  return g_strdup_printf (_("The %u levels of %s, drawn for a typical row: from %.3g to %.3g, by "
-                            "the median of the rows' largest magnitudes. Every row has its own "
-                            "scale."),
-                          n, format->label, minimum, maximum);
-}
-
-static void
-update_levels (TareDistributionPage *self,
-               TareLayer            *layer)
-{
-  TareStatistics *statistics = tare_layer_get_statistics (layer);
-  const TareFormat *format = tare_layer_get_assignment (layer).format != NULL
-                               ? tare_layer_get_format (layer)
-                               : NULL;
-  float levels[TARE_FORMAT_MAX_LEVELS];
-  double values[TARE_FORMAT_MAX_LEVELS];
-  double minimum = 0.0;
-  double maximum = 0.0;
-  g_autofree char *caption = NULL;
-
-  self->n_levels = 0;
-  if (format != NULL)
-    {
-      tare_distribution_page_typical_range (statistics, format->group, &minimum, &maximum);
-      self->n_levels = (guint) tare_format_get_levels (format, (float) minimum, (float) maximum,
-                                                       levels);
-    }
-  for (guint i = 0; i < self->n_levels; i++)
-    values[i] = (double) levels[i];
-  tare_marker_plot_set_markers (TARE_MARKER_PLOT (self->levels), values, self->n_levels, NULL);
-
-  if (self->n_levels > 0)
-    caption = describe_levels (format, self->n_levels, minimum, maximum);
-  else if (format != NULL)
-    caption = g_strdup_printf (_("%s has too many levels to draw."), format->label);
-  else
-    caption = g_strdup (_("Kept as the source stores it. Choose a format to see where its levels "
-                          "fall."));
-  gtk_label_set_label (self->caption_label, caption);
-}
-
 static void
 update_name (TareDistributionPage *self,
              TareLayer            *layer)
 {
   const TareTensor *tensor = tare_layer_get_tensor (layer);
   g_autofree char *name = NULL;
-  g_autofree char *title = NULL;
   guint n;
 
   tare_session_get_selection (self->session, &n);
@@ -185,37 +48,22 @@ update_name (TareDistributionPage *self,
   else
     name = g_strdup (tensor->canonical);
   gtk_label_set_label (self->name_label, name);
-
-  title = g_strdup_printf (_("Histogram of the weights of %s"), tensor->canonical);
-  gtk_accessible_update_property (GTK_ACCESSIBLE (self->chart), GTK_ACCESSIBLE_PROPERTY_LABEL,
-                                  title, -1);
 }
 
 static void
 update (TareDistributionPage *self)
 {
   TareLayer *layer = get_layer (self);
-  TareStatistics *statistics = layer != NULL ? tare_layer_get_statistics (layer) : NULL;
 
-  if (statistics == NULL)
+  if (!tare_weight_histogram_show (self->histogram, layer))
     {
       gtk_stack_set_visible_child_name (self->stack, layer == NULL ? "empty" : "waiting");
-      g_clear_pointer (&self->shown, tare_statistics_unref);
       return;
     }
 
   gtk_stack_set_visible_child_name (self->stack, "chart");
   update_name (self, layer);
-  if (self->shown != statistics)
-    {
-      g_clear_pointer (&self->shown, tare_statistics_unref);
-      self->shown = tare_statistics_ref (statistics);
-      tare_histogram_plot_set_counts (TARE_HISTOGRAM_PLOT (self->histogram), statistics->histogram,
-                                      TARE_HISTOGRAM_BINS, (double) statistics->minimum,
-                                      (double) statistics->maximum);
-      tare_chart_fit (self->chart);
-    }
-  update_levels (self, layer);
+  gtk_label_set_label (self->caption_label, tare_weight_histogram_get_caption (self->histogram));
 }
 
 static void
@@ -279,9 +127,7 @@ tare_distribution_page_dispose (GObject *object)
 
   adw_bin_set_child (ADW_BIN (self), NULL);
   gtk_widget_dispose_template (GTK_WIDGET (self), TARE_TYPE_DISTRIBUTION_PAGE);
-  g_clear_object (&self->histogram);
-  g_clear_object (&self->levels);
-  g_clear_pointer (&self->shown, tare_statistics_unref);
+  g_clear_pointer (&self->histogram, tare_weight_histogram_free);
 
   G_OBJECT_CLASS (tare_distribution_page_parent_class)->dispose (object);
 }
@@ -314,13 +160,7 @@ tare_distribution_page_init (TareDistributionPage *self)
 {
   gtk_widget_init_template (GTK_WIDGET (self));
 
-  self->histogram = tare_histogram_plot_new ();
-  tare_plot_set_label (self->histogram, _("Weights"));
-  self->levels = tare_marker_plot_new ();
-  tare_plot_set_label (self->levels, _("Levels"));
-  tare_plot_set_color_index (self->levels, 1);
-  tare_chart_add_plot (self->chart, self->histogram);
-  tare_chart_add_plot (self->chart, self->levels);
+  self->histogram = tare_weight_histogram_new (self->chart);
   tare_axis_set_title (tare_chart_get_x_axis (self->chart), _("weight"));
   tare_axis_set_title (tare_chart_get_y_axis (self->chart), _("count"));
   scale_changed_cb (self);
@@ -373,5 +213,5 @@ tare_distribution_page_get_n_levels (TareDistributionPage *self)
 {
   g_return_val_if_fail (TARE_IS_DISTRIBUTION_PAGE (self), 0);
 
-  return self->n_levels;
+  return tare_weight_histogram_get_n_levels (self->histogram);
 }

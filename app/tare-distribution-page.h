@@ -21,9 +21,5 @@ void       tare_distribution_page_set_session   (TareDistributionPage *self,
                                                  TareSession          *session);
 TareChart *tare_distribution_page_get_chart     (TareDistributionPage *self);
 guint      tare_distribution_page_get_n_levels  (TareDistributionPage *self);
-void       tare_distribution_page_typical_range (const TareStatistics *statistics,
-                                                 guint                 group,
-                                                 double               *minimum,
-                                                 double               *maximum);
 
 G_END_DECLS

@@ -5,26 +5,29 @@
 
 #include "app/tare-inspector-choice.h"
 #include "app/tare-inspector-facts.h"
+#include "app/tare-weight-histogram.h"
 
 struct _TareInspector
 {
-  AdwBin       parent_instance;
+  AdwBin               parent_instance;
 
-  GtkStack    *stack;
-  GtkLabel    *name_label;
-  GtkLabel    *role_label;
-  GtkLabel    *note_label;
-  GtkWidget   *recipe_group;
-  GtkDropDown *format_drop;
-  GtkDropDown *method_drop;
-  GtkDropDown *range_drop;
-  GtkSwitch   *lock_switch;
-  GtkWidget   *facts;
+  GtkStack            *stack;
+  GtkLabel            *name_label;
+  GtkLabel            *role_label;
+  GtkLabel            *note_label;
+  GtkWidget           *recipe_group;
+  GtkDropDown         *format_drop;
+  GtkDropDown         *method_drop;
+  GtkDropDown         *range_drop;
+  GtkSwitch           *lock_switch;
+  TareChart           *chart;
+  GtkWidget           *facts;
 
-  TareSession *session;
-  guint        refresh;
-  gboolean     updating;
-  gboolean     applying;
+  TareWeightHistogram *histogram;
+  TareSession         *session;
+  guint                refresh;
+  gboolean             updating;
+  gboolean             applying;
 };
 
 G_DEFINE_FINAL_TYPE (TareInspector, tare_inspector, ADW_TYPE_BIN)
@@ -359,6 +362,27 @@ update_pickers (TareInspector *self)
   update_note (self, indices, mixed);
 }
 
+/* The weights of one layer; several have no common picture. */
+static void
+update_histogram (TareInspector *self)
+{
+  TareLayer *layer = get_n_selected (self) == 1 ? get_selected (self, 0) : NULL;
+  gboolean known = tare_weight_histogram_show (self->histogram, layer);
+
+  gtk_widget_set_visible (GTK_WIDGET (self->chart), known);
+  if (known)
+    gtk_widget_set_tooltip_text (GTK_WIDGET (self->chart),
+                                 tare_weight_histogram_get_caption (self->histogram));
+}
+
+static void
+layer_changed_cb (TareInspector *self,
+                  guint          index)
+{
+  if (get_n_selected (self) == 1 && tare_layer_get_index (get_selected (self, 0)) == index)
+    update_histogram (self);
+}
+
 static gboolean refresh_cb (gpointer data);
 
 static void
@@ -382,6 +406,7 @@ update (TareInspector *self)
   gtk_stack_set_visible_child_name (self->stack, "layer");
   update_heading (self);
   update_pickers (self);
+  update_histogram (self);
 }
 
 static gboolean
@@ -599,6 +624,7 @@ tare_inspector_dispose (GObject *object)
   self->updating = TRUE;
   adw_bin_set_child (ADW_BIN (self), NULL);
   gtk_widget_dispose_template (GTK_WIDGET (self), TARE_TYPE_INSPECTOR);
+  g_clear_pointer (&self->histogram, tare_weight_histogram_free);
 
   G_OBJECT_CLASS (tare_inspector_parent_class)->dispose (object);
 }
@@ -610,6 +636,7 @@ tare_inspector_class_init (TareInspectorClass *klass)
   GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (klass);
 
   object_class->dispose = tare_inspector_dispose;
+  g_type_ensure (TARE_TYPE_CHART);
   g_type_ensure (TARE_TYPE_INSPECTOR_FACTS);
 
   gtk_widget_class_set_template_from_resource (widget_class,
@@ -623,6 +650,7 @@ tare_inspector_class_init (TareInspectorClass *klass)
   gtk_widget_class_bind_template_child (widget_class, TareInspector, method_drop);
   gtk_widget_class_bind_template_child (widget_class, TareInspector, range_drop);
   gtk_widget_class_bind_template_child (widget_class, TareInspector, lock_switch);
+  gtk_widget_class_bind_template_child (widget_class, TareInspector, chart);
   gtk_widget_class_bind_template_child (widget_class, TareInspector, facts);
   gtk_widget_class_bind_template_callback (widget_class, format_changed_cb);
   gtk_widget_class_bind_template_callback (widget_class, method_changed_cb);
@@ -635,6 +663,7 @@ tare_inspector_init (TareInspector *self)
 {
   gtk_widget_init_template (GTK_WIDGET (self));
 
+  self->histogram = tare_weight_histogram_new (self->chart);
   tare_inspector_choice_dress (self->format_drop);
   tare_inspector_choice_dress (self->method_drop);
   tare_inspector_choice_dress (self->range_drop);
@@ -658,6 +687,8 @@ tare_inspector_set_session (TareInspector *self,
                            G_CONNECT_SWAPPED);
   g_signal_connect_object (session, "recipe-changed", G_CALLBACK (update), self,
                            G_CONNECT_SWAPPED);
+  g_signal_connect_object (session, "layer-changed", G_CALLBACK (layer_changed_cb), self,
+                           G_CONNECT_SWAPPED);
   tare_inspector_facts_set_session (TARE_INSPECTOR_FACTS (self->facts), session);
   update (self);
 }
@@ -674,6 +705,22 @@ tare_inspector_get_title (TareInspector *self)
   g_return_val_if_fail (TARE_IS_INSPECTOR (self), NULL);
 
   return get_n_selected (self) > 0 ? gtk_label_get_label (self->name_label) : NULL;
+}
+
+/**
+ * tare_inspector_get_n_levels:
+ * @self: the inspector
+ *
+ * Returns: how many levels its histogram shows
+ */
+guint
+tare_inspector_get_n_levels (TareInspector *self)
+{
+  g_return_val_if_fail (TARE_IS_INSPECTOR (self), 0);
+
+  return gtk_widget_get_visible (GTK_WIDGET (self->chart))
+           ? tare_weight_histogram_get_n_levels (self->histogram)
+           : 0;
 }
 
 /**

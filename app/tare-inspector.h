@@ -20,6 +20,7 @@ void        tare_inspector_set_session   (TareInspector    *self,
 const char *tare_inspector_get_title     (TareInspector    *self);
 const char *tare_inspector_get_fact      (TareInspector    *self,
                                           const char       *fact);
+guint       tare_inspector_get_n_levels  (TareInspector    *self);
 void        tare_inspector_choose_format (TareInspector    *self,
                                           const TareFormat *format);
 

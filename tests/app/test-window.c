@@ -10,6 +10,7 @@
 #include "app/tare-map-view.h"
 #include "app/tare-scale-bar.h"
 #include "app/tare-sensitivity-page.h"
+#include "app/tare-weight-histogram.h"
 #include "tests/tare-test.h"
 
 static GtkWidget *
@@ -244,6 +245,7 @@ test_inspector (WindowFixture *fixture,
   window_fixture_settle (fixture, 20);
   g_assert_cmpstr (get_format (fixture, layers[0]), ==, "q4_0");
   g_assert_cmpuint (tare_distribution_page_get_n_levels (page), ==, 16);
+  g_assert_cmpuint (tare_inspector_get_n_levels (inspector), ==, 16);
   g_assert_cmpstr (tare_session_get_brush (fixture->session).format->id, ==, "q4_0");
 
   tare_session_set_selection (fixture->session, &layers[1], 1);
@@ -251,6 +253,7 @@ test_inspector (WindowFixture *fixture,
 
   /* A lock on layers that differ leaves what they differ in, in one step. */
   tare_session_set_selection (fixture->session, layers, 2);
+  g_assert_cmpuint (tare_inspector_get_n_levels (inspector), ==, 0);
   gtk_switch_set_active (lock, TRUE);
   for (gsize i = 0; i < G_N_ELEMENTS (layers); i++)
     g_assert_true (tare_layer_get_assignment (tare_session_get_layer (fixture->session,
@@ -382,10 +385,10 @@ test_typical_range (void)
     statistics->histogram[i] = 10;
 
   /* Of g uniform numbers the largest has the median 2^(-1/g). */
-  tare_distribution_page_typical_range (statistics, 1, &minimum, &maximum);
+  tare_weight_histogram_find_typical_range (statistics, 1, &minimum, &maximum);
   g_assert_cmpfloat_with_epsilon (maximum, 0.5, 1e-9);
   g_assert_cmpfloat_with_epsilon (minimum, 0.5, 1e-9);
-  tare_distribution_page_typical_range (statistics, 32, &minimum, &maximum);
+  tare_weight_histogram_find_typical_range (statistics, 32, &minimum, &maximum);
   g_assert_cmpfloat_with_epsilon (maximum, 0.97857206208770014, 1e-9);
   g_assert_cmpfloat_with_epsilon (minimum, 1.0 - 0.97857206208770014, 1e-9);
 }
