@@ -60,6 +60,35 @@ tare_test_temporary (const char *name)
   return g_build_filename (folder, name, NULL);
 }
 
+/**
+ * tare_test_write_excerpt:
+ * @name: one of the sample's texts
+ * @length: bytes to take from its beginning
+ *
+ * A short text, so that a test does not wait for a whole novel.
+ *
+ * Returns: (transfer full): the path of the excerpt
+ */
+char *
+tare_test_write_excerpt (const char *name,
+                         gsize       length)
+{
+  g_autofree char *source = g_build_filename ("data", "sample", name, NULL);
+  g_autofree char *from = tare_test_source (source);
+  g_autofree char *to = tare_test_temporary (name);
+  g_autofree char *text = NULL;
+  g_autoptr(GError) error = NULL;
+  gsize whole;
+
+  g_file_get_contents (from, &text, &whole, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (whole, >, length);
+  g_file_set_contents (to, text, (gssize) length, &error);
+  g_assert_no_error (error);
+
+  return g_steal_pointer (&to);
+}
+
 GBytes *
 tare_test_load_bytes (const char *path)
 {

@@ -8,6 +8,8 @@ G_BEGIN_DECLS
 char     *tare_test_shared        (const char   *name);
 char     *tare_test_source        (const char   *name);
 char     *tare_test_temporary     (const char   *name);
+char     *tare_test_write_excerpt (const char   *name,
+                                   gsize         length);
 float    *tare_test_load_floats   (const char   *path,
                                    gsize        *n);
 GBytes   *tare_test_load_bytes    (const char   *path);

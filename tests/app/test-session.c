@@ -8,6 +8,8 @@
 
 #include "tests/tare-test.h"
 
+#define EXCERPT 20000
+
 typedef struct
 {
   TareSession *session;
@@ -63,11 +65,13 @@ set_up (Fixture       *fixture,
         gconstpointer  data)
 {
   g_autofree char *sample = tare_test_source ("data/sample");
+  g_autofree char *text = tare_test_write_excerpt ("alice.txt", EXCERPT);
 
   fixture->session = tare_session_new ();
   g_signal_connect_swapped (fixture->session, "failed", G_CALLBACK (failed_cb), fixture);
   g_signal_connect_swapped (fixture->session, "notice", G_CALLBACK (notice_cb), fixture);
   g_signal_connect_swapped (fixture->session, "figures-changed", G_CALLBACK (figures_cb), fixture);
+  tare_session_set_evaluation_text (fixture->session, text);
   tare_session_open (fixture->session, sample);
   g_assert_true (tare_session_is_opening (fixture->session));
   WAIT_UNTIL (tare_session_get_model (fixture->session) != NULL);
@@ -223,13 +227,14 @@ test_calibrate (Fixture       *fixture,
 {
   TareSession *session = fixture->session;
   TareModel *model = tare_session_get_model (session);
+  g_autofree char *text = tare_test_write_excerpt ("treasure-island.txt", EXCERPT);
   guint index = 0;
 
   while (tare_model_get_tensor (model, index)
          != tare_model_lookup (model, "blk.2.attn_q.weight"))
     index++;
   g_assert_null (tare_session_get_calibration (session));
-  tare_session_calibrate (session, NULL);
+  tare_session_calibrate (session, text);
   WAIT_UNTIL (tare_session_get_calibration (session) != NULL);
   WAIT_UNTIL (!isnan (tare_layer_get_sensitivity (tare_session_get_layer (session, index))));
   g_assert_cmpfloat (tare_layer_get_sensitivity (tare_session_get_layer (session, index)), >, 0.0);

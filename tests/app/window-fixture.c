@@ -164,33 +164,13 @@ window_fixture_open_sample (WindowFixture *fixture)
   window_fixture_settle (fixture, 100);
 }
 
-static char *
-write_excerpt (const char *name,
-               gsize       length)
-{
-  g_autofree char *source = g_build_filename ("data", "sample", name, NULL);
-  g_autofree char *from = tare_test_source (source);
-  g_autofree char *to = tare_test_temporary (name);
-  g_autofree char *text = NULL;
-  g_autoptr(GError) error = NULL;
-  gsize whole;
-
-  g_file_get_contents (from, &text, &whole, &error);
-  g_assert_no_error (error);
-  g_assert_cmpuint (whole, >, length);
-  g_file_set_contents (to, text, (gssize) length, &error);
-  g_assert_no_error (error);
-
-  return g_steal_pointer (&to);
-}
-
 /* Short texts, so that a test does not wait for a whole novel. */
 void
 window_fixture_use_excerpts (WindowFixture *fixture,
                              gsize          length)
 {
-  g_autofree char *evaluation = write_excerpt ("alice.txt", length);
-  g_autofree char *calibration = write_excerpt ("treasure-island.txt", length);
+  g_autofree char *evaluation = tare_test_write_excerpt ("alice.txt", length);
+  g_autofree char *calibration = tare_test_write_excerpt ("treasure-island.txt", length);
 
   tare_session_set_evaluation_text (fixture->session, evaluation);
   tare_session_calibrate (fixture->session, calibration);
