@@ -4,19 +4,51 @@
 #include "quant/network/tare-network.h"
 #include "quant/tare-error.h"
 
+/* A tokenizer by itself is model enough for its tokens: its file, or a folder
+ * whose weights are missing or broken. */
+static TareTokenizer *
+open_tokenizer (const char  *path,
+                GError     **error)
+{
+  g_autofree char *inside = g_build_filename (path, "tokenizer.json", NULL);
+  g_autoptr(TareModel) model = NULL;
+  g_autoptr(GError) local = NULL;
+  TareTokenizer *tokenizer;
+
+  if (g_str_has_suffix (path, "tokenizer.json"))
+    {
+      g_autofree char *json = NULL;
+      gsize length;
+
+      if (!g_file_get_contents (path, &json, &length, error))
+        return NULL;
+
+      return tare_tokenizer_new_from_json (json, length, NULL, 0, path, error);
+    }
+
+  model = tare_model_open (path, &local);
+  if (model == NULL && g_file_test (inside, G_FILE_TEST_IS_REGULAR))
+    return tare_tokenizer_new_from_folder (path, error);
+  if (model == NULL)
+    {
+      g_propagate_error (error, g_steal_pointer (&local));
+      return NULL;
+    }
+
+  tokenizer = tare_model_get_tokenizer (model, error);
+
+  return tokenizer != NULL ? tare_tokenizer_ref (tokenizer) : NULL;
+}
+
 /* Text as a model reads it; with specials they are both added and recognised. */
 static GArray *
-tokenize_file (TareModel   *model,
-               const char  *path,
-               gboolean     special,
-               GError     **error)
+tokenize_file (TareTokenizer  *tokenizer,
+               const char     *path,
+               gboolean        special,
+               GError        **error)
 {
-  TareTokenizer *tokenizer = tare_model_get_tokenizer (model, error);
   g_autofree char *text = NULL;
   gsize length = 0;
-
-  if (tokenizer == NULL)
-    return NULL;
 
   text = cli_load_text (path, &length, error);
   if (text == NULL)
@@ -52,17 +84,17 @@ tokenize (const CliCommand  *self,
     { NULL },
   };
   g_auto(GStrv) paths = cli_parse (self, argc, argv, entries, 1, &json, error);
-  g_autoptr(TareModel) model = NULL;
+  g_autoptr(TareTokenizer) tokenizer = NULL;
   g_autoptr(GArray) tokens = NULL;
   g_autoptr(JsonObject) root = json_object_new ();
 
   if (paths == NULL || !cli_require (text_path, "--text", error))
     return FALSE;
 
-  model = tare_model_open (paths[0], error);
-  if (model == NULL)
+  tokenizer = open_tokenizer (paths[0], error);
+  if (tokenizer == NULL)
     return FALSE;
-  tokens = tokenize_file (model, text_path, !no_special, error);
+  tokens = tokenize_file (tokenizer, text_path, !no_special, error);
   if (tokens == NULL)
     return FALSE;
 
@@ -126,11 +158,15 @@ take_tokens (TareModel   *model,
              gint64       n,
              GError     **error)
 {
+  TareTokenizer *tokenizer;
   g_autoptr(GArray) tokens = NULL;
 
   if (!tare_model_check_runnable (model, error))
     return NULL;
-  tokens = tokenize_file (model, path, TRUE, error);
+  tokenizer = tare_model_get_tokenizer (model, error);
+  if (tokenizer == NULL)
+    return NULL;
+  tokens = tokenize_file (tokenizer, path, TRUE, error);
   if (tokens == NULL)
     return NULL;
   if (tokens->len < n)

@@ -420,6 +420,33 @@ check_logits (const char *model,
   g_assert_cmpfloat (tare_test_difference (logits, expected, n), <, 1e-4);
 }
 
+/* A tokenizer without weights is enough, as a file or as a folder. */
+static void
+test_tokenizer_alone (void)
+{
+  g_autofree char *sample = tare_test_source ("data/sample");
+  g_autofree char *file = find_sample ("tokenizer.json");
+  g_autofree char *text = tare_test_write_excerpt ("alice.txt", 500);
+  g_autofree char *folder = tare_test_temporary ("tokenizer-alone");
+  g_autofree char *copy = g_build_filename (folder, "tokenizer.json", NULL);
+  g_autoptr(GBytes) bytes = tare_test_load_bytes (file);
+  g_autoptr(JsonObject) whole = run_json ("tokenize %s --text %s --no-special --json", sample,
+                                          text);
+  const char *paths[] = { file, folder };
+
+  g_assert_cmpint (g_mkdir_with_parents (folder, 0700), ==, 0);
+  g_assert_true (g_file_set_contents (copy, g_bytes_get_data (bytes, NULL),
+                                      (gssize) g_bytes_get_size (bytes), NULL));
+  for (gsize i = 0; i < G_N_ELEMENTS (paths); i++)
+    {
+      g_autoptr(JsonObject) alone = run_json ("tokenize %s --text %s --no-special --json",
+                                              paths[i], text);
+
+      g_assert_true (json_node_equal (json_object_get_member (whole, "tokens"),
+                                      json_object_get_member (alone, "tokens")));
+    }
+}
+
 static void
 test_logits (void)
 {
@@ -726,6 +753,7 @@ main (int    argc,
   g_test_add_func ("/cli/inspect", test_inspect);
   g_test_add_func ("/cli/inspect-not-finite", test_inspect_not_finite);
   g_test_add_func ("/cli/tokenize", test_tokenize);
+  g_test_add_func ("/cli/tokenizer-alone", test_tokenizer_alone);
   g_test_add_func ("/cli/logits", test_logits);
   g_test_add_func ("/cli/codec", test_codec);
   g_test_add_func ("/cli/preview-is-export", test_preview_is_export);
