@@ -185,6 +185,30 @@ span_affine (float  minimum,
   *offset = round_offset (minimum);
 }
 
+/* What the search weighs a block's errors by: their weights times the fourth root of the weights'
+ * own energy, (mean x² + x²)^(1/4), halfway between all alike and ggml's square root. Large weights
+ * carry more of a layer's output; on the sample model the divergence is that of plain least
+ * squares, and the perplexity nearer to the full-precision one. */
+static void
+emphasise (const float *x,
+           float        largest,
+           const float *weights,
+           float       *emphasised)
+{
+  float energy = 0.0f;
+
+  /* In units of the largest, so that no square overflows or vanishes. */
+  for (gsize j = 0; j < N; j++)
+    {
+      emphasised[j] = largest > 0.0f ? x[j] / largest : 0.0f;
+      energy += emphasised[j] * emphasised[j];
+    }
+  energy = energy > 0.0f ? energy / (float) N : 1.0f;
+
+  for (gsize j = 0; j < N; j++)
+    emphasised[j] = weights[j] * sqrtf (sqrtf (energy + emphasised[j] * emphasised[j]));
+}
+
 static void
 encode_symmetric (const TareFormat *self,
                   gboolean          search,
@@ -197,12 +221,15 @@ encode_symmetric (const TareFormat *self,
 
   for (gsize i = 0; i < columns; i += N)
     {
-      float minimum, maximum, scale, q[N];
+      float minimum, maximum, scale, q[N], emphasised[N];
 
       _tare_search_range (x + i, N, &minimum, &maximum);
       scale = span_symmetric (minimum, maximum, -half);
       if (search)
-        scale = _tare_search_symmetric (x + i, weights + i, N, -half, half - 1.0f, scale, TRUE);
+        {
+          emphasise (x + i, MAX (-minimum, maximum), weights + i, emphasised);
+          scale = _tare_search_symmetric (x + i, emphasised, N, -half, half - 1.0f, scale, TRUE);
+        }
 
       _tare_search_encode (x + i, N, scale, 0.0f, -half, half - 1.0f, q);
       for (gsize j = 0; j < N; j++)
