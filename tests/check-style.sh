@@ -16,7 +16,7 @@ report () # description, findings
 }
 
 sources=$(find quant analysis widgets app tests -name '*.[ch]' | LC_ALL=C sort)
-translated=$(echo "$sources" | grep -v '^tests/' | xargs grep -lE '(^|[^A-Za-z_])(N?_|ngettext|C_) \(' || true)
+translated=$(echo "$sources" | grep -v '^tests/' | xargs grep -lE '(^|[^A-Za-z_])(N?_|ngettext|C_) ?\(' || true)
 templates=$(find app widgets data -name '*.ui' -o -name '*.desktop.in' -o -name '*.metainfo.xml.in' \
               -o -name '*.gschema.xml' | xargs -r grep -lE 'translatable="yes"|\.desktop|<component|<schema' || true)
 
