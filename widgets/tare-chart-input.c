@@ -228,6 +228,23 @@ show_point (TareChart *self)
     tare_axis_pan (self->axes[0], position - 0.95);
 }
 
+/* The next point that lies elsewhere: some plots draw several points as one. */
+static guint
+step (TarePlot *plot,
+      guint     point,
+      int       direction)
+{
+  guint n = tare_plot_get_n_points (plot);
+  double from = (double) NAN, x = (double) NAN, y;
+
+  tare_plot_get_point (plot, point, &from, &y);
+  for (guint next = point + (guint) direction; next < n; next += (guint) direction)
+    if (!tare_plot_get_point (plot, next, &x, &y) || x != from)
+      return next;
+
+  return point;
+}
+
 static gboolean
 walk (TareChart *self,
       guint      keyval)
@@ -242,10 +259,10 @@ walk (TareChart *self,
   switch (keyval)
     {
     case GDK_KEY_Left:
-      point = self->hit == NULL ? 0 : self->point - MIN (self->point, 1u);
+      point = self->hit == NULL ? 0 : step (plot, self->point, -1);
       break;
     case GDK_KEY_Right:
-      point = self->hit == NULL ? 0 : MIN (self->point + 1, n - 1);
+      point = self->hit == NULL ? 0 : step (plot, self->point, 1);
       break;
     case GDK_KEY_End:
       point = n - 1;

@@ -6,6 +6,13 @@
 
 #include "widgets/tare-ink-private.h"
 
+/*
+ * At most so many bars are drawn. Weights that were rounded once lie on a grid of their own, and
+ * bars hardly wider than its steps would show the beat of the two grids and not the weights: BF16
+ * has steps of up to 1/128 of the value, about half of such a bar at the end of the axis.
+ */
+#define MAX_BARS 256
+
 /* Bars this wide, in pixels, are set apart by a gap. */
 #define GAP_FROM 5.0
 
@@ -15,8 +22,10 @@
 /**
  * TareHistogramPlot:
  *
- * How many values fall into each of many equal bins. Where bins are narrower than a pixel, each
- * column of pixels shows the highest of its bins, so that no outlier vanishes.
+ * How many values fall into each of many equal bins. Where there are too many to draw, each bar
+ * stands for the same number of neighbouring bins and shows their sum; zooming in parts them again.
+ * Where even bars are narrower than a pixel, each column of pixels shows the highest of its bars,
+ * so that no outlier vanishes.
  */
 struct _TareHistogramPlot
 {
@@ -26,6 +35,7 @@ struct _TareHistogramPlot
   guint     n;
   double    minimum;
   double    maximum;
+  guint     merge;
   guint64   most;
   guint64   total;
   guint     mode;
@@ -38,7 +48,41 @@ static double
 bin_edge (TareHistogramPlot *self,
           guint              bin)
 {
-  return self->minimum + (self->maximum - self->minimum) * bin / self->n;
+  return self->minimum + (self->maximum - self->minimum) * MIN (bin, self->n) / self->n;
+}
+
+/* How many bins a bar covers where @n of them are in sight: a power of two, so that bars part and
+ * join but never shift. */
+static guint
+choose_merge (guint n)
+{
+  guint merge = 1;
+
+  while (n > MAX_BARS * merge)
+    merge *= 2;
+
+  return merge;
+}
+
+/* The first bin of the bar that holds @bin. */
+static guint
+bar_begin (TareHistogramPlot *self,
+           guint              bin)
+{
+  return bin - bin % self->merge;
+}
+
+/* Of all values in the bar that begins at @bin. */
+static guint64
+bar_count (TareHistogramPlot *self,
+           guint              bin)
+{
+  guint64 count = 0;
+
+  for (guint i = bin; i < self->n && i < bin + self->merge; i++)
+    count += self->counts[i];
+
+  return count;
 }
 
 /* The bin that holds @value; the last one also holds its end. */
@@ -115,10 +159,10 @@ draw_bins (TareHistogramPlot   *self,
 {
   double before = frame->height;
 
-  for (guint bin = first; bin <= last; bin++)
+  for (guint bin = bar_begin (self, first); bin <= last; bin += self->merge)
     {
       double left = tare_plot_frame_get_x (frame, bin_edge (self, bin));
-      double right = tare_plot_frame_get_x (frame, bin_edge (self, bin + 1));
+      double right = tare_plot_frame_get_x (frame, bin_edge (self, bin + self->merge));
 
       /* On whole pixels, or there would be a pale seam between any two bars. */
       if (!self->outline)
@@ -128,7 +172,7 @@ draw_bins (TareHistogramPlot   *self,
           left = round (left);
           right = round (right) - (gap ? 1.0 : 0.0);
         }
-      draw_column (self, snapshot, frame, self->counts[bin], left, right, &before);
+      draw_column (self, snapshot, frame, bar_count (self, bin), left, right, &before);
     }
 }
 
@@ -154,8 +198,8 @@ draw_pixels (TareHistogramPlot   *self,
           /* A bin that begins where this column ends belongs to the next. */
           if (last > first && bin_edge (self, last) >= end)
             last--;
-          for (guint bin = first; bin <= last; bin++)
-            most = MAX (most, self->counts[bin]);
+          for (guint bin = bar_begin (self, first); bin <= last; bin += self->merge)
+            most = MAX (most, bar_count (self, bin));
         }
       draw_column (self, snapshot, frame, most, pixel, pixel + 1, &before);
     }
@@ -176,7 +220,8 @@ snapshot (TarePlot            *plot,
 
   first = find_bin (self, minimum);
   last = find_bin (self, maximum);
-  if (last - first + 1 > frame->width)
+  self->merge = choose_merge (last - first + 1);
+  if ((last - first) / self->merge + 1 > frame->width)
     draw_pixels (self, target, frame);
   else
     draw_bins (self, target, frame, first, last);
@@ -196,8 +241,9 @@ get_point (TarePlot *plot,
 {
   TareHistogramPlot *self = (TareHistogramPlot *) plot;
 
-  *x = (bin_edge (self, point) + bin_edge (self, point + 1)) / 2.0;
-  *y = (double) self->counts[point];
+  point = bar_begin (self, point);
+  *x = (bin_edge (self, point) + bin_edge (self, point + self->merge)) / 2.0;
+  *y = (double) bar_count (self, point);
 
   return TRUE;
 }
@@ -214,7 +260,7 @@ lookup (TarePlot            *plot,
   if (self->n == 0 || value < self->minimum || value > self->maximum)
     return TARE_PLOT_NO_POINT;
 
-  return find_bin (self, value);
+  return bar_begin (self, find_bin (self, value));
 }
 
 static char *
@@ -224,12 +270,14 @@ describe_point (TarePlot *plot,
   TareHistogramPlot *self = (TareHistogramPlot *) plot;
   char from[TARE_TICK_LABEL_SIZE], to[TARE_TICK_LABEL_SIZE], count[TARE_TICK_LABEL_SIZE];
   const char *label = tare_plot_get_label (plot);
-  double share = self->total > 0 ? (double) self->counts[point] / (double) self->total : 0.0;
+  guint64 inside = bar_count (self, bar_begin (self, point));
+  double share = self->total > 0 ? (double) inside / (double) self->total : 0.0;
   g_autofree char *text = NULL;
 
+  point = bar_begin (self, point);
   tare_ticks_format_exact (bin_edge (self, point), from);
-  tare_ticks_format_exact (bin_edge (self, point + 1), to);
-  tare_ticks_format_exact ((double) self->counts[point], count);
+  tare_ticks_format_exact (bin_edge (self, point + self->merge), to);
+  tare_ticks_format_exact ((double) inside, count);
 
   /* Translators: from one number to another there are so many values, a share of all of them. */
   text = g_strdup_printf (_("%s to %s: %s (%.3g %%)"), from, to, count, 100.0 * share);
@@ -304,6 +352,7 @@ tare_histogram_plot_class_init (TareHistogramPlotClass *klass)
 static void
 tare_histogram_plot_init (TareHistogramPlot *self)
 {
+  self->merge = 1;
 }
 
 /**
@@ -353,14 +402,17 @@ tare_histogram_plot_set_counts (TareHistogramPlot *self,
   self->n = n;
   self->minimum = minimum;
   self->maximum = maximum;
+  self->merge = choose_merge (n);
   self->most = self->total = 0;
   self->mode = 0;
-  for (guint bin = 0; bin < n; bin++)
+  for (guint bin = 0; bin < n; bin += self->merge)
     {
-      self->total += counts[bin];
-      if (counts[bin] > self->most)
+      guint64 count = bar_count (self, bin);
+
+      self->total += count;
+      if (count > self->most)
         {
-          self->most = counts[bin];
+          self->most = count;
           self->mode = bin;
         }
     }

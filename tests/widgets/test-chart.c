@@ -129,6 +129,53 @@ test_outliers (void)
   finish (chart, window);
 }
 
+/* Bars stand for the same number of bins each, and show and say their sum. */
+static void
+test_histogram_merged (void)
+{
+  g_autofree guint64 *counts = g_new0 (guint64, 2048);
+  g_autoptr(TarePlot) plot = tare_histogram_plot_new ();
+  TareChart *chart = make_chart (plot);
+  GtkWindow *window;
+  g_autofree char *text = NULL;
+  double x, y, next;
+
+  /* A comb, such as values on a coarser grid than the bins leave: as a whole it is flat. */
+  for (guint i = 0; i < 2048; i += 4)
+    counts[i] = 100;
+  tare_histogram_plot_set_counts (TARE_HISTOGRAM_PLOT (plot), counts, 2048, 0.0, 2048.0);
+  window = widget_test_show (GTK_WIDGET (chart), 700, 300);
+  widget_test_settle (GTK_WIDGET (chart));
+  for (guint i = 0; i < 2048; i++)
+    {
+      g_assert_true (tare_plot_get_point (plot, i, &x, &y));
+      g_assert_cmpfloat (y, ==, 200.0);
+      g_assert_cmpfloat (x, ==, 8.0 * (i / 8) + 4.0);
+    }
+  text = tare_plot_describe_point (plot, 13);
+  g_assert_cmpstr (text, ==, "8 to 16: 200 (0.391 %)");
+
+  /* The keyboard goes from bar to bar. */
+  widget_test_press_key (GTK_WIDGET (chart), GDK_KEY_Home, 0);
+  g_assert_cmpstr (tare_chart_get_readout (chart), ==, "0 to 8: 200 (0.391 %)");
+  widget_test_press_key (GTK_WIDGET (chart), GDK_KEY_Right, 0);
+  g_assert_cmpstr (tare_chart_get_readout (chart), ==, "8 to 16: 200 (0.391 %)");
+  widget_test_press_key (GTK_WIDGET (chart), GDK_KEY_Left, 0);
+  widget_test_press_key (GTK_WIDGET (chart), GDK_KEY_Left, 0);
+  g_assert_cmpstr (tare_chart_get_readout (chart), ==, "0 to 8: 200 (0.391 %)");
+
+  /* Nearer by, the bins part. */
+  tare_axis_set_range (tare_chart_get_x_axis (chart), 0.0, 100.0);
+  widget_test_settle (GTK_WIDGET (chart));
+  g_assert_true (tare_plot_get_point (plot, 8, &x, &y));
+  g_assert_true (tare_plot_get_point (plot, 9, &next, &y));
+  g_assert_cmpfloat (x, ==, 8.5);
+  g_assert_cmpfloat (next, ==, 9.5);
+  g_assert_cmpfloat (y, ==, 0.0);
+
+  finish (chart, window);
+}
+
 static void
 test_histogram_extremes (void)
 {
@@ -688,6 +735,7 @@ main (int    argc,
 
   g_test_add_func ("/chart/histogram", test_histogram);
   g_test_add_func ("/chart/outliers", test_outliers);
+  g_test_add_func ("/chart/histogram-merged", test_histogram_merged);
   g_test_add_func ("/chart/histogram-extremes", test_histogram_extremes);
   g_test_add_func ("/chart/outline", test_outline);
   g_test_add_func ("/chart/markers", test_markers);
