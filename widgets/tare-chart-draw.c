@@ -12,6 +12,11 @@
 #define RIGHT_MARGIN 12.0
 #define LONGEST_LABEL 110.0
 
+/* The legend: what stands before a name, after it, and how high it may grow. */
+#define LEGEND_SWATCH 14.0
+#define LEGEND_GAP 14.0
+#define LEGEND_LINES 3
+
 static PangoLayout *
 get_layout (TareChart *self)
 {
@@ -299,36 +304,73 @@ draw_plots (TareChart   *self,
   gtk_snapshot_pop (snapshot);
 }
 
-/* Names the plots at the right of the line above them. */
-static void
-draw_legend (TareChart   *self,
-             GtkSnapshot *snapshot,
-             double       width)
+static gboolean
+has_name (TarePlot *plot)
 {
-  double right = width - RIGHT_MARGIN;
-  double left = self->title != NULL ? width * 0.5 + 2.0 * PADDING : PADDING;
+  return tare_plot_get_label (plot) != NULL && tare_plot_get_n_points (plot) > 0;
+}
 
-  for (guint i = self->plots->len; i > 0; i--)
+static double
+measure_name (TareChart *self,
+              TarePlot  *plot)
+{
+  int width, height;
+
+  set_text (self, tare_plot_get_label (plot), 0.0, &width, &height);
+
+  return width + LEGEND_SWATCH + LEGEND_GAP;
+}
+
+/*
+ * Names the plots above them, at the right where one line holds them and on more lines from the
+ * left where not. Only counts the lines where @snapshot is %NULL.
+ */
+static guint
+lay_legend (TareChart   *self,
+            GtkSnapshot *snapshot,
+            double       width)
+{
+  double begin = self->title != NULL ? width * 0.5 + 2.0 * PADDING : PADDING;
+  double end = width - RIGHT_MARGIN;
+  double whole = 0.0, left;
+  guint line = 0;
+
+  for (guint i = 0; i < self->plots->len; i++)
+    if (has_name (g_ptr_array_index (self->plots, i)))
+      whole += measure_name (self, g_ptr_array_index (self->plots, i));
+
+  left = MAX (begin, end - whole + LEGEND_GAP);
+  for (guint i = 0; i < self->plots->len; i++)
     {
-      TarePlot *plot = g_ptr_array_index (self->plots, i - 1);
-      const char *label = tare_plot_get_label (plot);
-      int text_width, text_height;
+      TarePlot *plot = g_ptr_array_index (self->plots, i);
+      double room = has_name (plot) ? measure_name (self, plot) : 0.0;
+      double top = 4.0 + line * self->area.text_height;
       GdkRGBA color;
 
-      if (label == NULL || tare_plot_get_n_points (plot) == 0)
+      if (room == 0.0)
         continue;
+      if (left > begin && left + room - LEGEND_GAP > end + 1.0)
+        {
+          if (line + 1 == LEGEND_LINES)
+            break;
+          left = begin;
+          line++;
+          top += self->area.text_height;
+        }
+      if (snapshot != NULL)
+        {
+          int text_width, text_height;
 
-      set_text (self, label, 0.0, &text_width, &text_height);
-      if (right - text_width - 14.0 < left)
-        break;
-
-      draw_layout (self, snapshot, &self->ink.dim, right - text_width, 4.0);
-      right -= text_width + 14.0;
-      tare_colormap_get_category (tare_plot_get_color_index (plot), self->ink.dark, &color);
-      _tare_ink_box (snapshot, &color, floor (right), 4.0 + floor (text_height / 2.0) - 4.0,
-                     9.0, 9.0);
-      right -= 14.0;
+          tare_colormap_get_category (tare_plot_get_color_index (plot), self->ink.dark, &color);
+          set_text (self, tare_plot_get_label (plot), 0.0, &text_width, &text_height);
+          draw_layout (self, snapshot, &self->ink.dim, left + LEGEND_SWATCH, top);
+          _tare_ink_box (snapshot, &color, floor (left),
+                         floor (top + text_height / 2.0) - 4.0, 9.0, 9.0);
+        }
+      left += room;
     }
+
+  return line + 1;
 }
 
 gboolean
@@ -378,7 +420,7 @@ _tare_chart_draw (TareChart   *self,
 
   set_text (self, "0", 0.0, &text_width, &text_height);
   area->text_height = text_height;
-  area->header = text_height + 8.0;
+  area->header = text_height * lay_legend (self, NULL, width) + 8.0;
   draw_title (self, snapshot, width);
   if (_tare_chart_is_empty (self))
     {
@@ -404,7 +446,7 @@ _tare_chart_draw (TareChart   *self,
   _tare_ink_box (snapshot, &self->ink.dim, area->left, area->top + area->height, area->width, 1.0);
   draw_titles (self, snapshot, height);
   if (self->readout == NULL)
-    draw_legend (self, snapshot, width);
+    lay_legend (self, snapshot, width);
 }
 
 /* Draws what follows the pointer: a line through the point, and its numbers above. */

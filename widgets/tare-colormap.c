@@ -34,14 +34,20 @@ static const Lch dark_points[] = {
   { 0.910, 0.135, 108.0 },
 };
 
-/* Okabe and Ito, "Color Universal Design" (2008), without black; the pale ones darkened on
- * light. */
+/*
+ * The first three after Okabe and Ito, "Color Universal Design" (2008). The others lie as far as
+ * they can from all of these in OKLab as normal, protanopic and deuteranopic eyes see them
+ * (Machado, Oliveira, Fernandes, 2009), under the condition of a contrast of 3 to the background;
+ * so that they differ in lightness as much as in hue.
+ */
 static const char *const light_categories[TARE_COLORMAP_N_CATEGORIES] = {
-  "#0072b2", "#d55e00", "#009e73", "#c26b9b", "#a68a00", "#3a93c4", "#b87400",
+  "#0072b2", "#d55e00", "#009e73", "#a473ee", "#8d1920",
+  "#7c613f", "#114f4d", "#b43481", "#3937ac", "#791582",
 };
 
 static const char *const dark_categories[TARE_COLORMAP_N_CATEGORIES] = {
-  "#56b4e9", "#e69f00", "#2fc79b", "#e39bc4", "#f0e442", "#6ea8ff", "#f08a4b",
+  "#56b4e9", "#e69f00", "#2fc79b", "#fecfe5", "#f76562",
+  "#5e67df", "#cfef54", "#ae7fb2", "#a26a07", "#437885",
 };
 
 /* The transfer function of sRGB, IEC 61966-2-1. */

@@ -6,7 +6,7 @@
 G_BEGIN_DECLS
 
 /* How many colours tare_colormap_get_category() has before it begins again. */
-#define TARE_COLORMAP_N_CATEGORIES 7
+#define TARE_COLORMAP_N_CATEGORIES 10
 
 void   tare_colormap_get          (double         position,
                                    gboolean       dark,

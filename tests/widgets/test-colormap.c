@@ -106,6 +106,15 @@ test_categories (void)
         tare_colormap_get_category (i + TARE_COLORMAP_N_CATEGORIES, dark, &other);
         g_assert_true (gdk_rgba_equal (&color, &other));
         g_assert_cmpfloat (tare_colormap_contrast (&color, &backgrounds[dark]), >=, 3.0);
+
+        /* Also from each other, in the strongest channel. */
+        for (guint j = 0; j < i; j++)
+          {
+            tare_colormap_get_category (j, dark, &other);
+            g_assert_cmpfloat (MAX (fabsf (color.red - other.red),
+                                    MAX (fabsf (color.green - other.green),
+                                         fabsf (color.blue - other.blue))), >, 0.15f);
+          }
       }
 }
 
