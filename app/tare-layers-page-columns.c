@@ -3,6 +3,7 @@
 
 #include <glib/gi18n.h>
 #include <math.h>
+#include <string.h>
 
 #include "app/tare-text.h"
 
@@ -12,8 +13,8 @@
  * @title: its head
  * @definition: what the figure is
  * @number: (nullable): what it sorts by and is copied as, for columns of numbers
- * @write: (nullable): how a number is shown; text columns show the property
- * @width: in pixels
+ * @write: (nullable): how it is shown, where that is not the property itself
+ * @width: in characters; what the table has to spare goes to the first
  *
  * One column of the table.
  */
@@ -30,6 +31,7 @@ typedef struct
 static double get_order   (TareLayer *layer);
 static double get_size    (TareLayer *layer);
 static double get_weights (TareLayer *layer);
+static char  *write_name  (TareLayer *layer);
 static char  *write_size  (TareLayer *layer);
 static char  *write_bits  (TareLayer *layer);
 static char  *write_outliers    (TareLayer *layer);
@@ -38,26 +40,26 @@ static char  *write_sensitivity (TareLayer *layer);
 
 static const Column columns[] = {
   { "name", N_("Name"), N_("Name of the tensor in GGUF; sorts in the order in which data flows"),
-    get_order, NULL, 176 },
+    get_order, write_name, 15 },
   { "format", N_("Format"), N_("What the recipe stores it as, after any fallback"), NULL, NULL,
-    76 },
+    6 },
   { "bits", N_("Bits"), N_("Bits per weight under the recipe, scales and all"),
-    tare_layer_get_bits, write_bits, 60 },
-  { "size", N_("Size"), N_("Bytes under the recipe"), get_size, write_size, 84 },
+    tare_layer_get_bits, write_bits, 5 },
+  { "size", N_("Size"), N_("Bytes under the recipe"), get_size, write_size, 8 },
   { "outliers", N_("Outliers"),
     N_("Share of weights more than 6 standard deviations from the mean"),
-    tare_layer_get_outliers, write_outliers, 84 },
+    tare_layer_get_outliers, write_outliers, 8 },
   { "error", N_("Error"),
     N_("Relative error of rounding: mean over rows of squared error / squared norm"),
-    tare_layer_get_error, write_error, 76 },
+    tare_layer_get_error, write_error, 7 },
   { "sensitivity", N_("Sensitivity"),
     N_("Proxy loss tr(ΔW H ΔWᵀ) in the reference format, H from calibration "
        "(GPTQ, 2210.17323)"),
-    tare_layer_get_sensitivity, write_sensitivity, 92 },
+    tare_layer_get_sensitivity, write_sensitivity, 9 },
   { "shape", N_("Shape"), N_("Rows × columns; a row is what one output is computed from"),
-    get_weights, NULL, 92 },
-  { "kind", N_("Type"), N_("What the source stores it as"), NULL, NULL, 60 },
-  { "role", N_("Role"), N_("What it does in the network"), NULL, NULL, 110 },
+    get_weights, NULL, 11 },
+  { "kind", N_("Type"), N_("What the source stores it as"), NULL, NULL, 5 },
+  { "role", N_("Role"), N_("What it does in the network"), NULL, NULL, 11 },
 };
 
 static double
@@ -76,6 +78,22 @@ static double
 get_weights (TareLayer *layer)
 {
   return (double) tare_tensor_get_n_weights (tare_layer_get_tensor (layer));
+}
+
+static gboolean
+is_figure (const Column *column)
+{
+  return column->write != NULL && column->write != write_name;
+}
+
+/* Nearly all of them end in ".weight", which says nothing here. */
+static char *
+write_name (TareLayer *layer)
+{
+  const char *canonical = tare_layer_get_tensor (layer)->canonical;
+  gsize length = strlen (canonical);
+
+  return g_strndup (canonical, g_str_has_suffix (canonical, ".weight") ? length - 7 : length);
 }
 
 static char *
@@ -131,6 +149,8 @@ show_cell (GtkListItem  *item,
   g_autofree char *text = column->write != NULL ? column->write (layer)
                                                 : dup_text (layer, column->property);
 
+  g_autofree char *whole = is_figure (column) ? NULL : dup_text (layer, column->property);
+
   gtk_label_set_label (GTK_LABEL (label), text);
   if (column->write == write_size)
     {
@@ -140,7 +160,7 @@ show_cell (GtkListItem  *item,
     }
   else
     {
-      gtk_widget_set_tooltip_text (label, column->number == get_order ? text : NULL);
+      gtk_widget_set_tooltip_text (label, is_figure (column) ? NULL : whole);
     }
 }
 
@@ -160,9 +180,12 @@ setup_cb (GtkSignalListItemFactory *factory,
   const Column *column = data;
   GtkWidget *label = gtk_label_new (NULL);
 
-  gtk_label_set_xalign (GTK_LABEL (label), column->write != NULL ? 1.0f : 0.0f);
+  gtk_label_set_xalign (GTK_LABEL (label), is_figure (column) ? 1.0f : 0.0f);
   gtk_label_set_ellipsize (GTK_LABEL (label), PANGO_ELLIPSIZE_MIDDLE);
-  if (column->write != NULL)
+  /* Columns keep their widths while rows scroll by, and widen with the text. */
+  gtk_label_set_width_chars (GTK_LABEL (label), column->width);
+  gtk_label_set_max_width_chars (GTK_LABEL (label), column->width);
+  if (is_figure (column))
     gtk_widget_add_css_class (label, "numeric");
   g_object_set_data (G_OBJECT (item), "tare-column", (gpointer) column);
   g_object_set_data (G_OBJECT (label), "tare-item", item);
@@ -238,7 +261,7 @@ _tare_layers_column_get_definition (gsize index)
 gboolean
 _tare_layers_column_is_number (gsize index)
 {
-  return columns[index].write != NULL;
+  return is_figure (&columns[index]);
 }
 
 /* (transfer full): the column for a view, sortable */
@@ -255,7 +278,7 @@ _tare_layers_column_new (gsize index)
   g_signal_connect (factory, "unbind", G_CALLBACK (unbind_cb), (gpointer) column);
   added = gtk_column_view_column_new (_(column->title), factory);
   gtk_column_view_column_set_resizable (added, TRUE);
-  gtk_column_view_column_set_fixed_width (added, column->width);
+  gtk_column_view_column_set_expand (added, index == 0);
   gtk_column_view_column_set_sorter (added, sorter);
 
   return added;
@@ -275,7 +298,7 @@ _tare_layers_column_dup_text (gsize      index,
 {
   char number[G_ASCII_DTOSTR_BUF_SIZE];
 
-  if (columns[index].write == NULL)
+  if (!is_figure (&columns[index]))
     return dup_text (layer, columns[index].property);
 
   return g_strdup (g_ascii_dtostr (number, sizeof number, columns[index].number (layer)));
