@@ -43,15 +43,16 @@ static const Figure figures[] = {
   { "bits", N_("bits/weight"), NULL,
     N_("Bits per weight: 8 × bytes / weights, scales and all"), read_bits },
   { "saving", N_("vs. source"), NULL,
-    N_("Change in size against the tensors as the source has them"), read_saving },
+    N_("Change in size against the model without any format assigned"), read_saving },
   { "perplexity", N_("perplexity"), N_("perplexity (stale)"),
-    N_("exp of the mean negative log-likelihood over the evaluation text, ± its standard error, "
-       "as llama.cpp defines it: full precision → the recipe"), read_perplexity },
+    N_("Perplexity: exp of the mean negative log-likelihood of the text's tokens, ± its standard "
+       "error; full precision → the recipe"), read_perplexity },
   { "kl", N_("KL divergence"), N_("KL divergence (stale)"),
     N_("Mean Kullback-Leibler divergence of the recipe's next-token distribution from the "
        "full-precision model's, in nats, ± its standard error"), read_kl },
   { "top", N_("same top"), N_("same top (stale)"),
-    N_("Share of positions whose likeliest next token is the full-precision model's"), read_top },
+    N_("Share of predictions whose likeliest next token is the full-precision model's, ± its "
+       "standard error"), read_top },
 };
 
 struct _TareScaleBar
@@ -102,22 +103,34 @@ read_bits (TareSession *session,
                                      size.n_fallbacks);
 }
 
+/* Against what an export without a recipe would hold: GGUF has norms and biases in F32, whatever
+ * the source has them in, and that is no doing of the recipe's. */
 static void
 read_saving (TareSession *session,
              Reading     *reading)
 {
+  TareModel *model = tare_session_get_model (session);
   TareRecipeSize size = tare_session_get_size (session);
-  double change = size.source_bytes > 0
-                    ? (double) size.bytes / (double) size.source_bytes - 1.0
-                    : (double) NAN;
-  g_autofree char *exact = tare_text_bytes_exact (size.source_bytes);
+  g_autoptr(TareRecipe) nothing = tare_recipe_new ();
+  TareRecipeSize whole = { 0 };
+  double change = (double) NAN;
+  g_autofree char *before = NULL;
+  g_autofree char *source = NULL;
+
+  if (model != NULL)
+    whole = tare_recipe_measure_size (nothing, model);
+  if (whole.bytes > 0)
+    change = (double) size.bytes / (double) whole.bytes - 1.0;
 
   /* A minus sign, not a hyphen, and no minus before a zero. */
   if (isfinite (change) && fabs (change) >= 0.0005)
     reading->text = g_strdup_printf ("%s%.1f %%", change < 0.0 ? "−" : "+", 100.0 * fabs (change));
   else
-    reading->text = tare_text_share (isfinite (change) ? 0.0 : change, 1);
-  reading->hint = g_strdup_printf (_("The source: %s"), exact);
+    reading->text = isfinite (change) ? g_strdup ("0 %") : g_strdup (TARE_TEXT_UNKNOWN);
+  before = tare_text_bytes_exact (whole.bytes);
+  source = tare_text_bytes_exact (whole.source_bytes);
+  reading->hint = g_strdup_printf (_("Without formats: %s; in the source's own types: %s"), before,
+                                   source);
 }
 
 /* Whether there is a figure to show; otherwise says why there is none. */
@@ -143,6 +156,23 @@ read_state (TareSession     *session,
   return FALSE;
 }
 
+/* On what and by which convention a figure was measured. */
+static char *
+describe_evaluation (TareSession        *session,
+                     const TareAccuracy *accuracy)
+{
+  const char *path = tare_session_get_evaluation_text (session);
+  g_autofree char *name = path != NULL ? g_path_get_basename (path) : g_strdup (TARE_TEXT_UNKNOWN);
+
+  /* translators: a text, how many predictions, and how many tokens a chunk has */
+  return g_strdup_printf (ngettext ("%s: %lu prediction, as llama.cpp does it: chunks of %u "
+                                    "tokens, the second half of each is scored",
+                                    "%s: %lu predictions, as llama.cpp does it: chunks of %u "
+                                    "tokens, the second half of each is scored",
+                                    accuracy->n_tokens),
+                          name, (gulong) accuracy->n_tokens, accuracy->context);
+}
+
 static void
 read_perplexity (TareSession *session,
                  Reading     *reading)
@@ -164,10 +194,7 @@ read_perplexity (TareSession *session,
     {
       after = tare_text_doubtful (accuracy.perplexity, accuracy.perplexity_error);
       reading->text = g_strdup_printf ("%s → %s", before, after);
-      reading->hint = g_strdup_printf (ngettext ("%s: %lu prediction", "%s: %lu predictions",
-                                                 accuracy.n_tokens),
-                                       tare_session_get_evaluation_text (session),
-                                       (gulong) accuracy.n_tokens);
+      reading->hint = describe_evaluation (session, &accuracy);
     }
   else
     {
@@ -180,6 +207,7 @@ read_kl (TareSession *session,
          Reading     *reading)
 {
   TareAccuracy accuracy;
+  g_autofree char *on = NULL;
 
   if (!read_state (session, tare_session_get_accuracy (session, &accuracy), reading))
     {
@@ -190,9 +218,10 @@ read_kl (TareSession *session,
     accuracy.kl_mean = (double) NAN;
 
   reading->text = tare_text_doubtful (accuracy.kl_mean, accuracy.kl_error);
+  on = describe_evaluation (session, &accuracy);
   if (accuracy.has_base)
-    reading->hint = g_strdup_printf (_("Median %.3g, 99th percentile %.3g, largest %.3g"),
-                                     accuracy.kl_median, accuracy.kl_p99, accuracy.kl_max);
+    reading->hint = g_strdup_printf (_("Median %.3g, 99th percentile %.3g, largest %.3g\n%s"),
+                                     accuracy.kl_median, accuracy.kl_p99, accuracy.kl_max, on);
 }
 
 static void
@@ -201,6 +230,7 @@ read_top (TareSession *session,
 {
   TareAccuracy accuracy;
   g_autofree char *doubt = NULL;
+  g_autofree char *on = NULL;
 
   if (!read_state (session, tare_session_get_accuracy (session, &accuracy), reading)
       || !accuracy.has_base)
@@ -211,7 +241,8 @@ read_top (TareSession *session,
 
   reading->text = tare_text_share (accuracy.same_top, 1);
   doubt = tare_text_share (accuracy.same_top_error, 2);
-  reading->hint = g_strdup_printf (_("Standard error %s"), doubt);
+  on = describe_evaluation (session, &accuracy);
+  reading->hint = g_strdup_printf (_("Standard error %s\n%s"), doubt, on);
 }
 
 static void
@@ -227,7 +258,7 @@ show_figure (TareScaleBar *self,
   figure->read (self->session, &reading);
   caption = reading.stale && figure->stale_caption != NULL ? _(figure->stale_caption)
                                                            : _(figure->caption);
-  hint = reading.hint != NULL ? g_strdup_printf ("%s\n%s", reading.hint, _(figure->definition))
+  hint = reading.hint != NULL ? g_strdup_printf ("%s\n%s", _(figure->definition), reading.hint)
                               : g_strdup (_(figure->definition));
   label = g_strdup_printf ("%s: %s", caption, reading.text);
 
