@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "app/tare-export-dialog.h"
 
+#include <adwaita.h>
 #include <glib/gi18n.h>
 #include <string.h>
 
@@ -9,7 +10,20 @@ typedef struct
 {
   TareSession      *session;
   const TareTarget *target;
+  char             *path;
 } Export;
+
+static Export *
+export_new (TareSession      *session,
+            const TareTarget *target)
+{
+  Export *export = g_new0 (Export, 1);
+
+  export->session = g_object_ref (session);
+  export->target = target;
+
+  return export;
+}
 
 static void
 export_free (gpointer  data,
@@ -18,7 +32,64 @@ export_free (gpointer  data,
   Export *export = data;
 
   g_object_unref (export->session);
+  g_free (export->path);
   g_free (export);
+}
+
+/**
+ * tare_export_dialog_dup_path:
+ * @target: what to write
+ * @path: where the user says
+ *
+ * Returns: (transfer full): @path, with the suffix of @target if it lacks that
+ */
+char *
+tare_export_dialog_dup_path (const TareTarget *target,
+                             const char       *path)
+{
+  gsize length = strlen (path);
+  gsize suffix = strlen (target->suffix);
+
+  if (length >= suffix && g_ascii_strcasecmp (path + length - suffix, target->suffix) == 0)
+    return g_strdup (path);
+
+  return g_strconcat (path, target->suffix, NULL);
+}
+
+static void
+replace_cb (GtkWidget  *dialog,
+            const char *response,
+            gpointer    data)
+{
+  Export *export = data;
+
+  if (g_str_equal (response, "replace"))
+    tare_session_export (export->session, export->target, export->path);
+  gtk_window_destroy (GTK_WINDOW (dialog));
+}
+
+/* The file dialog asked about the file that was named, which is not the one with the suffix. */
+static void
+ask_to_replace (Export    *export,
+                GtkWindow *parent)
+{
+  g_autofree char *name = g_path_get_basename (export->path);
+  g_autofree char *title = g_strdup_printf (_("Replace “%s”?"), name);
+  GtkWidget *dialog = adw_message_dialog_new (parent, title,
+                                              _("A file of that name is there already."));
+  Export *copy = export_new (export->session, export->target);
+
+  copy->path = g_strdup (export->path);
+  adw_message_dialog_add_responses (ADW_MESSAGE_DIALOG (dialog),
+                                    "cancel", _("_Cancel"),
+                                    "replace", _("_Replace"),
+                                    NULL);
+  adw_message_dialog_set_response_appearance (ADW_MESSAGE_DIALOG (dialog), "replace",
+                                              ADW_RESPONSE_DESTRUCTIVE);
+  adw_message_dialog_set_close_response (ADW_MESSAGE_DIALOG (dialog), "cancel");
+  gtk_window_set_destroy_with_parent (GTK_WINDOW (dialog), TRUE);
+  g_signal_connect_data (dialog, "response", G_CALLBACK (replace_cb), copy, export_free, 0);
+  gtk_window_present (GTK_WINDOW (dialog));
 }
 
 static void
@@ -35,8 +106,15 @@ response_cb (GtkNativeDialog *dialog,
 
   file = gtk_file_chooser_get_file (GTK_FILE_CHOOSER (dialog));
   path = file != NULL ? g_file_get_path (file) : NULL;
-  if (path != NULL)
-    tare_session_export (export->session, export->target, path);
+  if (path == NULL)
+    return;
+
+  g_free (export->path);
+  export->path = tare_export_dialog_dup_path (export->target, path);
+  if (!g_str_equal (export->path, path) && g_file_test (export->path, G_FILE_TEST_EXISTS))
+    ask_to_replace (export, gtk_native_dialog_get_transient_for (dialog));
+  else
+    tare_session_export (export->session, export->target, export->path);
 }
 
 /**
@@ -98,10 +176,8 @@ tare_export_dialog_new (GtkWindow        *parent,
   GtkFileChooserNative *dialog = gtk_file_chooser_native_new (title, parent,
                                                               GTK_FILE_CHOOSER_ACTION_SAVE,
                                                               _("_Export"), _("_Cancel"));
-  Export *export = g_new0 (Export, 1);
+  Export *export = export_new (session, target);
 
-  export->session = g_object_ref (session);
-  export->target = target;
   gtk_native_dialog_set_modal (GTK_NATIVE_DIALOG (dialog), TRUE);
   gtk_file_chooser_set_current_name (GTK_FILE_CHOOSER (dialog), name);
   gtk_file_filter_set_name (filter, target->label);

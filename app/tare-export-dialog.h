@@ -12,6 +12,8 @@ gboolean         tare_export_dialog_check    (TareSession       *session,
                                               GError           **error);
 char            *tare_export_dialog_dup_name (TareSession       *session,
                                               const TareTarget  *target);
+char            *tare_export_dialog_dup_path (const TareTarget  *target,
+                                              const char        *path);
 GtkNativeDialog *tare_export_dialog_new      (GtkWindow         *parent,
                                               TareSession       *session,
                                               const TareTarget  *target);
