@@ -121,12 +121,28 @@ open_path_cb (GSimpleAction *action,
   tare_window_open (user_data, g_variant_get_string (parameter, NULL));
 }
 
+/* Keys of the program come before those of the widget that has the focus. */
+static gboolean
+act_on_text (TareWindow *self,
+             const char *name)
+{
+  GtkWidget *focus = gtk_window_get_focus (GTK_WINDOW (self));
+
+  if (!GTK_IS_TEXT (focus))
+    return FALSE;
+
+  gtk_widget_activate_action (focus, name, NULL);
+
+  return TRUE;
+}
+
 static void
 undo_cb (GSimpleAction *action,
          GVariant      *parameter,
          gpointer       user_data)
 {
-  tare_session_undo (((TareWindow *) user_data)->session);
+  if (!act_on_text (user_data, "text.undo"))
+    tare_session_undo (((TareWindow *) user_data)->session);
 }
 
 static void
@@ -134,7 +150,8 @@ redo_cb (GSimpleAction *action,
          GVariant      *parameter,
          gpointer       user_data)
 {
-  tare_session_redo (((TareWindow *) user_data)->session);
+  if (!act_on_text (user_data, "text.redo"))
+    tare_session_redo (((TareWindow *) user_data)->session);
 }
 
 static void

@@ -152,6 +152,9 @@ model_changed_cb (TareWindow *self)
   g_autofree char *sample = tare_application_dup_sample_path ();
 
   update_stack (self);
+  /* Not to the first thing that takes it: the map answers to the arrows, and B, and numbers. */
+  if (model != NULL)
+    gtk_widget_grab_focus (GTK_WIDGET (tare_window_get_map (self)));
   if (model != NULL && g_strcmp0 (tare_model_get_path (model), sample) != 0)
     tare_greeter_add_recent (tare_model_get_path (model), tare_model_get_name (model),
                              tare_model_get_container (model));

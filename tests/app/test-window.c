@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "app/tare-distribution-page.h"
+#include "app/tare-export-dialog.h"
 #include "app/tare-greeter.h"
 #include "app/tare-inspector.h"
 #include "app/tare-layers-page.h"
@@ -130,6 +131,24 @@ test_table (WindowFixture *fixture,
   g_object_unref (size);
 }
 
+/* At its default size the window shows all columns up to the type. */
+static void
+test_columns (WindowFixture *fixture,
+              gconstpointer  data)
+{
+  GtkWidget *page;
+  GtkWidget *head;
+  graphene_rect_t bounds;
+
+  window_fixture_open_sample (fixture);
+  window_fixture_resize (fixture, 1280, 800);
+  window_fixture_settle (fixture, 100);
+  page = tare_window_get_page (fixture->window, "layers");
+  head = window_fixture_find (page, GTK_TYPE_LABEL, "Type");
+  g_assert_true (gtk_widget_compute_bounds (head, page, &bounds));
+  g_assert_cmpfloat (bounds.origin.x + bounds.size.width, <=, gtk_widget_get_width (page));
+}
+
 static void
 test_selection (WindowFixture *fixture,
                 gconstpointer  data)
@@ -192,6 +211,7 @@ test_paint (WindowFixture *fixture,
   map = tare_window_get_map (fixture->window);
   bar = TARE_SCALE_BAR (find (fixture, TARE_TYPE_SCALE_BAR));
   whole = g_strdup (tare_scale_bar_get_text (bar, "size"));
+  g_assert_cmpstr (tare_scale_bar_get_text (bar, "saving"), ==, "0 %");
   layers[0] = find_layer (fixture, "blk.1.ffn_up.weight");
   layers[1] = find_layer (fixture, "blk.1.ffn_down.weight");
   for (gsize i = 0; i < G_N_ELEMENTS (layers); i++)
@@ -206,6 +226,7 @@ test_paint (WindowFixture *fixture,
   g_assert_cmpstr (get_format (fixture, layers[0]), ==, "q5_k");
   g_assert_cmpstr (get_format (fixture, layers[1]), ==, "q5_k");
   g_assert_cmpstr (tare_scale_bar_get_text (bar, "size"), !=, whole);
+  g_assert_true (g_str_has_prefix (tare_scale_bar_get_text (bar, "saving"), "−"));
 
   act (fixture, "undo");
   g_assert_cmpstr (get_format (fixture, layers[0]), ==, "kept");
@@ -267,6 +288,59 @@ test_inspector (WindowFixture *fixture,
   tare_inspector_choose_format (inspector, NULL);
   g_assert_cmpstr (get_format (fixture, layers[0]), ==, "kept");
   g_assert_cmpstr (get_format (fixture, layers[1]), ==, "kept");
+}
+
+/* What is undone is text while text is being typed. */
+static void
+test_text_undo (WindowFixture *fixture,
+                gconstpointer  data)
+{
+  TareAssignment brush;
+  GtkWidget *entry;
+  GtkText *text;
+  guint layer;
+
+  window_fixture_open_sample (fixture);
+  g_assert_true (gtk_window_get_focus (GTK_WINDOW (fixture->window))
+                 == GTK_WIDGET (tare_window_get_map (fixture->window)));
+  layer = find_layer (fixture, "blk.0.attn_q.weight");
+  brush = tare_session_get_brush (fixture->session);
+  brush.format = tare_format_lookup ("q8_0");
+  tare_session_assign (fixture->session, &layer, 1, &brush);
+
+  entry = window_fixture_find (tare_window_get_page (fixture->window, "layers"),
+                               GTK_TYPE_SEARCH_ENTRY, NULL);
+  act (fixture, "find");
+  text = GTK_TEXT (gtk_editable_get_delegate (GTK_EDITABLE (entry)));
+  g_assert_true (gtk_window_get_focus (GTK_WINDOW (fixture->window)) == GTK_WIDGET (text));
+  g_signal_emit_by_name (text, "insert-at-cursor", "up");
+  g_assert_cmpstr (gtk_editable_get_text (GTK_EDITABLE (entry)), ==, "up");
+  act (fixture, "undo");
+  g_assert_cmpstr (gtk_editable_get_text (GTK_EDITABLE (entry)), ==, "");
+  g_assert_cmpstr (get_format (fixture, layer), ==, "q8_0");
+
+  gtk_widget_grab_focus (GTK_WIDGET (tare_window_get_map (fixture->window)));
+  act (fixture, "undo");
+  g_assert_cmpstr (get_format (fixture, layer), ==, "kept");
+}
+
+static void
+test_export_path (void)
+{
+  const TareTarget *gguf = tare_target_lookup ("gguf");
+  static const char *const cases[][2] = {
+    { "/tmp/a.gguf", "/tmp/a.gguf" },
+    { "/tmp/a.GGUF", "/tmp/a.GGUF" },
+    { "/tmp/a-4.5bpw", "/tmp/a-4.5bpw.gguf" },
+    { "/tmp/gguf", "/tmp/gguf.gguf" },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autofree char *path = tare_export_dialog_dup_path (gguf, cases[i][0]);
+
+      g_assert_cmpstr (path, ==, cases[i][1]);
+    }
 }
 
 static gboolean
@@ -409,11 +483,14 @@ main (int    argc,
     return 0;
 
   g_test_add_func ("/window/typical-range", test_typical_range);
+  g_test_add_func ("/window/export-path", test_export_path);
   add ("/window/empty", test_empty);
   add ("/window/table", test_table);
+  add ("/window/columns", test_columns);
   add ("/window/selection", test_selection);
   add ("/window/paint", test_paint);
   add ("/window/inspector", test_inspector);
+  add ("/window/text-undo", test_text_undo);
   add ("/window/broken-file", test_broken_file);
   add ("/window/unsaved", test_unsaved);
   add ("/window/copy", test_copy);
