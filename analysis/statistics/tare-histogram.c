@@ -4,14 +4,16 @@
 #include <math.h>
 #include <string.h>
 
+#include "analysis/statistics/tare-prefetch-private.h"
 #include "quant/tare-simd.h"
 
-/* Values whose bins are worked out together, before they are counted one by one. */
-#define BLOCK 2048
+/* Values whose bins are worked out together, before they are counted one by one: two blocks of them
+ * are in flight within a processor's window, so that the one hides behind the other. */
+#define BLOCK 64
 
 /* The bin of x is floor ((x unit - minimum) scale) in binary32, kept within the table. Returns how
  * many are outliers. */
-TARE_CLONES static gsize
+TARE_INLINE int
 find_bins (const TareHistogram *self,
            const float         *x,
            gsize                n,
@@ -36,26 +38,54 @@ find_bins (const TareHistogram *self,
       outliers += (x[i] < low) | (x[i] > high);
     }
 
-  return (gsize) outliers;
+  return outliers;
 }
 
 /* Neighbours are often in one bin: in one table each would wait for the count before it. */
-static void
+TARE_INLINE void
 count_bins (TareHistogram *self,
-            const guint16 *bins,
-            gsize          n)
+            const guint16 *bins)
 {
-  gsize i = 0;
-
-  for (; i + 4 <= n; i += 4)
+  for (gsize i = 0; i < BLOCK; i += 4)
     {
       self->counts[0][bins[i]]++;
       self->counts[1][bins[i + 1]]++;
       self->counts[2][bins[i + 2]]++;
       self->counts[3][bins[i + 3]]++;
     }
+}
 
-  for (; i < n; i++)
+/* x: [n_blocks, BLOCK], n_blocks > 0. Counts one block while the bins of the next are worked out: a
+ * count cannot begin before its bin has been stored. */
+TARE_CLONES static void
+add_blocks (TareHistogram *self,
+            const float   *x,
+            gsize          n_blocks)
+{
+  guint16 bins[2][BLOCK];
+  gsize outliers = (gsize) find_bins (self, x, BLOCK, bins[0]);
+
+  for (gsize i = 1; i < n_blocks; i++)
+    {
+      tare_prefetch (x + i * BLOCK, BLOCK);
+      outliers += (gsize) find_bins (self, x + i * BLOCK, BLOCK, bins[i % 2]);
+      count_bins (self, bins[(i - 1) % 2]);
+    }
+
+  count_bins (self, bins[(n_blocks - 1) % 2]);
+  self->n_outliers += outliers;
+}
+
+/* n < BLOCK */
+static void
+add_rest (TareHistogram *self,
+          const float   *x,
+          gsize          n)
+{
+  guint16 bins[BLOCK];
+
+  self->n_outliers += (gsize) find_bins (self, x, n, bins);
+  for (gsize i = 0; i < n; i++)
     self->counts[0][bins[i]]++;
 }
 
@@ -112,15 +142,11 @@ tare_histogram_add (TareHistogram *self,
                     const float   *x,
                     gsize          n)
 {
-  guint16 bins[BLOCK];
+  gsize n_blocks = n / BLOCK;
 
-  for (gsize i = 0; i < n; i += BLOCK)
-    {
-      gsize block = MIN ((gsize) BLOCK, n - i);
-
-      self->n_outliers += find_bins (self, x + i, block, bins);
-      count_bins (self, bins, block);
-    }
+  if (n_blocks > 0)
+    add_blocks (self, x, n_blocks);
+  add_rest (self, x + n_blocks * BLOCK, n % BLOCK);
 }
 
 /**
