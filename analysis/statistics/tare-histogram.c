@@ -11,6 +11,9 @@
  * are in flight within a processor's window, so that the one hides behind the other. */
 #define BLOCK 64
 
+/* How far ahead memory is asked for them: 4 kB. */
+#define BLOCKS_AHEAD 16
+
 /* The bin of x is floor ((x unit - minimum) scale) in binary32, kept within the table. Returns how
  * many are outliers. */
 TARE_INLINE int
@@ -67,7 +70,7 @@ add_blocks (TareHistogram *self,
 
   for (gsize i = 1; i < n_blocks; i++)
     {
-      tare_prefetch (x + i * BLOCK, BLOCK);
+      tare_prefetch (x + (i + BLOCKS_AHEAD) * BLOCK, BLOCK);
       outliers += (gsize) find_bins (self, x + i * BLOCK, BLOCK, bins[i % 2]);
       count_bins (self, bins[(i - 1) % 2]);
     }

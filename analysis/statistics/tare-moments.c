@@ -7,8 +7,9 @@
 #include "analysis/statistics/tare-prefetch-private.h"
 #include "quant/tare-simd.h"
 
-/* Values of one block: read twice, the second time from the first level cache. */
-#define BLOCK 4096
+/* Values of one block: read twice, the second time from the first level cache, into which the next
+ * block comes meanwhile. */
+#define BLOCK 2048
 
 /* The bits of infinity: a magnitude with these or higher ones is not a finite number. */
 #define INFINITE_BITS 0x7f800000u
@@ -81,7 +82,7 @@ sum_powers (const float *x,
 
   for (gsize i = 0; i < whole; i += TARE_PREFETCH_LINE)
     {
-      tare_prefetch (x + i, TARE_PREFETCH_LINE);
+      tare_prefetch (x + i + BLOCK, TARE_PREFETCH_LINE);
       add_powers ((const Floats *) (x + i), c, lanes);
       add_powers ((const Floats *) (x + i + LANES), c, lanes);
     }

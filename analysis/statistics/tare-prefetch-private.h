@@ -3,24 +3,21 @@
 
 #include "quant/tare-simd.h"
 
-/* How far ahead of what is read: 4 kB, or the processor's own prefetcher, which stops at the end of
- * every page, leaves arithmetic to wait for memory. */
-#define TARE_PREFETCH_AHEAD 1024
-
 /* Floats in a cache line. */
 #define TARE_PREFETCH_LINE 16
 
 /**
  * tare_prefetch:
- * @x: numbers that are about to be read, in a stream of them
+ * @x: numbers that will be read soon, if they are there
  * @n: how many
  *
- * Asks for those that follow them at some distance; it does not matter whether they are there.
+ * Asks memory for numbers. The processor's own prefetcher stops at the end of every page, and
+ * leaves arithmetic waiting there.
  */
 TARE_INLINE void
 tare_prefetch (const float *x,
                gsize        n)
 {
   for (gsize i = 0; i < n; i += TARE_PREFETCH_LINE)
-    __builtin_prefetch ((const char *) x + (TARE_PREFETCH_AHEAD + i) * sizeof (float));
+    __builtin_prefetch ((const char *) x + i * sizeof (float));
 }

@@ -16,6 +16,9 @@
  * multiple of every block, so that a long row can be cut there. */
 #define PIECE 65536
 
+/* Weights that are measured together, within a first level cache. */
+#define TILE 2048
+
 /* Pieces of each thread between two looks at the progress: a few milliseconds. */
 #define PIECES_PER_STEP 16
 
@@ -25,7 +28,16 @@
 /* Outliers are this many standard deviations from the mean. */
 #define OUTLIER_DEVIATIONS 6.0
 
-/* What pieces a tensor falls into: some rows at a time, or some columns of one row. */
+/* What one thread works with, kept from step to step: fresh memory is a fault on every page. */
+typedef struct
+{
+  float          buffer[PIECE];
+  guint32        maxima[PIECE];
+  TareHistogram  histogram;
+} Worker;
+
+/* What pieces a tensor falls into: some rows at a time, or some columns of one row; and who works on
+ * them. */
 typedef struct
 {
   const TareTensor *tensor;
@@ -34,6 +46,8 @@ typedef struct
   gsize             rows_per_piece;
   gsize             pieces_per_row;
   gsize             n_pieces;
+  int               n_workers;
+  Worker          **workers;
 } Plan;
 
 typedef struct
@@ -63,7 +77,13 @@ static void
 plan_init (Plan             *plan,
            const TareTensor *tensor)
 {
-  *plan = (Plan) { .tensor = tensor, .rows = tensor->rows, .columns = tensor->columns };
+  *plan = (Plan) {
+    .tensor = tensor,
+    .rows = tensor->rows,
+    .columns = tensor->columns,
+    .n_workers = omp_get_max_threads (),
+  };
+  plan->workers = g_new0 (Worker *, plan->n_workers);
 
   if (plan->rows == 0 || plan->columns == 0)
     return;
@@ -78,6 +98,14 @@ plan_init (Plan             *plan,
       plan->pieces_per_row = (plan->columns - 1) / PIECE + 1;
       plan->n_pieces = plan->rows * plan->pieces_per_row;
     }
+}
+
+static void
+plan_clear (Plan *plan)
+{
+  for (int i = 0; i < plan->n_workers; i++)
+    g_free (plan->workers[i]);
+  g_free (plan->workers);
 }
 
 static Piece
@@ -105,12 +133,24 @@ static gsize
 plan_step (const Plan *plan,
            gsize       first)
 {
-  gsize n = MIN ((gsize) omp_get_max_threads () * PIECES_PER_STEP, plan->n_pieces - first);
+  gsize n = MIN ((gsize) plan->n_workers * PIECES_PER_STEP, plan->n_pieces - first);
 
   if (plan->pieces_per_row > 0)
     n = MIN (n, plan->pieces_per_row - first % plan->pieces_per_row);
 
   return n;
+}
+
+/* Of the calling thread, which makes it when it is first needed. */
+static Worker *
+plan_get_worker (const Plan *plan)
+{
+  Worker **worker = &plan->workers[omp_get_thread_num ()];
+
+  if (*worker == NULL)
+    *worker = g_new0 (Worker, 1);
+
+  return *worker;
 }
 
 /* Rows that are done with once the pieces up to @end are. */
@@ -241,31 +281,53 @@ zero_not_finite (const float *x,
     out[i] = isfinite (x[i]) ? x[i] : 0.0f;
 }
 
-/* @maxima: of the columns of the piece, as bits */
+/* A tile of a piece, of a few rows or a part of one, goes through all that is measured while it is
+ * in the first level cache. @maxima: of its columns, as bits */
 static void
-measure_piece (const Plan     *plan,
-               const Piece    *piece,
-               const float    *x,
-               float          *buffer,
-               guint32        *maxima,
-               TareStatistics *self,
-               PieceResult    *result)
+measure_tile (const float   *x,
+              gsize          n_rows,
+              gsize          n_columns,
+              TareMoments   *moments,
+              guint32       *maxima,
+              float         *row_maximum)
 {
-  tare_moments_add (&result->moments, x, piece->n_rows * piece->n_columns);
+  float finite[TILE];
+  gsize n_not_finite = moments->n_not_finite;
 
-  if (result->moments.n_not_finite > 0)
+  tare_moments_add (moments, x, n_rows * n_columns);
+
+  if (moments->n_not_finite > n_not_finite)
     {
-      zero_not_finite (x, piece->n_rows * piece->n_columns, buffer);
-      x = buffer;
+      zero_not_finite (x, n_rows * n_columns, finite);
+      x = finite;
     }
 
-  for (gsize i = 0; i < piece->n_rows; i++)
+  for (gsize i = 0; i < n_rows; i++)
     {
-      guint32 largest = raise_maxima (x + i * piece->n_columns, piece->n_columns, maxima);
+      float largest = bits_to_float (raise_maxima (x + i * n_columns, n_columns, maxima));
 
-      result->row_maximum = bits_to_float (largest);
-      if (plan->rows_per_piece > 0)
-        self->row_maximum[piece->row + i] = result->row_maximum;
+      row_maximum[i] = MAX (row_maximum[i], largest);
+    }
+}
+
+/* @maxima: of the columns of the piece, as bits; @row_maximum: of its rows */
+static void
+measure_piece (const Piece *piece,
+               const float *x,
+               TareMoments *moments,
+               guint32     *maxima,
+               float       *row_maximum)
+{
+  gsize rows = MAX (TILE / piece->n_columns, 1);
+
+  for (gsize i = 0; i < piece->n_rows; i += rows)
+    {
+      gsize n_rows = MIN (rows, piece->n_rows - i);
+
+      for (gsize j = 0; j < piece->n_columns; j += TILE)
+        measure_tile (x + i * piece->n_columns + j, n_rows,
+                      MIN ((gsize) TILE, piece->n_columns - j), moments, maxima + j,
+                      row_maximum + i);
     }
 }
 
@@ -312,21 +374,23 @@ step_moments (const Plan      *plan,
   g_autofree PieceResult *results = g_new0 (PieceResult, n);
   GError *failure = NULL;
 
-#pragma omp parallel
+#pragma omp parallel num_threads (plan->n_workers)
   {
-    g_autofree float *buffer = g_new (float, PIECE);
-    g_autofree guint32 *maxima = g_new0 (guint32, PIECE);
+    Worker *worker = plan_get_worker (plan);
+    guint32 *maxima = worker->maxima;
 
 #pragma omp for schedule(dynamic)
     for (gsize i = 0; i < n; i++)
       {
         Piece piece = plan_get (plan, first + i);
-        const float *x = view_piece (plan, &piece, buffer, &failure);
+        const float *x = view_piece (plan, &piece, worker->buffer, &failure);
 
         if (x == NULL)
           continue;
 
-        measure_piece (plan, &piece, x, buffer, maxima, self, &results[i]);
+        measure_piece (&piece, x, &results[i].moments, maxima,
+                       plan->rows_per_piece > 0 ? self->row_maximum + piece.row
+                                                : &results[i].row_maximum);
         if (plan->pieces_per_row > 0)
           take_maxima (self->column_maximum + piece.column, maxima, piece.n_columns);
       }
@@ -366,10 +430,10 @@ step_histogram (const Plan      *plan,
   gsize *n_outliers = data;
   GError *failure = NULL;
 
-#pragma omp parallel
+#pragma omp parallel num_threads (plan->n_workers)
   {
-    g_autofree float *buffer = g_new (float, PIECE);
-    g_autofree TareHistogram *histogram = g_new (TareHistogram, 1);
+    Worker *worker = plan_get_worker (plan);
+    TareHistogram *histogram = &worker->histogram;
 
     init_histogram (histogram, self);
 
@@ -377,7 +441,7 @@ step_histogram (const Plan      *plan,
     for (gsize i = 0; i < n; i++)
       {
         Piece piece = plan_get (plan, first + i);
-        const float *x = view_piece (plan, &piece, buffer, &failure);
+        const float *x = view_piece (plan, &piece, worker->buffer, &failure);
         gsize count = piece.n_rows * piece.n_columns;
         gsize other;
 
@@ -386,8 +450,8 @@ step_histogram (const Plan      *plan,
 
         if (self->n_not_finite > 0)
           {
-            count = tare_finite_copy (x, count, buffer, &other);
-            x = buffer;
+            count = tare_finite_copy (x, count, worker->buffer, &other);
+            x = worker->buffer;
           }
         tare_histogram_add (histogram, x, count);
       }
@@ -513,20 +577,19 @@ measure_passes (TareStatistics      *self,
   TareProgress second = tare_progress_part (progress, 0.5, 1.0);
   TareMoments moments = { 0 };
   gsize n_outliers = 0;
+  gboolean done;
   Plan plan;
 
   plan_init (&plan, tensor);
-  if (!run_pass (&plan, step_moments, tensor->bytes > RELEASE_BYTES, self, &moments,
-                 &first, error))
-    return FALSE;
-
+  done = run_pass (&plan, step_moments, tensor->bytes > RELEASE_BYTES, self, &moments,
+                   &first, error);
   take_moments (self, &moments);
-  if (!run_pass (&plan, step_histogram, TRUE, self, &n_outliers, &second, error))
-    return FALSE;
 
+  done = done && run_pass (&plan, step_histogram, TRUE, self, &n_outliers, &second, error);
   take_outliers (self, n_outliers);
+  plan_clear (&plan);
 
-  return TRUE;
+  return done;
 }
 
 /**
