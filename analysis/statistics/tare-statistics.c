@@ -31,12 +31,12 @@
 /* What one thread works with, kept from step to step: fresh memory is a fault on every page. */
 typedef struct
 {
-  float          buffer[PIECE];
-  guint32        maxima[PIECE];
-  TareHistogram  histogram;
+  float         buffer[PIECE];
+  guint32       maxima[PIECE];
+  TareHistogram histogram;
 } Worker;
 
-/* What pieces a tensor falls into: some rows at a time, or some columns of one row; and who works on
+/* What pieces a tensor falls into, some rows at a time or some columns of one row, and who works on
  * them. */
 typedef struct
 {
