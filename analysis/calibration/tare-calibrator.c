@@ -234,7 +234,7 @@ run_network (TareNetwork         *network,
     }
 
   if (!tare_network_embed (network, &tare_weights_of_file, (const guint32 *) text->tokens->data,
-                           n_tokens, x, error))
+                           n_tokens, text->context, x, error))
     return FALSE;
 
   for (guint i = 0; i < config->n_blocks; i++)

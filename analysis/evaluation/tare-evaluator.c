@@ -252,7 +252,8 @@ run_blocks (Run     *run,
     run->first_block = _tare_boundaries_find (run->boundaries, hashes, &cached);
   if (cached != NULL)
     memcpy (run->x, cached, n_tokens * config->width * sizeof *cached);
-  else if (!tare_network_embed (run->network, run->weights, self->inputs, n_tokens, run->x, error))
+  else if (!tare_network_embed (run->network, run->weights, self->inputs, n_tokens, self->context,
+                                run->x, error))
     return FALSE;
 
   for (guint i = run->first_block; i < config->n_blocks; i++)

@@ -7,43 +7,62 @@
 
 #define N_(text) (text)
 
-/* What every decoder of Llama's kind calls its parts; Qwen 3 adds the norms within the heads. */
-#define LLAMA_NAMES                                                  \
-  { "token_embd", "model.embed_tokens" },                            \
-  { "attn_norm", "model.layers.%d.input_layernorm" },                \
-  { "attn_q", "model.layers.%d.self_attn.q_proj" },                  \
-  { "attn_k", "model.layers.%d.self_attn.k_proj" },                  \
-  { "attn_v", "model.layers.%d.self_attn.v_proj" },                  \
-  { "attn_output", "model.layers.%d.self_attn.o_proj" },             \
-  { "ffn_norm", "model.layers.%d.post_attention_layernorm" },        \
-  { "ffn_gate", "model.layers.%d.mlp.gate_proj" },                   \
-  { "ffn_up", "model.layers.%d.mlp.up_proj" },                       \
-  { "ffn_down", "model.layers.%d.mlp.down_proj" },                   \
-  { "output_norm", "model.norm" },                                   \
+/* What every decoder of Llama's kind calls its parts around the heads, the norms aside. */
+#define STREAM_NAMES                                                  \
+  { "token_embd", "model.embed_tokens" },                             \
+  { "attn_norm", "model.layers.%d.input_layernorm" },                 \
+  { "attn_output", "model.layers.%d.self_attn.o_proj" },              \
+  { "ffn_gate", "model.layers.%d.mlp.gate_proj" },                    \
+  { "ffn_up", "model.layers.%d.mlp.up_proj" },                        \
+  { "ffn_down", "model.layers.%d.mlp.down_proj" },                    \
+  { "output_norm", "model.norm" },                                    \
   { "output", "lm_head" }
+
+#define HEAD_NAMES(flags)                                             \
+  { "attn_q", "model.layers.%d.self_attn.q_proj", flags },            \
+  { "attn_k", "model.layers.%d.self_attn.k_proj", flags },            \
+  { "attn_v", "model.layers.%d.self_attn.v_proj", flags }
+
+#define FEED_FORWARD_NORM_NAME { "ffn_norm", "model.layers.%d.post_attention_layernorm" }
 
 /* The divisors of the rotary frequencies have no name in a Hugging Face file. */
 static const TareTensorName llama_names[] = {
-  LLAMA_NAMES,
-  { "rope_freqs", NULL },
+  STREAM_NAMES, HEAD_NAMES (0), FEED_FORWARD_NORM_NAME,
+  { "rope_freqs", NULL, TARE_TENSOR_OPTIONAL },
   { NULL, NULL },
 };
 
 static const TareTensorName qwen2_names[] = {
-  LLAMA_NAMES,
+  STREAM_NAMES, HEAD_NAMES (TARE_TENSOR_BIASED), FEED_FORWARD_NORM_NAME,
   { NULL, NULL },
 };
 
 static const TareTensorName qwen3_names[] = {
-  LLAMA_NAMES,
+  STREAM_NAMES, HEAD_NAMES (0), FEED_FORWARD_NORM_NAME,
   { "attn_q_norm", "model.layers.%d.self_attn.q_norm" },
   { "attn_k_norm", "model.layers.%d.self_attn.k_norm" },
+  { NULL, NULL },
+};
+
+static const TareTensorName gemma_names[] = {
+  STREAM_NAMES, HEAD_NAMES (0), FEED_FORWARD_NORM_NAME,
+  { NULL, NULL },
+};
+
+/* Here Hugging Face's post_attention_layernorm is what it says. */
+static const TareTensorName gemma2_names[] = {
+  STREAM_NAMES, HEAD_NAMES (0),
+  { "post_attention_norm", "model.layers.%d.post_attention_layernorm" },
+  { "ffn_norm", "model.layers.%d.pre_feedforward_layernorm" },
+  { "post_ffw_norm", "model.layers.%d.post_feedforward_layernorm" },
   { NULL, NULL },
 };
 
 static const char *const llama_classes[] = { "LlamaForCausalLM", "MistralForCausalLM", NULL };
 static const char *const qwen2_classes[] = { "Qwen2ForCausalLM", NULL };
 static const char *const qwen3_classes[] = { "Qwen3ForCausalLM", NULL };
+static const char *const gemma_classes[] = { "GemmaForCausalLM", NULL };
+static const char *const gemma2_classes[] = { "Gemma2ForCausalLM", NULL };
 
 static const TareArchitecture architectures[] = {
   {
@@ -60,7 +79,6 @@ static const TareArchitecture architectures[] = {
     .classes = qwen2_classes,
     .names = qwen2_names,
     .rotary = TARE_ROTARY_HALVES,
-    .attention_bias = TRUE,
   },
   {
     .id = "qwen3",
@@ -69,6 +87,39 @@ static const TareArchitecture architectures[] = {
     .names = qwen3_names,
     .rotary = TARE_ROTARY_HALVES,
     .head_norm = TRUE,
+    .writes_head_width = TRUE,
+  },
+  {
+    .id = "gemma",
+    .label = N_("Gemma"),
+    .classes = gemma_classes,
+    .names = gemma_names,
+    .activation = TARE_ACTIVATION_GELU_TANH,
+    .activation_key = "hidden_activation",
+    .rotary = TARE_ROTARY_HALVES,
+    .norm_offset = 1.0f,
+    .scales_embedding = TRUE,
+    .writes_head_width = TRUE,
+    .tied = TRUE,
+  },
+  {
+    .id = "gemma2",
+    .label = N_("Gemma 2"),
+    .classes = gemma2_classes,
+    .names = gemma2_names,
+    .activation = TARE_ACTIVATION_GELU_TANH,
+    .activation_key = "hidden_activation",
+    .rotary = TARE_ROTARY_HALVES,
+    .norm_offset = 1.0f,
+    .scales_embedding = TRUE,
+    .writes_head_width = TRUE,
+    .tied = TRUE,
+    .windowed = TRUE,
+    .window = 4096,
+    .window_period = 2,
+    .attention_soft_cap = 50.0f,
+    .final_soft_cap = 30.0f,
+    .wide_query_blocks = 46,
   },
 };
 
@@ -137,6 +188,29 @@ tare_architecture_lookup_class (const char *class_name)
   return NULL;
 }
 
+/**
+ * tare_architecture_find:
+ * @self: an architecture
+ * @role: id of a role
+ *
+ * Returns: (nullable) (transfer none): the row of its tensors, or %NULL where it has no such role
+ */
+const TareTensorName *
+tare_architecture_find (const TareArchitecture *self,
+                        const char             *role)
+{
+  g_return_val_if_fail (self != NULL, NULL);
+  g_return_val_if_fail (role != NULL, NULL);
+
+  for (const TareTensorName *row = self->names; row->role != NULL; row++)
+    {
+      if (strcmp (row->role, role) == 0)
+        return row;
+    }
+
+  return NULL;
+}
+
 /* Whether the first @length bytes of @name are @pattern with a number for its %d. */
 static gboolean
 match (const char *pattern,
@@ -192,6 +266,9 @@ tare_architecture_to_canonical (const TareArchitecture *self,
   g_return_val_if_fail (self != NULL, NULL);
   g_return_val_if_fail (name != NULL, NULL);
 
+  if (self->prefix != NULL && g_str_has_prefix (name, self->prefix))
+    name += strlen (self->prefix);
+
   length = _tare_role_split_name (name, &bias);
   for (const TareTensorName *row = self->names; length > 0 && row->role != NULL; row++)
     {
@@ -202,19 +279,6 @@ tare_architecture_to_canonical (const TareArchitecture *self,
         return g_strdup_printf ("blk.%d.%s%s", block, row->role, suffix (bias));
 
       return g_strconcat (row->role, suffix (bias), NULL);
-    }
-
-  return NULL;
-}
-
-static const TareTensorName *
-find_role (const TareArchitecture *self,
-           const TareRole         *role)
-{
-  for (const TareTensorName *row = self->names; role != NULL && row->role != NULL; row++)
-    {
-      if (strcmp (row->role, role->id) == 0)
-        return row;
     }
 
   return NULL;
@@ -233,6 +297,7 @@ tare_architecture_to_hugging_face (const TareArchitecture *self,
                                    const char             *canonical)
 {
   const TareTensorName *row = NULL;
+  const TareRole *role = NULL;
   const char *hole = NULL;
   gboolean bias = FALSE;
   int block = -1;
@@ -240,7 +305,8 @@ tare_architecture_to_hugging_face (const TareArchitecture *self,
   g_return_val_if_fail (self != NULL, NULL);
   g_return_val_if_fail (canonical != NULL, NULL);
 
-  row = find_role (self, tare_role_from_canonical (canonical, &block, &bias));
+  role = tare_role_from_canonical (canonical, &block, &bias);
+  row = role != NULL ? tare_architecture_find (self, role->id) : NULL;
   if (row == NULL || row->hugging_face == NULL)
     return NULL;
 

@@ -19,16 +19,62 @@ typedef enum
 } TareRotary;
 
 /**
+ * TareNorm:
+ * @TARE_NORM_RMS: x / sqrt (mean (x²) + ε) w
+ * @TARE_NORM_LAYER: (x - mean (x)) / sqrt (variance (x) + ε) w + b
+ *
+ * How the stream is normalised.
+ */
+typedef enum
+{
+  TARE_NORM_RMS,
+  TARE_NORM_LAYER,
+} TareNorm;
+
+/**
+ * TareActivation:
+ * @TARE_ACTIVATION_SILU: x / (1 + exp (-x))
+ * @TARE_ACTIVATION_GELU_TANH: x / 2 (1 + tanh (sqrt (2 / π) (x + 0.044715 x³)))
+ * @TARE_ACTIVATION_GELU_ERF: x / 2 (1 + erf (x / sqrt (2)))
+ *
+ * What makes the feed-forward part more than a product.
+ */
+typedef enum
+{
+  TARE_ACTIVATION_SILU,
+  TARE_ACTIVATION_GELU_TANH,
+  TARE_ACTIVATION_GELU_ERF,
+} TareActivation;
+
+/**
+ * TareTensorFlags:
+ * @TARE_TENSOR_OPTIONAL: a model may lack it
+ * @TARE_TENSOR_BIASED: it must have a bias
+ * @TARE_TENSOR_TRANSPOSED: a Hugging Face file has inputs x outputs
+ * @TARE_TENSOR_GROUPED: a Hugging Face file has query, key and value of a head together, and GGUF
+ *   all queries before all keys before all values
+ */
+typedef enum
+{
+  TARE_TENSOR_OPTIONAL = 1 << 0,
+  TARE_TENSOR_BIASED = 1 << 1,
+  TARE_TENSOR_TRANSPOSED = 1 << 2,
+  TARE_TENSOR_GROUPED = 1 << 3,
+} TareTensorFlags;
+
+/**
  * TareTensorName:
  * @role: id of the role
  * @hugging_face: the name in a Hugging Face file, %d for the block
+ * @flags: what is particular about it
  *
- * Without the ".weight" or ".bias" at its end.
+ * Without the ".weight" or ".bias" at its end. A norm has a bias only where it must have one.
  */
 typedef struct
 {
-  const char *role;
-  const char *hugging_face;
+  const char      *role;
+  const char      *hugging_face;
+  TareTensorFlags  flags;
 } TareTensorName;
 
 /**
@@ -36,11 +82,35 @@ typedef struct
  * @id: GGUF's general.architecture and the prefix of its keys
  * @label: what a person reads
  * @classes: the "architectures" of config.json that it stands for, %NULL-terminated
- * @names: the tensors, ended by a %NULL role
+ * @names: the tensors, ended by a %NULL role; they also tell whether query, key and value are one
+ *   matrix (attn_qkv), whether there is a gate (ffn_gate), whether positions are learned
+ *   (position_embd), and which norms there are
+ * @prefix: (nullable): what some files put before every name
+ * @norm: how the stream is normalised
+ * @activation: of the feed-forward part, where config.json does not say which
+ * @activation_key: (nullable): the key of config.json that names it, "hidden_act" if %NULL
  * @rotary: which elements rotate together
+ * @rotary_share: share of a head that rotates, where config.json does not say; 0 for all of it,
+ *   and then config.json may not say otherwise
  * @interleaves_heads: whether GGUF interleaves the rotary halves of query and key rows
- * @attention_bias: whether query, key and value must have a bias
  * @head_norm: whether query and key are normalised within each head
+ * @norm_offset: what a Hugging Face file leaves out of every norm's weight
+ * @fused_gate: whether ffn_up is the gate over the values, twice the inner width
+ * @parallel: whether config.json or GGUF may let attention and feed-forward part both start from
+ *   the same stream ("use_parallel_residual")
+ * @scales_embedding: whether the embedding is multiplied by sqrt (width)
+ * @writes_head_width: whether GGUF always has the width of a head
+ * @tied: whether the output is the embedding where config.json does not say
+ * @copies_output: whether GGUF has an output of its own even then
+ * @inner_factor: inner width of the feed-forward part by the width of the stream, where
+ *   config.json does not say; 0 if it must
+ * @windowed: whether blocks may see only so many positions back
+ * @window: how many where the file does not say, 0 for all
+ * @window_period: the last of so many blocks sees all positions; 0 where all blocks are windowed
+ * @attention_soft_cap: where the file does not say; 0 where there is no such thing
+ * @final_soft_cap: likewise, of the logits
+ * @wide_query_blocks: with so many blocks GGUF means scores to be scaled by the width over the
+ *   number of heads instead of the width of a head; 0 for never
  *
  * One row of the architecture table: how a block is put together and what its parts are called.
  */
@@ -50,16 +120,36 @@ typedef struct
   const char           *label;
   const char *const    *classes;
   const TareTensorName *names;
+  const char           *prefix;
+  TareNorm              norm;
+  TareActivation        activation;
+  const char           *activation_key;
   TareRotary            rotary;
+  float                 rotary_share;
   gboolean              interleaves_heads;
-  gboolean              attention_bias;
   gboolean              head_norm;
+  float                 norm_offset;
+  gboolean              fused_gate;
+  gboolean              parallel;
+  gboolean              scales_embedding;
+  gboolean              writes_head_width;
+  gboolean              tied;
+  gboolean              copies_output;
+  guint                 inner_factor;
+  gboolean              windowed;
+  guint                 window;
+  guint                 window_period;
+  float                 attention_soft_cap;
+  float                 final_soft_cap;
+  guint                 wide_query_blocks;
 } TareArchitecture;
 
 gsize                   tare_architecture_get_n_architectures (void);
 const TareArchitecture *tare_architecture_get                 (gsize                   index);
 const TareArchitecture *tare_architecture_lookup              (const char             *id);
 const TareArchitecture *tare_architecture_lookup_class        (const char             *class_name);
+const TareTensorName   *tare_architecture_find                (const TareArchitecture *self,
+                                                               const char             *role);
 char                   *tare_architecture_to_canonical        (const TareArchitecture *self,
                                                                const char             *name);
 char                   *tare_architecture_to_hugging_face     (const TareArchitecture *self,

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "quant/model/tare-config-private.h"
 #include "quant/model/tare-file-private.h"
 #include "quant/model/tare-json.h"
 
@@ -25,31 +26,50 @@ typedef struct
   GError      **error;
 } Source;
 
-/* One row per count: its name in either source, what it is bounded by, and where it goes. */
+/* One row per count: its names in either source, what it is bounded by, and where it goes. */
 typedef struct
 {
   const char *json;
+  const char *alias;
   const char *key;
   gsize       offset;
   guint       maximum;
   gboolean    optional;
 } Count;
 
+#define FIELD(name) G_STRUCT_OFFSET (TareConfig, name)
+
 static const Count counts[] = {
-  { "hidden_size", "embedding_length", G_STRUCT_OFFSET (TareConfig, width), MAX_WIDTH, FALSE },
-  { "num_hidden_layers", "block_count", G_STRUCT_OFFSET (TareConfig, n_blocks),
-    MAX_BLOCKS, FALSE },
-  { "num_attention_heads", "attention.head_count", G_STRUCT_OFFSET (TareConfig, n_heads),
-    MAX_WIDTH, FALSE },
-  { "num_key_value_heads", "attention.head_count_kv",
-    G_STRUCT_OFFSET (TareConfig, n_key_value_heads), MAX_WIDTH, TRUE },
-  { "head_dim", "attention.key_length", G_STRUCT_OFFSET (TareConfig, head_width),
+  { "hidden_size", "n_embd", "embedding_length", FIELD (width), MAX_WIDTH, FALSE },
+  { "num_hidden_layers", "n_layer", "block_count", FIELD (n_blocks), MAX_BLOCKS, FALSE },
+  { "num_attention_heads", "n_head", "attention.head_count", FIELD (n_heads), MAX_WIDTH, FALSE },
+  { "num_key_value_heads", NULL, "attention.head_count_kv", FIELD (n_key_value_heads),
     MAX_WIDTH, TRUE },
-  { "intermediate_size", "feed_forward_length",
-    G_STRUCT_OFFSET (TareConfig, feed_forward_width), MAX_WIDTH, FALSE },
-  { "max_position_embeddings", "context_length", G_STRUCT_OFFSET (TareConfig, context),
+  { "head_dim", NULL, "attention.key_length", FIELD (head_width), MAX_WIDTH, TRUE },
+  { "intermediate_size", "n_inner", "feed_forward_length", FIELD (feed_forward_width),
+    MAX_WIDTH, TRUE },
+  { "max_position_embeddings", "n_positions", "context_length", FIELD (context),
     MAX_CONTEXT, FALSE },
-  { "vocab_size", "vocab_size", G_STRUCT_OFFSET (TareConfig, vocabulary), MAX_VOCABULARY, TRUE },
+  { "vocab_size", NULL, "vocab_size", FIELD (vocabulary), MAX_VOCABULARY, TRUE },
+};
+
+/* What config.json calls the number that keeps a norm from dividing by 0. */
+static const char *const layer_epsilons[] = {
+  "layer_norm_epsilon", "layer_norm_eps", "norm_epsilon",
+};
+
+/* By transformers' names for its activations. */
+static const struct
+{
+  const char     *name;
+  TareActivation  activation;
+} activations[] = {
+  { "silu", TARE_ACTIVATION_SILU },
+  { "swish", TARE_ACTIVATION_SILU },
+  { "gelu", TARE_ACTIVATION_GELU_ERF },
+  { "gelu_new", TARE_ACTIVATION_GELU_TANH },
+  { "gelu_fast", TARE_ACTIVATION_GELU_TANH },
+  { "gelu_pytorch_tanh", TARE_ACTIVATION_GELU_TANH },
 };
 
 static gboolean
@@ -121,6 +141,8 @@ read_count (const Source *source,
 
   if (!find_number (source, row->json, row->key, &found, &value))
     return FALSE;
+  if (!found && source->object != NULL && row->alias != NULL)
+    found = tare_json_get_number (source->object, row->alias, &value);
 
   if (!found)
     return row->optional
@@ -159,9 +181,33 @@ read_positive (const Source *source,
   return TRUE;
 }
 
+/* A number that may be missing, and then is @fallback, or be 0 or null for none. */
 static gboolean
-check_heads (const Source *source,
-             TareConfig   *self)
+read_or_none (const Source *source,
+              const char   *json,
+              const char   *key,
+              double        fallback,
+              double        maximum,
+              double       *value)
+{
+  gboolean found = FALSE;
+
+  *value = fallback;
+  if (!find_number (source, json, key, &found, value))
+    return FALSE;
+  if (!found && source->object != NULL && json_object_has_member (source->object, json)
+      && json_object_get_null_member (source->object, json))
+    *value = 0.0;
+
+  return (*value >= 0.0 && *value <= maximum)
+         || fail (source, TARE_ERROR_INVALID, source->object != NULL ? json : key,
+                  "is out of bounds");
+}
+
+static gboolean
+check_heads (const Source           *source,
+             const TareArchitecture *architecture,
+             TareConfig             *self)
 {
   gboolean json = source->object != NULL;
 
@@ -186,7 +232,7 @@ check_heads (const Source *source,
     return fail (source, TARE_ERROR_INVALID, json ? "head_dim" : "attention.key_length",
                  "makes the heads together too wide");
 
-  if (self->head_width % 2 != 0)
+  if (_tare_config_rotates (architecture) && self->head_width % 2 != 0)
     return fail (source, TARE_ERROR_INVALID, json ? "head_dim" : "attention.key_length",
                  "is odd, so its elements do not pair up");
 
@@ -194,8 +240,30 @@ check_heads (const Source *source,
 }
 
 static gboolean
-read_numbers (const Source *source,
-              TareConfig   *self)
+read_epsilon (const Source           *source,
+              const TareArchitecture *architecture,
+              TareConfig             *self)
+{
+  const char *name = layer_epsilons[0];
+  double value = 0.0;
+
+  if (architecture->norm == TARE_NORM_RMS)
+    return read_positive (source, "rms_norm_eps", "attention.layer_norm_rms_epsilon",
+                          &self->norm_epsilon);
+
+  for (gsize i = 0; source->object != NULL && i < G_N_ELEMENTS (layer_epsilons); i++)
+    {
+      if (tare_json_get_number (source->object, layer_epsilons[i], &value))
+        name = layer_epsilons[i];
+    }
+
+  return read_positive (source, name, "attention.layer_norm_epsilon", &self->norm_epsilon);
+}
+
+static gboolean
+read_numbers (const Source           *source,
+              const TareArchitecture *architecture,
+              TareConfig             *self)
 {
   for (gsize i = 0; i < G_N_ELEMENTS (counts); i++)
     {
@@ -203,9 +271,52 @@ read_numbers (const Source *source,
         return FALSE;
     }
 
-  return check_heads (source, self)
-         && read_positive (source, "rms_norm_eps", "attention.layer_norm_rms_epsilon",
-                           &self->norm_epsilon);
+  if (self->feed_forward_width == 0)
+    self->feed_forward_width = self->width * architecture->inner_factor;
+  if (self->feed_forward_width == 0)
+    return fail (source, TARE_ERROR_INVALID,
+                 source->object != NULL ? "intermediate_size" : "feed_forward_length",
+                 "is missing, or is no number");
+
+  return check_heads (source, architecture, self) && read_epsilon (source, architecture, self);
+}
+
+/* What bounds scores and logits. */
+static gboolean
+read_bounds (const Source           *source,
+             const TareArchitecture *architecture,
+             TareConfig             *self)
+{
+  double window = 0.0, attention = 0.0, final = 0.0, scale = 0.0, scalar = 0.0;
+
+  if (architecture->windowed
+      && !read_or_none (source, "sliding_window", "attention.sliding_window",
+                        architecture->window, MAX_CONTEXT, &window))
+    return FALSE;
+  if (architecture->attention_soft_cap > 0.0f
+      && !read_or_none (source, "attn_logit_softcapping", "attn_logit_softcapping",
+                        (double) architecture->attention_soft_cap, 1e6, &attention))
+    return FALSE;
+  if (architecture->final_soft_cap > 0.0f
+      && !read_or_none (source, "final_logit_softcapping", "final_logit_softcapping",
+                        (double) architecture->final_soft_cap, 1e6, &final))
+    return FALSE;
+  if (architecture->wide_query_blocks > 0
+      && !(source->object != NULL
+           ? read_or_none (source, "query_pre_attn_scalar", "", 0.0, MAX_WIDTH, &scalar)
+           : read_or_none (source, "", "attention.scale", 0.0, 1e6, &scale)))
+    return FALSE;
+
+  self->window = (guint) window;
+  self->attention_soft_cap = (float) attention;
+  self->final_soft_cap = (float) final;
+  self->attention_scale = _tare_config_usual_scale (self, architecture);
+  if (scalar > 0.0)
+    self->attention_scale = 1.0f / sqrtf ((float) scalar);
+  else if (scale > 0.0)
+    self->attention_scale = (float) scale;
+
+  return TRUE;
 }
 
 /* The rotary settings of transformers 5 are in "rope_parameters", possibly one set for each kind
@@ -263,14 +374,9 @@ read_llama3 (const Source           *source,
     return fail (source, TARE_ERROR_INVALID, "high_freq_factor",
                  "is not above low_freq_factor");
 
-  for (const TareTensorName *row = architecture->names; row->role != NULL; row++)
-    {
-      if (strcmp (row->role, "rope_freqs") == 0)
-        return TRUE;
-    }
-
-  return fail (source, TARE_ERROR_UNSUPPORTED, "rope_type",
-               "is 'llama3', which only Llama takes");
+  return tare_architecture_find (architecture, "rope_freqs") != NULL
+         || fail (source, TARE_ERROR_UNSUPPORTED, "rope_type",
+                  "is 'llama3', which only Llama takes");
 }
 
 static gboolean
@@ -314,6 +420,9 @@ read_json_rope (const Source           *source,
   Source *base_source = tare_json_get_number (object, "rope_theta", &base) ? &rope : NULL;
 
   self->rope_base = DEFAULT_ROPE_BASE;
+  if (!_tare_config_rotates (architecture))
+    return TRUE;
+
   self->rope_width = self->head_width;
   if (!read_positive (base_source != NULL ? base_source : source, "rope_theta", "",
                       &self->rope_base))
@@ -339,13 +448,36 @@ read_json_rope (const Source           *source,
 }
 
 static gboolean
+read_json_activation (const Source           *source,
+                      const TareArchitecture *architecture,
+                      TareConfig             *self)
+{
+  const char *key = architecture->activation_key;
+  const char *name = tare_json_get_string (source->object, key != NULL ? key : "hidden_act");
+  gboolean silu = architecture->activation == TARE_ACTIVATION_SILU;
+
+  self->activation = architecture->activation;
+  if (name == NULL)
+    return TRUE;
+
+  for (gsize i = 0; i < G_N_ELEMENTS (activations); i++)
+    {
+      if (strcmp (activations[i].name, name) != 0
+          || (activations[i].activation == TARE_ACTIVATION_SILU) != silu)
+        continue;
+
+      self->activation = activations[i].activation;
+      return TRUE;
+    }
+
+  return fail (source, TARE_ERROR_UNSUPPORTED, key != NULL ? key : "hidden_act",
+               silu ? "is not 'silu'" : "is no 'gelu'");
+}
+
+static gboolean
 check_json_features (const Source *source)
 {
-  const char *activation = tare_json_get_string (source->object, "hidden_act");
   double partial = 1.0;
-
-  if (activation != NULL && strcmp (activation, "silu") != 0 && strcmp (activation, "swish") != 0)
-    return fail (source, TARE_ERROR_UNSUPPORTED, "hidden_act", "is not 'silu'");
 
   tare_json_get_number (source->object, "partial_rotary_factor", &partial);
   if (partial != 1.0)
@@ -385,10 +517,12 @@ tare_config_read_json (TareConfig              *self,
 
   memset (self, 0, sizeof *self);
   self->rope_factor = 1.0f;
-  self->tied = tare_json_get_boolean (object, "tie_word_embeddings", FALSE);
+  self->tied = tare_json_get_boolean (object, "tie_word_embeddings", architecture->tied);
 
-  return read_numbers (&source, self)
+  return read_numbers (&source, architecture, self)
+         && read_bounds (&source, architecture, self)
          && read_json_rope (&source, architecture, self)
+         && read_json_activation (&source, architecture, self)
          && check_json_features (&source);
 }
 
@@ -407,8 +541,8 @@ read_original (const Source *source,
                TareConfig   *self)
 {
   static const Count row = {
-    "", "rope.scaling.original_context_length",
-    G_STRUCT_OFFSET (TareConfig, rope_original_context), MAX_CONTEXT, TRUE,
+    "", NULL, "rope.scaling.original_context_length", FIELD (rope_original_context),
+    MAX_CONTEXT, TRUE,
   };
 
   self->rope_original_context = self->context;
@@ -456,14 +590,18 @@ read_metadata_scaling (const Source *source,
 }
 
 static gboolean
-read_metadata_rope (const Source *source,
-                    TareConfig   *self)
+read_metadata_rope (const Source           *source,
+                    const TareArchitecture *architecture,
+                    TareConfig             *self)
 {
   static const Count row = {
-    "", "rope.dimension_count", G_STRUCT_OFFSET (TareConfig, rope_width), MAX_WIDTH, TRUE,
+    "", NULL, "rope.dimension_count", FIELD (rope_width), MAX_WIDTH, TRUE,
   };
 
   self->rope_base = DEFAULT_ROPE_BASE;
+  if (!_tare_config_rotates (architecture))
+    return TRUE;
+
   self->rope_width = self->head_width;
   if (!read_optional (source, "rope.freq_base", &self->rope_base)
       || !read_count (source, &row, self))
@@ -528,90 +666,10 @@ tare_config_read_metadata (TareConfig              *self,
   prefix = g_strconcat (architecture->id, ".", NULL);
   source.prefix = prefix;
 
-  return read_numbers (&source, self)
-         && read_metadata_rope (&source, self)
+  self->activation = architecture->activation;
+
+  return read_numbers (&source, architecture, self)
+         && read_bounds (&source, architecture, self)
+         && read_metadata_rope (&source, architecture, self)
          && check_metadata_features (&source, self);
-}
-
-static void
-set_u32 (TareMetadata *metadata,
-         const char   *prefix,
-         const char   *key,
-         guint         value)
-{
-  g_autofree char *full = g_strconcat (prefix, ".", key, NULL);
-
-  tare_metadata_set_u32 (metadata, full, value);
-}
-
-static void
-set_f32 (TareMetadata *metadata,
-         const char   *prefix,
-         const char   *key,
-         float         value)
-{
-  g_autofree char *full = g_strconcat (prefix, ".", key, NULL);
-
-  tare_metadata_set_f32 (metadata, full, value);
-}
-
-static void
-write_scaling (const TareConfig *self,
-               const char       *prefix,
-               TareMetadata     *metadata)
-{
-  g_autofree char *type = g_strconcat (prefix, ".rope.scaling.type", NULL);
-  gboolean yarn = self->rope_scaling == TARE_ROPE_SCALING_YARN;
-
-  /* Llama 3's is a tensor. */
-  if (!yarn && self->rope_scaling != TARE_ROPE_SCALING_LINEAR)
-    return;
-
-  tare_metadata_set_string (metadata, type, yarn ? "yarn" : "linear");
-  set_f32 (metadata, prefix, "rope.scaling.factor", self->rope_factor);
-  if (yarn)
-    set_u32 (metadata, prefix, "rope.scaling.original_context_length",
-             self->rope_original_context);
-  if (yarn && self->rope_attention_factor > 0.0f)
-    set_f32 (metadata, prefix, "rope.scaling.attn_factor",
-             self->rope_attention_factor / (0.1f * logf (self->rope_factor) + 1.0f));
-}
-
-/**
- * tare_config_write_metadata:
- * @self: the numbers of a network
- * @architecture: what the network is
- * @metadata: keys that are not shared yet
- *
- * Sets GGUF's keys for the numbers, with the types that llama.cpp asks for.
- */
-void
-tare_config_write_metadata (const TareConfig       *self,
-                            const TareArchitecture *architecture,
-                            TareMetadata           *metadata)
-{
-  const char *prefix = NULL;
-
-  g_return_if_fail (self != NULL);
-  g_return_if_fail (architecture != NULL);
-  g_return_if_fail (metadata != NULL);
-
-  prefix = architecture->id;
-  set_u32 (metadata, prefix, "context_length", self->context);
-  set_u32 (metadata, prefix, "embedding_length", self->width);
-  set_u32 (metadata, prefix, "block_count", self->n_blocks);
-  set_u32 (metadata, prefix, "feed_forward_length", self->feed_forward_width);
-  set_u32 (metadata, prefix, "attention.head_count", self->n_heads);
-  set_u32 (metadata, prefix, "attention.head_count_kv", self->n_key_value_heads);
-  set_f32 (metadata, prefix, "attention.layer_norm_rms_epsilon", self->norm_epsilon);
-  if ((guint64) self->head_width * self->n_heads != self->width || architecture->head_norm)
-    {
-      set_u32 (metadata, prefix, "attention.key_length", self->head_width);
-      set_u32 (metadata, prefix, "attention.value_length", self->head_width);
-    }
-  set_u32 (metadata, prefix, "rope.dimension_count", self->rope_width);
-  set_f32 (metadata, prefix, "rope.freq_base", self->rope_base);
-  write_scaling (self, prefix, metadata);
-  if (self->vocabulary > 0)
-    set_u32 (metadata, prefix, "vocab_size", self->vocabulary);
 }

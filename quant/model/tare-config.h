@@ -32,10 +32,10 @@ typedef enum
  * @feed_forward_width: inner width of the feed-forward part
  * @vocabulary: rows of the embedding
  * @context: positions it was trained for
- * @norm_epsilon: added to the mean square before the root
+ * @norm_epsilon: added to the mean square or the variance before the root
  * @tied: whether the output is the embedding
  * @rope_base: base of the rotary frequencies
- * @rope_width: elements of a head that rotate
+ * @rope_width: elements of a head that rotate, 0 where positions are learned
  * @rope_scaling: how positions are squeezed
  * @rope_factor: by how much
  * @rope_original_context: for yarn and Llama 3: the context before scaling
@@ -43,6 +43,12 @@ typedef enum
  * @rope_high_frequency: for Llama 3: high_freq_factor
  * @rope_attention_factor: for yarn: what multiplies cosine and sine; 0 for the usual
  *   0.1 ln(factor) + 1
+ * @activation: of the feed-forward part
+ * @parallel: whether attention and feed-forward part start from the same stream
+ * @attention_scale: what multiplies a score
+ * @attention_soft_cap: c of c tanh (score / c), or 0 for none
+ * @final_soft_cap: likewise, of the logits
+ * @window: positions that a windowed block sees, its own among them; 0 for all
  *
  * The numbers of a network, all checked against bounds and against each other when read.
  */
@@ -66,6 +72,12 @@ typedef struct
   float           rope_low_frequency;
   float           rope_high_frequency;
   float           rope_attention_factor;
+  TareActivation  activation;
+  gboolean        parallel;
+  float           attention_scale;
+  float           attention_soft_cap;
+  float           final_soft_cap;
+  guint           window;
 } TareConfig;
 
 gboolean tare_config_read_json      (TareConfig              *self,

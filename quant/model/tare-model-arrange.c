@@ -42,8 +42,9 @@ get_part (const TareTensor *tensor)
   if (tensor->block >= 0)
     return PART_BLOCK;
 
+  /* Rows of one table, in the order of the flow. */
   if (tensor->role != NULL)
-    return tensor->role == tare_role_get (0) ? PART_INPUT : PART_OUTPUT;
+    return tensor->role < tare_role_lookup ("attn_norm") ? PART_INPUT : PART_OUTPUT;
 
   for (gsize i = 0; i < G_N_ELEMENTS (embeddings); i++)
     {

@@ -14,6 +14,9 @@ typedef struct
   gsize keys;
   gsize head;
   gsize inner;
+  gsize up;
+  gsize qkv;
+  gsize context;
   gsize pairs;
 } Sizes;
 
@@ -29,32 +32,43 @@ typedef struct
 static const Shape shapes[] = {
   { "token_embd", SIZE (vocabulary), SIZE (width) },
   { "attn_norm", SIZE (one), SIZE (width) },
+  { "position_embd", SIZE (context), SIZE (width) },
+  { "attn_qkv", SIZE (qkv), SIZE (width) },
   { "attn_q", SIZE (queries), SIZE (width) },
   { "attn_k", SIZE (keys), SIZE (width) },
   { "attn_v", SIZE (keys), SIZE (width) },
   { "attn_q_norm", SIZE (one), SIZE (head) },
   { "attn_k_norm", SIZE (one), SIZE (head) },
   { "attn_output", SIZE (width), SIZE (queries) },
+  { "post_attention_norm", SIZE (one), SIZE (width) },
   { "ffn_norm", SIZE (one), SIZE (width) },
   { "ffn_gate", SIZE (inner), SIZE (width) },
-  { "ffn_up", SIZE (inner), SIZE (width) },
+  { "ffn_up", SIZE (up), SIZE (width) },
   { "ffn_down", SIZE (width), SIZE (inner) },
+  { "post_ffw_norm", SIZE (one), SIZE (width) },
   { "output_norm", SIZE (one), SIZE (width) },
   { "output", SIZE (vocabulary), SIZE (width) },
   { "rope_freqs", SIZE (one), SIZE (pairs) },
 };
 
 static Sizes
-get_sizes (const TareConfig *config)
+get_sizes (const TareArchitecture *architecture,
+           const TareConfig       *config)
 {
+  gsize queries = (gsize) config->n_heads * config->head_width;
+  gsize keys = (gsize) config->n_key_value_heads * config->head_width;
+
   return (Sizes) {
     .one = 1,
     .vocabulary = config->vocabulary,
     .width = config->width,
-    .queries = (gsize) config->n_heads * config->head_width,
-    .keys = (gsize) config->n_key_value_heads * config->head_width,
+    .queries = queries,
+    .keys = keys,
     .head = config->head_width,
     .inner = config->feed_forward_width,
+    .up = config->feed_forward_width * (architecture->fused_gate ? (gsize) 2 : (gsize) 1),
+    .qkv = queries + 2 * keys,
+    .context = config->context,
     .pairs = config->rope_width / 2,
   };
 }
@@ -81,7 +95,7 @@ describe_shape (const TareTensor *tensor)
   return g_string_free (text, FALSE);
 }
 
-/* A bias has as many elements as its matrix has rows. */
+/* A bias has as many elements as its matrix has rows, or its norm elements. */
 static gboolean
 check_shape (const TareTensor  *tensor,
              const Sizes       *sizes,
@@ -94,11 +108,13 @@ check_shape (const TareTensor  *tensor,
 
   for (gsize i = 0; i < G_N_ELEMENTS (shapes); i++)
     {
+      gboolean matrix_bias = tensor->bias && tensor->role->matrix;
+
       if (strcmp (shapes[i].role, tensor->role->id) != 0)
         continue;
-      rows = G_STRUCT_MEMBER (gsize, sizes, tensor->bias ? SIZE (one) : shapes[i].rows);
+      rows = G_STRUCT_MEMBER (gsize, sizes, matrix_bias ? SIZE (one) : shapes[i].rows);
       columns = G_STRUCT_MEMBER (gsize, sizes,
-                                 tensor->bias ? shapes[i].rows : shapes[i].columns);
+                                 matrix_bias ? shapes[i].rows : shapes[i].columns);
     }
 
   if (tensor->rows == rows && tensor->columns == columns)
@@ -113,17 +129,17 @@ check_shape (const TareTensor  *tensor,
   return fail_tensor (tensor, TARE_ERROR_INVALID, what, error);
 }
 
+/* Any matrix of a block may have a bias; what else has one must have it. */
 static gboolean
-has_role (const TareArchitecture *architecture,
-          const TareRole         *role)
+may_have (const TareArchitecture *architecture,
+          const TareTensor       *tensor)
 {
-  for (const TareTensorName *row = architecture->names; row->role != NULL; row++)
-    {
-      if (strcmp (row->role, role->id) == 0)
-        return TRUE;
-    }
+  const TareTensorName *row = tensor->role != NULL
+                              ? tare_architecture_find (architecture, tensor->role->id) : NULL;
 
-  return FALSE;
+  return row != NULL
+         && (!tensor->bias || (row->flags & TARE_TENSOR_BIASED) != 0
+             || (tensor->role->matrix && tensor->role->in_block));
 }
 
 /* A tensor that the network would leave out makes every figure wrong, so there may be none. */
@@ -135,8 +151,7 @@ check_tensor (TareModel         *self,
 {
   g_autofree char *what = NULL;
 
-  if (tensor->role == NULL || !has_role (self->architecture, tensor->role)
-      || (tensor->bias && !(tensor->role->matrix && tensor->role->in_block)))
+  if (!may_have (self->architecture, tensor))
     what = g_strdup_printf ("is no part of the architecture %s that is known",
                             self->architecture->id);
   else if (tensor->block >= (int) self->config.n_blocks)
@@ -154,11 +169,10 @@ check_tensor (TareModel         *self,
 static gboolean
 check_present (TareModel       *self,
                const TareRole  *role,
+               gboolean         biased,
                int              block,
                GError         **error)
 {
-  gboolean biased = self->architecture->attention_bias && role->input != NULL
-                    && strcmp (role->input, "attn_q") == 0;
   const char *missing = NULL;
 
   if (tare_model_lookup_role (self, role->id, block, FALSE) == NULL)
@@ -187,12 +201,13 @@ check_complete (TareModel  *self,
       int n = role->in_block ? (int) self->config.n_blocks : 1;
 
       if ((self->config.tied && strcmp (role->id, "output") == 0)
-          || strcmp (role->id, "rope_freqs") == 0)
+          || (row->flags & TARE_TENSOR_OPTIONAL) != 0)
         continue;
 
       for (int i = 0; i < n; i++)
         {
-          if (!check_present (self, role, role->in_block ? i : -1, error))
+          if (!check_present (self, role, (row->flags & TARE_TENSOR_BIASED) != 0,
+                              role->in_block ? i : -1, error))
             return FALSE;
         }
     }
@@ -235,7 +250,7 @@ tare_model_check_runnable (TareModel  *self,
       return FALSE;
     }
 
-  sizes = get_sizes (&self->config);
+  sizes = get_sizes (self->architecture, &self->config);
   if (!check_complete (self, error))
     return FALSE;
 

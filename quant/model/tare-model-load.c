@@ -159,6 +159,33 @@ name_tensor (TareModel  *self,
     tensor->head_rows = head;
 }
 
+static TareTensor *
+new_floats (TareModel     *self,
+            const char    *name,
+            guint          n_dimensions,
+            const guint64 *shape,
+            float         *values,
+            gsize          n)
+{
+  g_autoptr(GBytes) bytes = NULL;
+  g_autoptr(TareFile) file = NULL;
+
+  for (gsize i = 0; i < n; i++)
+    {
+      guint32 word;
+
+      memcpy (&word, &values[i], sizeof word);
+      word = GUINT32_TO_LE (word);
+      memcpy (&values[i], &word, sizeof word);
+    }
+
+  bytes = g_bytes_new (values, n * sizeof *values);
+  file = tare_file_new_bytes (self->path, bytes);
+
+  return _tare_tensor_new (file, name, "F32", tare_format_lookup ("f32"), n_dimensions, shape, 0,
+                           n * sizeof *values);
+}
+
 /* The divisors of the rotary frequencies as GGUF has them (the "llama3" scaling of transformers):
  * 1 for short waves, the factor for long ones, a blend between. */
 static void
@@ -168,8 +195,6 @@ derive_rope_freqs (TareModel *self)
   guint n = config->rope_width / 2;
   guint64 shape[] = { n };
   g_autofree float *divisors = g_new (float, MAX (n, 1));
-  g_autoptr(GBytes) bytes = NULL;
-  g_autoptr(TareFile) file = NULL;
   double low = (double) config->rope_low_frequency;
   double high = (double) config->rope_high_frequency;
   double factor = (double) config->rope_factor;
@@ -183,25 +208,44 @@ derive_rope_freqs (TareModel *self)
       divisors[i] = (float) (1.0 / ((1.0 - blend) / factor + blend));
     }
 
-  for (guint i = 0; i < n; i++)
-    {
-      guint32 word;
+  g_ptr_array_add (self->tensors, new_floats (self, "rope_freqs.weight", 1, shape, divisors, n));
+}
 
-      memcpy (&word, &divisors[i], sizeof word);
-      word = GUINT32_TO_LE (word);
-      memcpy (&divisors[i], &word, sizeof word);
-    }
+/* The norms of Gemma multiply by what is stored and 1 more; GGUF stores the sum. */
+static gboolean
+offset_norm (TareModel   *self,
+             TareTensor **tensor,
+             GError     **error)
+{
+  TareTensor *stored = *tensor;
+  gsize n = tare_tensor_get_n_weights (stored);
+  g_autofree float *values = NULL;
 
-  bytes = g_bytes_new (divisors, n * sizeof *divisors);
-  file = tare_file_new_bytes (self->path, bytes);
-  g_ptr_array_add (self->tensors,
-                   _tare_tensor_new (file, "rope_freqs.weight", "F32", tare_format_lookup ("f32"),
-                                     1, shape, 0, n * sizeof *divisors));
+  if (self->architecture == NULL || self->architecture->norm_offset == 0.0f
+      || stored->role == NULL || stored->bias || stored->n_dimensions != 1
+      || stored->format == NULL || !g_str_has_suffix (stored->role->id, "norm"))
+    return TRUE;
+
+  values = g_new (float, MAX (n, 1));
+  if (!tare_tensor_read (stored, values, error))
+    return FALSE;
+  for (gsize i = 0; i < n; i++)
+    values[i] += self->architecture->norm_offset;
+
+  *tensor = new_floats (self, stored->name, 1, stored->shape, values, n);
+  g_free ((*tensor)->canonical);
+  (*tensor)->canonical = g_strdup (stored->canonical);
+  (*tensor)->role = stored->role;
+  (*tensor)->block = stored->block;
+  tare_tensor_free (stored);
+
+  return TRUE;
 }
 
 /* Names what the files hold, drops what is no weight, adds what follows from the numbers. */
-static void
-finish_safetensors (TareModel *self)
+static gboolean
+finish_safetensors (TareModel  *self,
+                    GError    **error)
 {
   g_autoptr(GPtrArray) all = g_steal_pointer (&self->tensors);
 
@@ -222,7 +266,13 @@ finish_safetensors (TareModel *self)
     derive_rope_freqs (self);
 
   for (guint i = 0; i < self->tensors->len; i++)
-    name_tensor (self, g_ptr_array_index (self->tensors, i));
+    {
+      name_tensor (self, g_ptr_array_index (self->tensors, i));
+      if (!offset_norm (self, (TareTensor **) &g_ptr_array_index (self->tensors, i), error))
+        return FALSE;
+    }
+
+  return TRUE;
 }
 
 static void
@@ -251,9 +301,7 @@ _tare_model_load_safetensors (TareModel  *self,
   if (!load_config (self, error) || !tare_safetensors_read (file, self->tensors, error))
     return FALSE;
 
-  finish_safetensors (self);
-
-  return TRUE;
+  return finish_safetensors (self, error);
 }
 
 /* An index that is being followed: which shard each tensor is said to be in, and the shards. */
@@ -400,9 +448,7 @@ _tare_model_load_index (TareModel   *self,
   if (!load_config (self, error) || !follow_index (&index, error))
     return FALSE;
 
-  finish_safetensors (self);
-
-  return TRUE;
+  return finish_safetensors (self, error);
 }
 
 /* Of the parts of a split file only the first counts. */

@@ -103,6 +103,36 @@ exponentiate (float *scores,
   return sum;
 }
 
+static TARE_CLONES void
+cap_scores (float *scores,
+            gsize  n,
+            float  cap)
+{
+#pragma omp simd
+  for (gsize j = 0; j < n; j++)
+    scores[j] = cap * _tare_tanh (scores[j] / cap);
+}
+
+/* The scores of a query at @position, which are of the keys from @begin to @end, to what its
+ * window lets through of e^score; returns their sum. */
+static double
+weigh (const TareAttentionShape *shape,
+       float                    *scores,
+       gsize                     begin,
+       gsize                     position,
+       gsize                     end)
+{
+  gsize stop = MIN (position + 1, end);
+  gsize start = shape->window > 0 && stop > shape->window ? stop - shape->window : begin;
+
+  for (gsize j = begin; j < start; j++)
+    scores[j] = 0.0f;
+  if (shape->soft_cap > 0.0f)
+    cap_scores (scores + start, stop - start, shape->soft_cap);
+
+  return exponentiate (scores + start, stop - start, end - start);
+}
+
 static void
 pack_keys (const Attention *self,
            const float     *from,
@@ -176,6 +206,9 @@ attend (const Attention *self,
   gsize stride = (shape->n_heads + 2 * shape->n_key_value_heads) * d;
   gsize rows = MIN (TILE_ROWS, shape->length - first);
   gsize n_keys = first + rows;
+  gsize out_of_sight = shape->window > 0 && first + 1 > shape->window ? first + 1 - shape->window
+                                                                      : 0;
+  gsize begin = out_of_sight / PANEL * PANEL;
   gsize place = sequence * shape->n_key_value_heads
                 + head / (shape->n_heads / shape->n_key_value_heads);
   const float *keys = self->keys + place * self->padded_length * d;
@@ -192,12 +225,13 @@ attend (const Attention *self,
       queries[i * d + e] = self->scale
         * self->qkv[(sequence * shape->length + first + i) * stride + head * d + e];
 
-  for (gsize j = 0; j < n_keys; j += PANEL)
+  for (gsize j = begin; j < n_keys; j += PANEL)
     multiply_panel (queries, d, keys + j * d, d, scores + j, self->padded_length);
   for (gsize i = 0; i < TILE_ROWS; i++)
-    sums[i] = exponentiate (scores + i * self->padded_length, MIN (first + i + 1, n_keys), n_keys);
+    sums[i] = weigh (shape, scores + i * self->padded_length, begin, first + i, n_keys);
   for (gsize e = 0; e < self->padded_width; e += PANEL)
-    multiply_panel (scores, self->padded_length, values + e * self->padded_length, n_keys,
+    multiply_panel (scores + begin, self->padded_length,
+                    values + e * self->padded_length + begin * PANEL, n_keys - begin,
                     mixed + e, self->padded_width);
 
   for (gsize i = 0; i < rows; i++)
@@ -253,8 +287,9 @@ tare_kernel_attention_scratch (const TareAttentionShape *shape)
  * @y: (out caller-allocates): n_sequences x length x n_heads head_width
  * @progress: (nullable): once it is cancelled the rest of @y is left as it was
  *
- * Causal attention with grouped queries: Vaswani et al. (2017), 3.2; Ainslie et al. (2023). The
- * result is the same for any number of threads.
+ * Causal attention with grouped queries: Vaswani et al. (2017), 3.2; Ainslie et al. (2023); in a
+ * window: Beltagy, Peters and Cohan, "Longformer" (2020). The result is the same for any number of
+ * threads.
  */
 void
 tare_kernel_attention (const TareAttentionShape *shape,

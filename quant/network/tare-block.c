@@ -176,33 +176,46 @@ load_tensor (TareNetwork        *self,
   return tensor;
 }
 
+/* A norm, or nothing where the architecture has none of that role. */
 static gboolean
-load_vector (TareNetwork        *self,
-             const TareWeights  *weights,
-             const char         *role,
-             int                 block,
-             gsize               n,
-             float             **out,
-             GError            **error)
+load_norm (TareNetwork        *self,
+           const TareWeights  *weights,
+           const char         *role,
+           int                 block,
+           gsize               n,
+           TareScaling        *norm,
+           GError            **error)
 {
-  *out = _tare_floats_new (1, n, tare_model_get_path (self->model), error);
+  const char *path = tare_model_get_path (self->model);
 
-  return *out != NULL
-         && load_tensor (self, weights, role, block, FALSE, 1, n, *out, error) != NULL;
+  if (tare_architecture_find (self->architecture, role) == NULL)
+    return TRUE;
+
+  norm->weight = _tare_floats_new (1, n, path, error);
+  if (norm->weight == NULL
+      || load_tensor (self, weights, role, block, FALSE, 1, n, norm->weight, error) == NULL)
+    return FALSE;
+  if (tare_model_lookup_role (self->model, role, block, TRUE) == NULL)
+    return TRUE;
+
+  norm->bias = _tare_floats_new (1, n, path, error);
+
+  return norm->bias != NULL
+         && load_tensor (self, weights, role, block, TRUE, 1, n, norm->bias, error) != NULL;
 }
 
-/* The biases of the parts, one after the other, if any has one; 0 for those that have none. */
+/* The biases of the parts, one after the other, if any has one; 0 for those that have none. Those
+ * that must have one do, or the model would not run. */
 static gboolean
 load_bias (TareNetwork        *self,
            const TareWeights  *weights,
            const Part         *parts,
            gsize               n_parts,
            int                 block,
-           gboolean            needed,
            TareLinear         *linear,
            GError            **error)
 {
-  gboolean any = needed;
+  gboolean any = FALSE;
   gsize output = 0;
 
   for (gsize i = 0; i < n_parts; i++)
@@ -218,7 +231,7 @@ load_bias (TareNetwork        *self,
     {
       float *to = linear->bias + output;
 
-      if (!needed && tare_model_lookup_role (self->model, parts[i].role, block, TRUE) == NULL)
+      if (tare_model_lookup_role (self->model, parts[i].role, block, TRUE) == NULL)
         memset (to, 0, parts[i].outputs * sizeof *to);
       else if (load_tensor (self, weights, parts[i].role, block, TRUE, 1, parts[i].outputs, to,
                             error) == NULL)
@@ -235,7 +248,6 @@ load_linear (TareNetwork        *self,
              gsize               n_parts,
              int                 block,
              gsize               columns,
-             gboolean            biased,
              TareLinear         *linear,
              GError            **error)
 {
@@ -262,7 +274,7 @@ load_linear (TareNetwork        *self,
         linear->tensor = tensor;
     }
 
-  return load_bias (self, weights, parts, n_parts, block, biased, linear, error);
+  return load_bias (self, weights, parts, n_parts, block, linear, error);
 }
 
 static gboolean
@@ -276,21 +288,22 @@ load_attention (TareNetwork        *self,
   gsize d = config->head_width;
   gsize queries = config->n_heads * d;
   gsize keys = config->n_key_value_heads * d;
-  const Part qkv[] = { { "attn_q", queries }, { "attn_k", keys }, { "attn_v", keys } };
+  gboolean fused = tare_architecture_find (self->architecture, "attn_qkv") != NULL;
+  const Part parts[] = { { "attn_q", queries }, { "attn_k", keys }, { "attn_v", keys } };
+  const Part whole[] = { { "attn_qkv", queries + 2 * keys } };
   const Part output[] = { { "attn_output", config->width } };
 
-  if (!load_vector (self, weights, "attn_norm", index, config->width, &block->attention_norm,
-                    error))
-    return FALSE;
-  if (self->architecture->head_norm
-      && (!load_vector (self, weights, "attn_q_norm", index, d, &block->query_norm, error)
-          || !load_vector (self, weights, "attn_k_norm", index, d, &block->key_norm, error)))
-    return FALSE;
-
-  return load_linear (self, weights, qkv, G_N_ELEMENTS (qkv), index, config->width,
-                      self->architecture->attention_bias, &block->qkv, error)
-         && load_linear (self, weights, output, G_N_ELEMENTS (output), index, queries, FALSE,
-                         &block->attention_output, error);
+  return load_norm (self, weights, "attn_norm", index, config->width, &block->attention_norm,
+                    error)
+         && load_norm (self, weights, "attn_q_norm", index, d, &block->query_norm, error)
+         && load_norm (self, weights, "attn_k_norm", index, d, &block->key_norm, error)
+         && load_linear (self, weights, fused ? whole : parts,
+                         fused ? G_N_ELEMENTS (whole) : G_N_ELEMENTS (parts), index,
+                         config->width, &block->qkv, error)
+         && load_linear (self, weights, output, G_N_ELEMENTS (output), index, queries,
+                         &block->attention_output, error)
+         && load_norm (self, weights, "post_attention_norm", index, config->width,
+                       &block->attention_post_norm, error);
 }
 
 static gboolean
@@ -302,15 +315,20 @@ load_feed_forward (TareNetwork        *self,
 {
   const TareConfig *config = self->config;
   gsize width = config->feed_forward_width;
+  gboolean gate = tare_architecture_find (self->architecture, "ffn_gate") != NULL;
   const Part gate_up[] = { { "ffn_gate", width }, { "ffn_up", width } };
+  const Part up[] = { { "ffn_up", self->architecture->fused_gate ? 2 * width : width } };
   const Part down[] = { { "ffn_down", config->width } };
 
-  return load_vector (self, weights, "ffn_norm", index, config->width, &block->feed_forward_norm,
-                      error)
-         && load_linear (self, weights, gate_up, G_N_ELEMENTS (gate_up), index, config->width,
-                         FALSE, &block->gate_up, error)
-         && load_linear (self, weights, down, G_N_ELEMENTS (down), index, width, FALSE,
-                         &block->down, error);
+  return load_norm (self, weights, "ffn_norm", index, config->width, &block->feed_forward_norm,
+                    error)
+         && load_linear (self, weights, gate ? gate_up : up,
+                         gate ? G_N_ELEMENTS (gate_up) : G_N_ELEMENTS (up), index,
+                         config->width, &block->gate_up, error)
+         && load_linear (self, weights, down, G_N_ELEMENTS (down), index, width, &block->down,
+                         error)
+         && load_norm (self, weights, "post_ffw_norm", index, config->width,
+                       &block->feed_forward_post_norm, error);
 }
 
 /**
@@ -333,6 +351,7 @@ tare_network_load_block (TareNetwork        *self,
   g_return_val_if_fail (self != NULL && weights != NULL, NULL);
   g_return_val_if_fail (block < self->config->n_blocks, NULL);
 
+  loaded->index = block;
   if (!load_attention (self, weights, (int) block, loaded, error)
       || !load_feed_forward (self, weights, (int) block, loaded, error))
     return NULL;
@@ -363,10 +382,8 @@ tare_network_load_output (TareNetwork        *self,
   if (tare_model_lookup_role (self->model, "output", -1, FALSE) == NULL)
     part.role = "token_embd";
 
-  if (!load_vector (self, weights, "output_norm", -1, config->width, &loaded->attention_norm,
-                    error)
-      || !load_linear (self, weights, &part, 1, -1, config->width, FALSE, &loaded->qkv,
-                       error))
+  if (!load_norm (self, weights, "output_norm", -1, config->width, &loaded->attention_norm, error)
+      || !load_linear (self, weights, &part, 1, -1, config->width, &loaded->qkv, error))
     return NULL;
 
   return g_steal_pointer (&loaded);
@@ -382,10 +399,15 @@ tare_block_free (TareBlock *block)
   if (block == NULL)
     return;
 
-  free (block->attention_norm);
-  free (block->feed_forward_norm);
-  free (block->query_norm);
-  free (block->key_norm);
+  for (gsize i = 0; i < 6; i++)
+    {
+      TareScaling *norm = ((TareScaling *[]) {
+        &block->attention_norm, &block->attention_post_norm, &block->feed_forward_norm,
+        &block->feed_forward_post_norm, &block->query_norm, &block->key_norm })[i];
+
+      free (norm->weight);
+      free (norm->bias);
+    }
   for (gsize i = 0; i < 4; i++)
     {
       TareLinear *linear = ((TareLinear *[]) { &block->qkv, &block->attention_output,

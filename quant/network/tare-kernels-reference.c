@@ -34,6 +34,41 @@ tare_reference_rms_norm (const float *x,
 }
 
 /**
+ * tare_reference_layer_norm:
+ * @x: rows x columns
+ * @weight: columns
+ * @bias: (nullable): columns
+ * @epsilon: added to the variance
+ * @rows: tokens
+ * @columns: width
+ * @y: (out caller-allocates): rows x columns
+ */
+void
+tare_reference_layer_norm (const float *x,
+                           const float *weight,
+                           const float *bias,
+                           float        epsilon,
+                           gsize        rows,
+                           gsize        columns,
+                           float       *y)
+{
+  for (gsize row = 0; row < rows; row++)
+    {
+      const float *from = x + row * columns;
+      double mean = 0.0, variance = 0.0;
+
+      for (gsize i = 0; i < columns; i++)
+        mean += (double) from[i] / (double) columns;
+      for (gsize i = 0; i < columns; i++)
+        variance += pow ((double) from[i] - mean, 2.0) / (double) columns;
+      for (gsize i = 0; i < columns; i++)
+        y[row * columns + i] = (float) (((double) from[i] - mean)
+                                        / sqrt (variance + (double) epsilon) * (double) weight[i]
+                                        + (bias != NULL ? (double) bias[i] : 0.0));
+    }
+}
+
+/**
  * tare_reference_add_bias:
  * @bias: columns
  * @rows: tokens
@@ -74,6 +109,75 @@ tare_reference_silu_gate (const float *gate_up,
       }
 }
 
+static double
+activate (TareActivation activation,
+          double         x)
+{
+  if (activation == TARE_ACTIVATION_SILU)
+    return x / (1.0 + exp (-x));
+  if (activation == TARE_ACTIVATION_GELU_ERF)
+    return 0.5 * x * (1.0 + erf (x / sqrt (2.0)));
+
+  return 0.5 * x * (1.0 + tanh (sqrt (2.0 / G_PI) * (x + 0.044715 * x * x * x)));
+}
+
+/**
+ * tare_reference_gate:
+ * @activation: of the gates
+ * @gate_up: rows x 2 width, a row's gates before its values
+ * @rows: tokens
+ * @width: of the feed-forward part
+ * @y: (out caller-allocates): rows x width, activation (gate) up
+ */
+void
+tare_reference_gate (TareActivation  activation,
+                     const float    *gate_up,
+                     gsize           rows,
+                     gsize           width,
+                     float          *y)
+{
+  for (gsize row = 0; row < rows; row++)
+    for (gsize i = 0; i < width; i++)
+      y[row * width + i] = (float) (activate (activation, (double) gate_up[row * 2 * width + i])
+                                    * (double) gate_up[row * 2 * width + width + i]);
+}
+
+/**
+ * tare_reference_activate:
+ * @activation: which
+ * @x: rows x width
+ * @rows: tokens
+ * @width: of the feed-forward part
+ * @y: (out caller-allocates): rows x width, activation (x)
+ */
+void
+tare_reference_activate (TareActivation  activation,
+                         const float    *x,
+                         gsize           rows,
+                         gsize           width,
+                         float          *y)
+{
+  for (gsize i = 0; i < rows * width; i++)
+    y[i] = (float) activate (activation, (double) x[i]);
+}
+
+/**
+ * tare_reference_soft_cap:
+ * @cap: the bound
+ * @rows: tokens
+ * @columns: width
+ * @y: (inout): rows x columns, y to cap tanh (y / cap)
+ */
+void
+tare_reference_soft_cap (float  cap,
+                         gsize  rows,
+                         gsize  columns,
+                         float *y)
+{
+  for (gsize i = 0; i < rows * columns; i++)
+    y[i] = (float) ((double) cap * tanh ((double) y[i] / (double) cap));
+}
+
 /**
  * tare_reference_rotate:
  * @angles: by how much to turn
@@ -99,7 +203,7 @@ tare_reference_rotate (const TareAngles *angles,
     }
 }
 
-/* One query of one head over all keys up to its own position. */
+/* One query of one head over the keys up to its own position that its window holds. */
 static void
 attend (const TareAttentionShape *shape,
         const float              *sequence,
@@ -115,17 +219,21 @@ attend (const TareAttentionShape *shape,
   const float *query = sequence + position * stride + head * d;
   const float *keys = sequence + (shape->n_heads + group) * d;
   const float *values = keys + shape->n_key_value_heads * d;
+  gsize first = shape->window > 0 && position >= shape->window ? position + 1 - shape->window : 0;
+  double cap = (double) shape->soft_cap;
   double maximum = -INFINITY;
   double sum = 0.0;
 
-  for (gsize j = 0; j <= position; j++)
+  for (gsize j = first; j <= position; j++)
     {
       scores[j] = 0.0;
       for (gsize i = 0; i < d; i++)
         scores[j] += (double) query[i] * (double) keys[j * stride + i] * (double) scale;
+      if (cap > 0.0)
+        scores[j] = cap * tanh (scores[j] / cap);
       maximum = MAX (maximum, scores[j]);
     }
-  for (gsize j = 0; j <= position; j++)
+  for (gsize j = first; j <= position; j++)
     {
       scores[j] = exp (scores[j] - maximum);
       sum += scores[j];
@@ -134,7 +242,7 @@ attend (const TareAttentionShape *shape,
     {
       double mixed = 0.0;
 
-      for (gsize j = 0; j <= position; j++)
+      for (gsize j = first; j <= position; j++)
         mixed += scores[j] * (double) values[j * stride + i];
       y[i] = (float) (mixed / sum);
     }

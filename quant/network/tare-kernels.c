@@ -105,6 +105,62 @@ tare_kernel_rms_norm (const float *x,
 }
 
 static TARE_CLONES void
+layer_norm_row (const float *restrict x,
+                const float *restrict weight,
+                const float *restrict bias,
+                float                 epsilon,
+                gsize                 n,
+                float       *restrict y)
+{
+  double sum = 0.0, squares = 0.0, mean;
+  float center, factor;
+
+#pragma omp simd reduction(+:sum)
+  for (gsize i = 0; i < n; i++)
+    sum += (double) x[i];
+  mean = sum / (double) n;
+
+#pragma omp simd reduction(+:squares)
+  for (gsize i = 0; i < n; i++)
+    squares += ((double) x[i] - mean) * ((double) x[i] - mean);
+
+  center = (float) mean;
+  factor = (float) (1.0 / sqrt (squares / (double) n + (double) epsilon));
+#pragma omp simd
+  for (gsize i = 0; i < n; i++)
+    y[i] = (x[i] - center) * factor * weight[i];
+  for (gsize i = 0; bias != NULL && i < n; i++)
+    y[i] += bias[i];
+}
+
+/**
+ * tare_kernel_layer_norm:
+ * @x: rows x columns
+ * @weight: columns
+ * @bias: (nullable): columns
+ * @epsilon: added to the variance
+ * @rows: tokens
+ * @columns: width
+ * @y: (out caller-allocates): rows x columns, (x - mean (x)) / sqrt (variance (x) + epsilon)
+ *   * weight + bias; not @x
+ *
+ * Ba, Kiros and Hinton, "Layer Normalization" (2016).
+ */
+void
+tare_kernel_layer_norm (const float *x,
+                        const float *weight,
+                        const float *bias,
+                        float        epsilon,
+                        gsize        rows,
+                        gsize        columns,
+                        float       *y)
+{
+#pragma omp parallel for schedule(static) if (rows * columns >= PARALLEL_LEAST)
+  for (gsize row = 0; row < rows; row++)
+    layer_norm_row (x + row * columns, weight, bias, epsilon, columns, y + row * columns);
+}
+
+static TARE_CLONES void
 add_row (const float *restrict bias,
          gsize                 n,
          float       *restrict y)
@@ -130,6 +186,72 @@ tare_kernel_add_bias (const float *bias,
 #pragma omp parallel for schedule(static) if (rows * columns >= PARALLEL_LEAST)
   for (gsize row = 0; row < rows; row++)
     add_row (bias, columns, y + row * columns);
+}
+
+/**
+ * tare_kernel_add:
+ * @x: rows x columns
+ * @rows: tokens
+ * @columns: width
+ * @y: (inout): rows x columns, to which @x is added
+ */
+void
+tare_kernel_add (const float *x,
+                 gsize        rows,
+                 gsize        columns,
+                 float       *y)
+{
+#pragma omp parallel for schedule(static) if (rows * columns >= PARALLEL_LEAST)
+  for (gsize row = 0; row < rows; row++)
+    add_row (x + row * columns, columns, y + row * columns);
+}
+
+/**
+ * tare_kernel_scale:
+ * @factor: by which every number is multiplied
+ * @rows: tokens
+ * @columns: width
+ * @y: (inout): rows x columns
+ */
+void
+tare_kernel_scale (float  factor,
+                   gsize  rows,
+                   gsize  columns,
+                   float *y)
+{
+#pragma omp parallel for simd schedule(static) if (rows * columns >= PARALLEL_LEAST)
+  for (gsize i = 0; i < rows * columns; i++)
+    y[i] *= factor;
+}
+
+static TARE_CLONES void
+soft_cap_row (float  cap,
+              gsize  n,
+              float *y)
+{
+#pragma omp simd
+  for (gsize i = 0; i < n; i++)
+    y[i] = cap * _tare_tanh (y[i] / cap);
+}
+
+/**
+ * tare_kernel_soft_cap:
+ * @cap: the bound
+ * @rows: tokens
+ * @columns: width
+ * @y: (inout): rows x columns, y to cap tanh (y / cap)
+ *
+ * Gemma Team, "Gemma 2: Improving Open Language Models at a Practical Size" (2024), section 2.
+ */
+void
+tare_kernel_soft_cap (float  cap,
+                      gsize  rows,
+                      gsize  columns,
+                      float *y)
+{
+#pragma omp parallel for schedule(static) if (rows * columns >= PARALLEL_LEAST)
+  for (gsize row = 0; row < rows; row++)
+    soft_cap_row (cap, columns, y + row * columns);
 }
 
 static TARE_CLONES void

@@ -13,6 +13,8 @@ G_BEGIN_DECLS
  * @n_heads: query heads, a multiple of @n_key_value_heads
  * @n_key_value_heads: key and value heads
  * @head_width: elements of a head
+ * @window: positions that a query sees, its own among them; 0 for all before it
+ * @soft_cap: c of c tanh (score / c), or 0 for none
  *
  * A row of the attention's input is one token's queries, keys and values, one after the other:
  * (n_heads + 2 n_key_value_heads) head_width numbers.
@@ -24,6 +26,8 @@ typedef struct
   gsize n_heads;
   gsize n_key_value_heads;
   gsize head_width;
+  gsize window;
+  float soft_cap;
 } TareAttentionShape;
 
 /**
@@ -49,11 +53,40 @@ void           tare_kernel_rms_norm          (const float              *x,
                                               gsize                     rows,
                                               gsize                     columns,
                                               float                    *y);
+void           tare_kernel_layer_norm        (const float              *x,
+                                              const float              *weight,
+                                              const float              *bias,
+                                              float                     epsilon,
+                                              gsize                     rows,
+                                              gsize                     columns,
+                                              float                    *y);
+void           tare_kernel_add               (const float              *x,
+                                              gsize                     rows,
+                                              gsize                     columns,
+                                              float                    *y);
+void           tare_kernel_scale             (float                     factor,
+                                              gsize                     rows,
+                                              gsize                     columns,
+                                              float                    *y);
+void           tare_kernel_soft_cap          (float                     cap,
+                                              gsize                     rows,
+                                              gsize                     columns,
+                                              float                    *y);
 void           tare_kernel_add_bias          (const float              *bias,
                                               gsize                     rows,
                                               gsize                     columns,
                                               float                    *y);
 void           tare_kernel_silu_gate         (const float              *gate_up,
+                                              gsize                     rows,
+                                              gsize                     width,
+                                              float                    *y);
+void           tare_kernel_gate              (TareActivation            activation,
+                                              const float              *gate_up,
+                                              gsize                     rows,
+                                              gsize                     width,
+                                              float                    *y);
+void           tare_kernel_activate          (TareActivation            activation,
+                                              const float              *x,
                                               gsize                     rows,
                                               gsize                     width,
                                               float                    *y);

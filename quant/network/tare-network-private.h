@@ -25,6 +25,8 @@ typedef struct
  * @input: what a linear layer takes, tokens x width
  * @wide: queries, keys and values, or gates and ups
  * @mixed: what attention or the gates make of @wide
+ * @branch: what attention or the feed-forward part hands back, where it does not go straight into
+ *   the stream
  * @scratch: of the attention kernel
  *
  * The activations of one group of sequences.
@@ -34,6 +36,7 @@ typedef struct
   TareBuffer input;
   TareBuffer wide;
   TareBuffer mixed;
+  TareBuffer branch;
   TareBuffer scratch;
 } TareWorkspace;
 
@@ -69,17 +72,33 @@ typedef struct
   gsize             outputs;
 } TareLinear;
 
+/**
+ * TareScaling:
+ * @weight: (nullable): width, %NULL where there is no such norm
+ * @bias: (nullable): width
+ *
+ * What a norm multiplies by, and adds.
+ */
+typedef struct
+{
+  float *weight;
+  float *bias;
+} TareScaling;
+
 /* A block, or the output: that has a norm and a linear layer, here @attention_norm and @qkv. */
 struct _TareBlock
 {
-  float      *attention_norm;
-  float      *feed_forward_norm;
-  float      *query_norm;
-  float      *key_norm;
-  TareLinear  qkv;
-  TareLinear  attention_output;
-  TareLinear  gate_up;
-  TareLinear  down;
+  guint        index;
+  TareScaling  attention_norm;
+  TareScaling  attention_post_norm;
+  TareScaling  feed_forward_norm;
+  TareScaling  feed_forward_post_norm;
+  TareScaling  query_norm;
+  TareScaling  key_norm;
+  TareLinear   qkv;
+  TareLinear   attention_output;
+  TareLinear   gate_up;
+  TareLinear   down;
 };
 
 float    *_tare_floats_new     (gsize                n,

@@ -34,6 +34,23 @@ typedef struct
   gsize    n_groups;
 } Plan;
 
+/* Norm of some rows, in place where @y is @x; layer norms never are. */
+static void
+run_norm (TareNetwork       *self,
+          const TareScaling *norm,
+          const float       *x,
+          gsize              rows,
+          gsize              columns,
+          float             *y)
+{
+  float epsilon = self->config->norm_epsilon;
+
+  if (self->architecture->norm == TARE_NORM_RMS)
+    tare_kernel_rms_norm (x, norm->weight, epsilon, rows, columns, y);
+  else
+    tare_kernel_layer_norm (x, norm->weight, norm->bias, epsilon, rows, columns, y);
+}
+
 /* Norm (where the architecture has one) and rotation of the queries and keys of one token. */
 static void
 prepare_heads (TareNetwork     *self,
@@ -46,11 +63,11 @@ prepare_heads (TareNetwork     *self,
 
   for (gsize i = 0; i < n; i++)
     {
-      const float *norm = i < config->n_heads ? block->query_norm : block->key_norm;
+      const TareScaling *norm = i < config->n_heads ? &block->query_norm : &block->key_norm;
       float *head = row + i * config->head_width;
 
-      if (norm != NULL)
-        tare_kernel_rms_norm (head, norm, config->norm_epsilon, 1, config->head_width, head);
+      if (norm->weight != NULL)
+        run_norm (self, norm, head, 1, config->head_width, head);
       tare_kernel_rotate (self->angles, position, head);
     }
 }
@@ -65,25 +82,59 @@ observe (const TareObserver *observer,
     observer->observe (linear->tensor, x, n_tokens, linear->columns, observer->data);
 }
 
-/* x += attention (norm (x)) for some sequences; FALSE when it was cancelled. */
+static TareAttentionShape
+get_shape (TareNetwork *self,
+           guint        block,
+           gsize        n_sequences,
+           gsize        length)
+{
+  const TareConfig *config = self->config;
+  guint period = self->architecture->window_period;
+  gboolean windowed = period == 0 || block % period != period - 1;
+
+  return (TareAttentionShape) {
+    .n_sequences = n_sequences,
+    .length = length,
+    .n_heads = config->n_heads,
+    .n_key_value_heads = config->n_key_value_heads,
+    .head_width = config->head_width,
+    .window = windowed ? config->window : 0,
+    .soft_cap = config->attention_soft_cap,
+  };
+}
+
+/* x += norm (y), or y itself where there is no such norm. */
+static void
+add_branch (TareNetwork       *self,
+            const TareScaling *norm,
+            float             *y,
+            gsize              n_tokens,
+            float             *x)
+{
+  if (norm->weight != NULL)
+    run_norm (self, norm, y, n_tokens, self->config->width, y);
+  tare_kernel_add (y, n_tokens, self->config->width, x);
+}
+
+/* y = keep y + attention (norm (x)) for some sequences; FALSE when it was cancelled. */
 static gboolean
 run_attention (TareNetwork        *self,
                TareWorkspace      *space,
                const TareBlock    *block,
-               float              *x,
+               const float        *x,
                gsize               n_sequences,
                gsize               length,
+               float               keep,
+               float              *y,
                const TareObserver *observer,
                const TareProgress *progress)
 {
   const TareConfig *config = self->config;
-  const TareAttentionShape shape = { n_sequences, length, config->n_heads,
-                                     config->n_key_value_heads, config->head_width };
+  const TareAttentionShape shape = get_shape (self, block->index, n_sequences, length);
   gsize n_tokens = n_sequences * length;
   float *qkv = space->wide.data;
 
-  tare_kernel_rms_norm (x, block->attention_norm, config->norm_epsilon, n_tokens, config->width,
-                        space->input.data);
+  run_norm (self, &block->attention_norm, x, n_tokens, config->width, space->input.data);
   observe (observer, &block->qkv, space->input.data, n_tokens);
   if (!_tare_linear_run (&block->qkv, space->input.data, n_tokens, 0.0f, qkv, progress))
     return FALSE;
@@ -92,40 +143,76 @@ run_attention (TareNetwork        *self,
   for (gsize i = 0; i < n_tokens; i++)
     prepare_heads (self, block, i % length, qkv + i * block->qkv.outputs);
 
-  tare_kernel_attention (&shape, qkv, 1.0f / sqrtf ((float) config->head_width),
-                         space->scratch.data, space->mixed.data, progress);
+  tare_kernel_attention (&shape, qkv, config->attention_scale, space->scratch.data,
+                         space->mixed.data, progress);
   if (tare_progress_cancelled (progress))
     return FALSE;
 
   observe (observer, &block->attention_output, space->mixed.data, n_tokens);
 
-  return _tare_linear_run (&block->attention_output, space->mixed.data, n_tokens, 1.0f, x,
+  return _tare_linear_run (&block->attention_output, space->mixed.data, n_tokens, keep, y,
                            progress);
 }
 
-/* x += down (silu (gate (norm (x))) up (norm (x))) for some tokens; FALSE when cancelled. */
+/* y = keep y + down (gate (norm (x)) up (norm (x))) for some tokens, or without a gate; FALSE when
+ * cancelled. */
 static gboolean
 run_feed_forward (TareNetwork        *self,
                   TareWorkspace      *space,
                   const TareBlock    *block,
-                  float              *x,
+                  const float        *x,
                   gsize               n_tokens,
+                  float               keep,
+                  float              *y,
                   const TareObserver *observer,
                   const TareProgress *progress)
 {
   const TareConfig *config = self->config;
+  gsize width = config->feed_forward_width;
 
-  tare_kernel_rms_norm (x, block->feed_forward_norm, config->norm_epsilon, n_tokens,
-                        config->width, space->input.data);
+  run_norm (self, &block->feed_forward_norm, x, n_tokens, config->width, space->input.data);
   observe (observer, &block->gate_up, space->input.data, n_tokens);
   if (!_tare_linear_run (&block->gate_up, space->input.data, n_tokens, 0.0f, space->wide.data,
                          progress))
     return FALSE;
 
-  tare_kernel_silu_gate (space->wide.data, n_tokens, config->feed_forward_width, space->mixed.data);
+  if (block->gate_up.outputs == 2 * width)
+    tare_kernel_gate (config->activation, space->wide.data, n_tokens, width, space->mixed.data);
+  else
+    tare_kernel_activate (config->activation, space->wide.data, n_tokens, width,
+                          space->mixed.data);
   observe (observer, &block->down, space->mixed.data, n_tokens);
 
-  return _tare_linear_run (&block->down, space->mixed.data, n_tokens, 1.0f, x, progress);
+  return _tare_linear_run (&block->down, space->mixed.data, n_tokens, keep, y, progress);
+}
+
+/* x += ... of the feed-forward part for some tokens; FALSE when it was cancelled. */
+static gboolean
+run_feed_forward_slice (TareNetwork        *self,
+                        TareWorkspace      *space,
+                        const TareBlock    *block,
+                        float              *x,
+                        gsize               n_tokens,
+                        const TareObserver *observer,
+                        const TareProgress *progress)
+{
+  float *branch = space->branch.data;
+
+  if (block->feed_forward_post_norm.weight == NULL)
+    return run_feed_forward (self, space, block, x, n_tokens, 1.0f, x, observer, progress);
+
+  if (!run_feed_forward (self, space, block, x, n_tokens, 0.0f, branch, observer, progress))
+    return FALSE;
+  add_branch (self, &block->feed_forward_post_norm, branch, n_tokens, x);
+
+  return TRUE;
+}
+
+/* Whether what attention hands back does not go straight into the stream. */
+static gboolean
+branches (TareNetwork *self)
+{
+  return tare_architecture_find (self->architecture, "post_attention_norm") != NULL;
 }
 
 /* x += ... of a whole block for some sequences; FALSE when it was cancelled. */
@@ -140,11 +227,15 @@ run_group (TareNetwork        *self,
            const TareProgress *progress)
 {
   gsize n_tokens = n_sequences * length;
-  gboolean done = run_attention (self, space, block, x, n_sequences, length, observer, progress);
+  gboolean apart = branches (self);
+  gboolean done = run_attention (self, space, block, x, n_sequences, length, apart ? 0.0f : 1.0f,
+                                 apart ? space->branch.data : x, observer, progress);
 
+  if (done && apart)
+    add_branch (self, &block->attention_post_norm, space->branch.data, n_tokens, x);
   for (gsize i = 0; done && i < n_tokens; i += SHARED_TOKENS)
-    done = run_feed_forward (self, space, block, x + i * self->config->width,
-                             MIN (SHARED_TOKENS, n_tokens - i), observer, progress);
+    done = run_feed_forward_slice (self, space, block, x + i * self->config->width,
+                                   MIN (SHARED_TOKENS, n_tokens - i), observer, progress);
 
   return done;
 }
@@ -217,8 +308,7 @@ reserve (TareNetwork  *self,
          GError      **error)
 {
   const TareConfig *config = self->config;
-  const TareAttentionShape shape = { plan->group, length, config->n_heads,
-                                     config->n_key_value_heads, config->head_width };
+  const TareAttentionShape shape = get_shape (self, 0, plan->group, length);
   const char *path = tare_model_get_path (self->model);
   gboolean ok = TRUE;
   gsize wide, mixed;
@@ -239,6 +329,8 @@ reserve (TareNetwork  *self,
       ok = _tare_buffer_reserve (&space->input, plan->group * length, config->width, path, error)
            && _tare_buffer_reserve (&space->wide, 1, wide, path, error)
            && _tare_buffer_reserve (&space->mixed, 1, mixed, path, error)
+           && _tare_buffer_reserve (&space->branch, branches (self) ? plan->group * length : 1,
+                                    config->width, path, error)
            && _tare_buffer_reserve (&space->scratch, 1, tare_kernel_attention_scratch (&shape),
                                     path, error);
     }
@@ -367,11 +459,14 @@ run_output_slice (TareNetwork        *self,
 {
   const TareConfig *config = self->config;
 
-  tare_kernel_rms_norm (x + first * config->width, output->attention_norm, config->norm_epsilon,
-                        n_tokens, config->width, space->input.data);
+  run_norm (self, &output->attention_norm, x + first * config->width, n_tokens, config->width,
+            space->input.data);
   observe (observer, &output->qkv, space->input.data, n_tokens);
   _tare_linear_run (&output->qkv, space->input.data, n_tokens, 0.0f,
                     logits + first * config->vocabulary, NULL);
+  if (config->final_soft_cap > 0.0f)
+    tare_kernel_soft_cap (config->final_soft_cap, n_tokens, config->vocabulary,
+                          logits + first * config->vocabulary);
 }
 
 /**

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "quant/network/tare-network-private.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "quant/tare-error.h"
@@ -81,6 +82,7 @@ tare_network_free (TareNetwork *self)
       _tare_buffer_clear (&self->workspaces[i].input);
       _tare_buffer_clear (&self->workspaces[i].wide);
       _tare_buffer_clear (&self->workspaces[i].mixed);
+      _tare_buffer_clear (&self->workspaces[i].branch);
       _tare_buffer_clear (&self->workspaces[i].scratch);
     }
   g_free (self->workspaces);
@@ -149,13 +151,14 @@ tare_network_fingerprint (TareNetwork       *self,
     {
       const TareTensor *tensor = tare_model_get_tensor (self->model, i);
       gboolean embedding = tensor->role != NULL && g_str_equal (tensor->role->id, "token_embd");
+      gboolean positions = tensor->role != NULL && g_str_equal (tensor->role->id, "position_embd");
       gboolean output = FALSE;
 
       for (gsize j = 0; j < G_N_ELEMENTS (output_roles); j++)
         output |= tensor->role != NULL && g_str_equal (tensor->role->id, output_roles[j]);
       output |= embedding && tare_model_lookup_role (self->model, "output", -1, FALSE) == NULL;
 
-      if (block == -1 ? embedding
+      if (block == -1 ? embedding || positions
           : block == (int) self->config->n_blocks ? output : tensor->block == block)
         hash = mix (hash, weights->fingerprint (weights->data, tensor));
     }
@@ -181,41 +184,19 @@ check_tokens (TareNetwork    *self,
   return TRUE;
 }
 
-/**
- * tare_network_embed:
- * @self: the network
- * @weights: where the values come from
- * @tokens: what to look up
- * @n_tokens: how many
- * @x: (out caller-allocates): n_tokens x width, the residual stream before the first block
- * @error: a token beyond the vocabulary, memory, what @weights reports
- *
- * Rows that are the file's are read alone; the table is made whole only where it was changed.
- *
- * Returns: %FALSE on error
- */
-gboolean
-tare_network_embed (TareNetwork        *self,
-                    const TareWeights  *weights,
-                    const guint32      *tokens,
-                    gsize               n_tokens,
-                    float              *x,
-                    GError            **error)
+/* Rows that are the file's are read alone; the table is made whole only where it was changed. */
+static gboolean
+look_up (TareNetwork        *self,
+         const TareWeights  *weights,
+         const TareTensor   *tensor,
+         const guint32      *tokens,
+         gsize               n_tokens,
+         float              *x,
+         GError            **error)
 {
-  const TareTensor *tensor = tare_model_lookup_role (self->model, "token_embd", -1, FALSE);
   gsize width = self->config->width;
   TareBuffer table = { NULL, 0 };
   gboolean ok = TRUE;
-
-  if (tensor == NULL || tensor->rows != self->config->vocabulary || tensor->columns != width)
-    {
-      g_set_error (error, TARE_ERROR, TARE_ERROR_INVALID,
-                   "%s: token_embd.weight is not %u x %" G_GSIZE_FORMAT,
-                   tare_model_get_path (self->model), self->config->vocabulary, width);
-      return FALSE;
-    }
-  if (!check_tokens (self, tokens, n_tokens, error))
-    return FALSE;
 
   if (weights->fingerprint (weights->data, tensor) != 0)
     {
@@ -232,6 +213,84 @@ tare_network_embed (TareNetwork        *self,
     ok = tare_tensor_read_rows (tensor, tokens[i], 1, x + i * width, error);
 
   return ok;
+}
+
+/* The learned row of every position, from 0 on in each sequence. */
+static gboolean
+add_positions (TareNetwork        *self,
+               const TareWeights  *weights,
+               gsize               n_tokens,
+               gsize               length,
+               float              *x,
+               GError            **error)
+{
+  const TareTensor *tensor = tare_model_lookup_role (self->model, "position_embd", -1, FALSE);
+  gsize width = self->config->width;
+  TareBuffer table = { NULL, 0 };
+  gboolean ok;
+
+  if (tensor == NULL)
+    return TRUE;
+  if (MIN (length, n_tokens) > tensor->rows)
+    {
+      g_set_error (error, TARE_ERROR, TARE_ERROR_INVALID,
+                   "%s: a sequence of %" G_GSIZE_FORMAT " tokens is longer than the %"
+                   G_GSIZE_FORMAT " positions that the model knows",
+                   tare_model_get_path (self->model), MIN (length, n_tokens), tensor->rows);
+      return FALSE;
+    }
+
+  ok = _tare_buffer_reserve (&table, tensor->rows, width, tare_model_get_path (self->model), error)
+       && weights->load (weights->data, tensor, table.data, error);
+  for (gsize i = 0; ok && i < n_tokens; i += length)
+    tare_kernel_add (table.data, MIN (length, n_tokens - i), width, x + i * width);
+  _tare_buffer_clear (&table);
+
+  return ok;
+}
+
+/**
+ * tare_network_embed:
+ * @self: the network
+ * @weights: where the values come from
+ * @tokens: what to look up, one sequence after the other
+ * @n_tokens: how many in all
+ * @length: tokens of a sequence, which are at positions from 0 on
+ * @x: (out caller-allocates): n_tokens x width, the residual stream before the first block
+ * @error: a token beyond the vocabulary, a sequence beyond the positions, memory, what @weights
+ *   reports
+ *
+ * Returns: %FALSE on error
+ */
+gboolean
+tare_network_embed (TareNetwork        *self,
+                    const TareWeights  *weights,
+                    const guint32      *tokens,
+                    gsize               n_tokens,
+                    gsize               length,
+                    float              *x,
+                    GError            **error)
+{
+  const TareTensor *tensor = tare_model_lookup_role (self->model, "token_embd", -1, FALSE);
+  gsize width = self->config->width;
+
+  g_return_val_if_fail (length > 0 || n_tokens == 0, FALSE);
+
+  if (tensor == NULL || tensor->rows != self->config->vocabulary || tensor->columns != width)
+    {
+      g_set_error (error, TARE_ERROR, TARE_ERROR_INVALID,
+                   "%s: token_embd.weight is not %u x %" G_GSIZE_FORMAT,
+                   tare_model_get_path (self->model), self->config->vocabulary, width);
+      return FALSE;
+    }
+  if (!check_tokens (self, tokens, n_tokens, error)
+      || !look_up (self, weights, tensor, tokens, n_tokens, x, error))
+    return FALSE;
+
+  if (self->architecture->scales_embedding)
+    tare_kernel_scale (sqrtf ((float) width), n_tokens, width, x);
+
+  return add_positions (self, weights, n_tokens, length, x, error);
 }
 
 /**
@@ -264,7 +323,7 @@ tare_network_run (TareNetwork         *self,
 
   ok = _tare_buffer_reserve (&x, n_tokens, self->config->width, tare_model_get_path (self->model),
                              error)
-       && tare_network_embed (self, weights, tokens, n_tokens, x.data, error);
+       && tare_network_embed (self, weights, tokens, n_tokens, n_tokens, x.data, error);
 
   for (guint i = 0; ok && i < n_blocks; i++)
     {

@@ -49,6 +49,7 @@ gboolean          tare_network_embed        (TareNetwork         *self,
                                              const TareWeights   *weights,
                                              const guint32       *tokens,
                                              gsize                n_tokens,
+                                             gsize                length,
                                              float               *x,
                                              GError             **error);
 TareBlock        *tare_network_load_block   (TareNetwork         *self,

@@ -251,7 +251,7 @@ keep_inputs (TareModel  *model,
 
       g_assert_true (tare_network_embed (network, &tare_weights_of_file,
                                          &g_array_index (tokens, guint32, i * CONTEXT), CONTEXT,
-                                         x, NULL));
+                                         CONTEXT, x, NULL));
       for (guint k = 0; k < config->n_blocks; k++)
         {
           g_autoptr(TareBlock) block = tare_network_load_block (network, &tare_weights_of_file, k,

@@ -255,7 +255,8 @@ forward (gpointer data)
   const TareObserver observer = { note, &moments };
   gint64 begin = moments.times[0];
 
-  tare_network_embed (self->network, &tare_weights_of_file, self->tokens, TOKENS, self->x, NULL);
+  tare_network_embed (self->network, &tare_weights_of_file, self->tokens, TOKENS, TOKENS, self->x,
+                      NULL);
   moments.times[0] = g_get_monotonic_time ();
   keep_least (&self->embed, begin, moments.times[0]);
   tare_network_run_block (self->network, self->block, self->x, 1, TOKENS, &observer, NULL, NULL);

@@ -19,8 +19,8 @@ test_table (void)
         g_assert_nonnull (tare_role_lookup (row->role));
     }
 
-  g_assert_null (tare_architecture_lookup ("gpt2"));
-  g_assert_null (tare_architecture_lookup_class ("Gemma2ForCausalLM"));
+  g_assert_null (tare_architecture_lookup ("mamba"));
+  g_assert_null (tare_architecture_lookup_class ("MambaForCausalLM"));
   g_assert_true (tare_architecture_lookup_class ("MistralForCausalLM")
                  == tare_architecture_lookup ("llama"));
 }
@@ -39,6 +39,10 @@ test_known (void)
     { "llama", "model.norm.weight", "output_norm.weight" },
     { "llama", "lm_head.weight", "output.weight" },
     { "qwen2", "model.layers.100.self_attn.k_proj.bias", "blk.100.attn_k.bias" },
+    { "gemma2", "model.layers.1.post_attention_layernorm.weight",
+      "blk.1.post_attention_norm.weight" },
+    { "gemma2", "model.layers.1.pre_feedforward_layernorm.weight", "blk.1.ffn_norm.weight" },
+    { "gemma2", "model.layers.1.post_feedforward_layernorm.weight", "blk.1.post_ffw_norm.weight" },
     { "qwen3", "model.layers.1.self_attn.k_norm.weight", "blk.1.attn_k_norm.weight" },
   };
 

@@ -217,6 +217,12 @@ check_round_trip (const char *architecture_id,
   if (a.rope_scaling == TARE_ROPE_SCALING_YARN)
     g_assert_cmpuint (b.rope_original_context, ==, a.rope_original_context);
   g_assert_cmpfloat_with_epsilon (b.rope_attention_factor, a.rope_attention_factor, 1e-6);
+  g_assert_cmpint (b.activation, ==, a.activation);
+  g_assert_cmpint (b.parallel, ==, a.parallel);
+  g_assert_cmpuint (b.window, ==, a.window);
+  g_assert_cmpfloat (b.attention_scale, ==, a.attention_scale);
+  g_assert_cmpfloat (b.attention_soft_cap, ==, a.attention_soft_cap);
+  g_assert_cmpfloat (b.final_soft_cap, ==, a.final_soft_cap);
 }
 
 static void
@@ -231,6 +237,41 @@ test_round_trip (void)
                     "\"attention_factor\":1.25}}");
   check_round_trip ("llama", HEAD ",\"rope_scaling\":{\"type\":\"llama3\",\"factor\":8.0,"
                     "\"low_freq_factor\":1.0,\"high_freq_factor\":4.0}}");
+  check_round_trip ("gemma", HEAD ",\"head_dim\":32,\"hidden_act\":\"gelu\"}");
+  check_round_trip ("gemma2", HEAD "}");
+  check_round_trip ("gemma2", HEAD ",\"query_pre_attn_scalar\":48,\"sliding_window\":null,"
+                    "\"attn_logit_softcapping\":null,\"final_logit_softcapping\":12.5}");
+}
+
+/* Gemma's defaults, what takes their place, and what is none at all. */
+static void
+test_bounds (void)
+{
+  static const char *const texts[] = {
+    HEAD "}",
+    HEAD ",\"query_pre_attn_scalar\":64,\"sliding_window\":16,\"attn_logit_softcapping\":20,"
+    "\"final_logit_softcapping\":10}",
+    HEAD ",\"sliding_window\":null,\"attn_logit_softcapping\":null,"
+    "\"final_logit_softcapping\":null}",
+  };
+  static const float expected[][4] = {
+    { 0.25f, 4096.0f, 50.0f, 30.0f }, { 0.125f, 16.0f, 20.0f, 10.0f }, { 0.25f, 0.0f, 0.0f, 0.0f },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (texts); i++)
+    {
+      g_autoptr(JsonNode) node = tare_json_parse (texts[i], strlen (texts[i]), "config.json", NULL);
+      TareConfig config;
+
+      g_assert_true (tare_config_read_json (&config, tare_architecture_lookup ("gemma2"),
+                                            json_node_get_object (node), "config.json", NULL));
+      g_assert_true (config.tied);
+      g_assert_cmpint (config.activation, ==, TARE_ACTIVATION_GELU_TANH);
+      g_assert_cmpfloat (config.attention_scale, ==, expected[i][0]);
+      g_assert_cmpfloat ((float) config.window, ==, expected[i][1]);
+      g_assert_cmpfloat (config.attention_soft_cap, ==, expected[i][2]);
+      g_assert_cmpfloat (config.final_soft_cap, ==, expected[i][3]);
+    }
 }
 
 /* llama.cpp refuses a key of any other type. */
@@ -326,6 +367,7 @@ main (int    argc,
   g_test_add_func ("/config/json-scaling", test_json_scaling);
   g_test_add_func ("/config/json-refused", test_json_refused);
   g_test_add_func ("/config/round-trip", test_round_trip);
+  g_test_add_func ("/config/bounds", test_bounds);
   g_test_add_func ("/config/types", test_types);
   g_test_add_func ("/config/metadata-refused", test_metadata_refused);
 

@@ -137,6 +137,92 @@ test_silu_gate (void)
 }
 
 static void
+test_layer_norm (void)
+{
+  const gsize rows = 53, columns = 331;
+  g_autofree float *x = gaussian (rows * columns, 8);
+  g_autofree float *weight = gaussian (columns, 9);
+  g_autofree float *bias = gaussian (columns, 10);
+  g_autofree float *fast = g_new (float, rows * columns);
+  g_autofree float *truth = g_new (float, rows * columns);
+
+  /* Far from 0, where a sum of squares alone would lose the variance. */
+  for (gsize i = 0; i < columns; i++)
+    x[i] += 1000.0f;
+  for (int biased = 0; biased < 2; biased++)
+    {
+      tare_kernel_layer_norm (x, weight, biased ? bias : NULL, 1e-5f, rows, columns, fast);
+      tare_reference_layer_norm (x, weight, biased ? bias : NULL, 1e-5f, rows, columns, truth);
+      g_assert_cmpfloat (tare_test_difference (fast + columns, truth + columns,
+                                               (rows - 1) * columns), <, 1e-6);
+      g_assert_cmpfloat (tare_test_difference (fast, truth, columns), <, 1e-4);
+    }
+}
+
+static void
+test_activations (void)
+{
+  static const TareActivation activations[] = {
+    TARE_ACTIVATION_SILU, TARE_ACTIVATION_GELU_TANH, TARE_ACTIVATION_GELU_ERF,
+  };
+  const gsize rows = 101, width = 333, n = rows * width;
+  g_autofree float *x = gaussian (2 * n, 11);
+  g_autofree float *fast = g_new (float, n);
+  g_autofree float *truth = g_new (float, n);
+
+  x[0] = -100.0f;
+  x[1] = 100.0f;
+  x[2] = -4.0f;
+  for (gsize i = 0; i < G_N_ELEMENTS (activations); i++)
+    {
+      tare_kernel_gate (activations[i], x, rows, width, fast);
+      tare_reference_gate (activations[i], x, rows, width, truth);
+      for (gsize j = 0; j < n; j++)
+        g_assert_cmpfloat_with_epsilon (fast[j], truth[j], 5e-7f * (1.0f + fabsf (truth[j])));
+
+      tare_kernel_activate (activations[i], x, rows, width, fast);
+      tare_reference_activate (activations[i], x, rows, width, truth);
+      for (gsize j = 0; j < n; j++)
+        g_assert_cmpfloat_with_epsilon (fast[j], truth[j], 5e-7f * (1.0f + fabsf (truth[j])));
+    }
+}
+
+/* Small numbers stay what they are, to the last bits; large ones meet the bound. */
+static void
+test_soft_cap (void)
+{
+  const gsize n = 40000;
+  g_autofree float *fast = gaussian (n, 12);
+  g_autofree float *truth = g_new (float, n);
+
+  for (gsize i = 0; i < n; i++)
+    truth[i] = fast[i] *= powf (10.0f, (float) (i % 7) - 4.0f);
+  tare_kernel_soft_cap (5.0f, 1, n, fast);
+  tare_reference_soft_cap (5.0f, 1, n, truth);
+  for (gsize i = 0; i < n; i++)
+    {
+      g_assert_cmpfloat_with_epsilon (fast[i], truth[i], 6e-7f * fabsf (truth[i]) + 1e-30f);
+      g_assert_cmpfloat (fabsf (fast[i]), <=, 5.0f);
+    }
+}
+
+static void
+test_add (void)
+{
+  const gsize rows = 131, columns = 177;
+  g_autofree float *x = gaussian (rows * columns, 13);
+  g_autofree float *y = gaussian (rows * columns, 14);
+  g_autofree float *before = gaussian (rows * columns, 14);
+
+  tare_kernel_add (x, rows, columns, y);
+  for (gsize i = 0; i < rows * columns; i++)
+    g_assert_cmpfloat (y[i], ==, before[i] + x[i]);
+  tare_kernel_scale (3.0f, rows, columns, y);
+  for (gsize i = 0; i < rows * columns; i++)
+    g_assert_cmpfloat (y[i], ==, 3.0f * (before[i] + x[i]));
+}
+
+static void
 check_rotate (TareRotary rotary)
 {
   const double frequencies[5] = { 1.0, 0.3, 0.1, 0.03, 0.01 };
@@ -263,13 +349,16 @@ test_frequencies_yarn (void)
 }
 
 static void
-check_attention (gsize n_sequences,
-                 gsize length,
-                 gsize n_heads,
-                 gsize n_key_value_heads,
-                 gsize head_width)
+check_bounded_attention (gsize n_sequences,
+                         gsize length,
+                         gsize n_heads,
+                         gsize n_key_value_heads,
+                         gsize head_width,
+                         gsize window,
+                         float soft_cap)
 {
-  const TareAttentionShape shape = { n_sequences, length, n_heads, n_key_value_heads, head_width };
+  const TareAttentionShape shape = { n_sequences, length, n_heads, n_key_value_heads, head_width,
+                                     window, soft_cap };
   gsize tokens = n_sequences * length;
   gsize n = tokens * n_heads * head_width;
   float scale = 1.0f / sqrtf ((float) head_width);
@@ -281,6 +370,30 @@ check_attention (gsize n_sequences,
   tare_kernel_attention (&shape, qkv, scale, scratch, fast, NULL);
   tare_reference_attention (&shape, qkv, scale, truth);
   g_assert_cmpfloat (tare_test_difference (fast, truth, n), <, 1e-6);
+}
+
+static void
+check_attention (gsize n_sequences,
+                 gsize length,
+                 gsize n_heads,
+                 gsize n_key_value_heads,
+                 gsize head_width)
+{
+  check_bounded_attention (n_sequences, length, n_heads, n_key_value_heads, head_width, 0, 0.0f);
+}
+
+/* Windows that begin within a panel of keys, at its edge and beyond the sequence. */
+static void
+test_attention_bounds (void)
+{
+  static const gsize windows[] = { 1, 7, 31, 32, 33, 64, 100, 129, 200 };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (windows); i++)
+    {
+      check_bounded_attention (2, 129, 4, 2, 16, windows[i], 0.0f);
+      check_bounded_attention (1, 67, 2, 1, 40, windows[i], 0.5f);
+    }
+  check_bounded_attention (3, 40, 4, 1, 8, 0, 1.0f);
 }
 
 static void
@@ -406,7 +519,12 @@ main (int    argc,
   g_test_add_func ("/kernels/frequencies", test_frequencies);
   g_test_add_func ("/kernels/frequencies-llama3", test_frequencies_llama3);
   g_test_add_func ("/kernels/frequencies-yarn", test_frequencies_yarn);
+  g_test_add_func ("/kernels/layer-norm", test_layer_norm);
+  g_test_add_func ("/kernels/activations", test_activations);
+  g_test_add_func ("/kernels/soft-cap", test_soft_cap);
+  g_test_add_func ("/kernels/add", test_add);
   g_test_add_func ("/kernels/attention", test_attention);
+  g_test_add_func ("/kernels/attention-bounds", test_attention_bounds);
   g_test_add_func ("/kernels/attention-edges", test_attention_edges);
   g_test_add_func ("/kernels/attention-cancelled", test_attention_cancelled);
   g_test_add_func ("/kernels/log-softmax", test_log_softmax);

@@ -50,10 +50,10 @@ load_tokens (const char *path,
   return tokens;
 }
 
-/* Held to: normalised difference below 1e-4. */
 static void
 check_logits (const char *folder,
-              const char *file)
+              const char *file,
+              double      limit)
 {
   g_autofree char *path = g_build_filename (folder, file, NULL);
   g_autofree char *tokens_path = g_build_filename (folder, "tokens.txt", NULL);
@@ -72,24 +72,27 @@ check_logits (const char *folder,
 
   difference = tare_test_difference (logits, truth, n_truth);
   g_test_message ("%s: %.3g", path, difference);
-  g_assert_cmpfloat (difference, <, 1e-4);
+  g_assert_cmpfloat (difference, <, limit);
 }
 
-#define LOGITS_TEST(name, folder, gguf)           \
+#define LOGITS_TEST(name, folder, gguf, limit)    \
   static void                                     \
   test_logits_##name (void)                       \
   {                                               \
     TARE_TEST_NEED_SHARED (path, folder)          \
                                                   \
-    check_logits (path, gguf);                    \
-    check_logits (path, "");                      \
+    check_logits (path, gguf, limit);             \
+    check_logits (path, "", limit);               \
   }
 
-LOGITS_TEST (stories, "models/stories260K", "stories260K-f32.gguf")
-LOGITS_TEST (sample, "models/tare-sample", "tare-sample-bf16.gguf")
-LOGITS_TEST (llama3, "models/llama3-random", "llama3-f32.gguf")
-LOGITS_TEST (qwen2, "models/qwen2-random", "qwen2-f32.gguf")
-LOGITS_TEST (qwen3, "models/qwen3-random", "qwen3-f32.gguf")
+LOGITS_TEST (stories, "models/stories260K", "stories260K-f32.gguf", 1e-4)
+LOGITS_TEST (sample, "models/tare-sample", "tare-sample-bf16.gguf", 1e-4)
+LOGITS_TEST (llama3, "models/llama3-random", "llama3-f32.gguf", 1e-4)
+LOGITS_TEST (qwen2, "models/qwen2-random", "qwen2-f32.gguf", 1e-4)
+LOGITS_TEST (qwen3, "models/qwen3-random", "qwen3-f32.gguf", 1e-4)
+
+/* llama.cpp reads GELU from a table in binary16, which is 2e-4 to 4e-4 away. */
+LOGITS_TEST (gemma2, "models/gemma2-random", "gemma2-f32.gguf", 1e-3)
 
 static void
 test_unsupported (void)
@@ -418,9 +421,9 @@ test_weights (void)
   Change change = { "token_embd.weight", 3.0f };
   const TareWeights weights = { load_changed, fingerprint_changed, &change };
 
-  tare_network_embed (network, &tare_weights_of_file, some_tokens, n, plain, &error);
+  tare_network_embed (network, &tare_weights_of_file, some_tokens, n, n, plain, &error);
   g_assert_no_error (error);
-  tare_network_embed (network, &weights, some_tokens, n, changed, &error);
+  tare_network_embed (network, &weights, some_tokens, n, n, changed, &error);
   g_assert_no_error (error);
   for (gsize i = 0; i < n * width; i++)
     g_assert_cmpfloat (changed[i], ==, 3.0f * plain[i]);
@@ -512,6 +515,7 @@ main (int    argc,
   g_test_add_func ("/network/logits/llama3", test_logits_llama3);
   g_test_add_func ("/network/logits/qwen2", test_logits_qwen2);
   g_test_add_func ("/network/logits/qwen3", test_logits_qwen3);
+  g_test_add_func ("/network/logits/gemma2", test_logits_gemma2);
   g_test_add_func ("/network/unsupported", test_unsupported);
   g_test_add_func ("/network/reference", test_reference);
   g_test_add_func ("/network/sequences", test_sequences);

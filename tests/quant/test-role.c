@@ -8,7 +8,7 @@
 static void
 test_table (void)
 {
-  g_assert_cmpuint (tare_role_get_n_roles (), ==, 15);
+  g_assert_cmpuint (tare_role_get_n_roles (), ==, 19);
 
   for (gsize i = 0; i < tare_role_get_n_roles (); i++)
     {
@@ -59,7 +59,7 @@ test_no_names (void)
     "", ".weight", "blk.", "blk.0", "blk.0.", "blk.0.weight", "blk.0..weight", "attn_q.weight",
     "blk.attn_q.weight", "blk.-1.attn_q.weight", "blk.00.attn_q.weight", "blk.01.attn_q.weight",
     "blk.1000000.attn_q.weight", "blk.99999999999999999999.attn_q.weight", "blk.0.attn_q",
-    "blk.0.attn_q.scale", "blk.0.token_embd.weight", "blk.0.attn_qkv.weight", "output",
+    "blk.0.attn_q.scale", "blk.0.token_embd.weight", "blk.0.attn_qkvx.weight", "output",
     "blk. 0.attn_q.weight", "blk.0.attn_q.weight.weight", "BLK.0.attn_q.weight",
   };
 
