@@ -6,6 +6,12 @@
 
 #include "app/tare-layers-page-private.h"
 
+/* More rows than a screen shows; what a frame has time for; and what GTK makes at most, whatever
+ * the length of a list (GTK_LIST_VIEW_MAX_LIST_ITEMS in its gtklistview.c). */
+#define FIRST_ROWS 40
+#define ROWS_A_FRAME 16
+#define MOST_ROWS_MADE 220
+
 struct _TareLayersPage
 {
   AdwBin              parent_instance;
@@ -18,10 +24,12 @@ struct _TareLayersPage
 
   TareSession        *session;
   GtkFilterListModel *filtered;
+  GtkSliceListModel  *slice;
   GtkFilter          *filter;
   GtkMultiSelection  *selection;
   char               *needle;
   guint               resort;
+  guint               growing;
   gboolean            syncing;
 };
 
@@ -119,6 +127,43 @@ session_selection_cb (TareLayersPage *self)
   self->syncing = FALSE;
   if (!gtk_bitset_is_empty (rows))
     scroll_to (self, gtk_bitset_get_minimum (rows));
+}
+
+static gboolean
+grow_cb (GtkWidget     *widget,
+         GdkFrameClock *clock,
+         gpointer       data)
+{
+  TareLayersPage *self = (TareLayersPage *) widget;
+  guint size = gtk_slice_list_model_get_size (self->slice) + ROWS_A_FRAME;
+
+  if (size < MOST_ROWS_MADE)
+    {
+      gtk_slice_list_model_set_size (self->slice, size);
+      return G_SOURCE_CONTINUE;
+    }
+
+  gtk_slice_list_model_set_size (self->slice, G_MAXUINT);
+  self->growing = 0;
+  session_selection_cb (self);
+
+  return G_SOURCE_REMOVE;
+}
+
+/* Before another model's rows arrive: the first screenful is made at once, the rest frame by frame,
+ * so that the table is there at once and nothing waits for what is out of sight. */
+static void
+layers_changed_cb (TareLayersPage *self,
+                   guint           position,
+                   guint           removed,
+                   guint           added)
+{
+  if (added == 0)
+    return;
+
+  gtk_slice_list_model_set_size (self->slice, FIRST_ROWS);
+  if (self->growing == 0)
+    self->growing = gtk_widget_add_tick_callback (GTK_WIDGET (self), grow_cb, NULL, NULL);
 }
 
 static GArray *
@@ -369,11 +414,15 @@ tare_layers_page_dispose (GObject *object)
   g_autoptr(TareSession) session = g_steal_pointer (&self->session);
 
   g_clear_handle_id (&self->resort, g_source_remove);
+  if (self->growing != 0)
+    gtk_widget_remove_tick_callback (GTK_WIDGET (self), self->growing);
+  self->growing = 0;
   g_clear_pointer (&self->menu, gtk_widget_unparent);
   if (self->table != NULL)
     gtk_column_view_set_model (self->table, NULL);
   gtk_widget_dispose_template (GTK_WIDGET (self), TARE_TYPE_LAYERS_PAGE);
   g_clear_object (&self->selection);
+  g_clear_object (&self->slice);
   g_clear_object (&self->filtered);
   g_clear_object (&self->filter);
   g_clear_pointer (&self->needle, g_free);
@@ -467,10 +516,14 @@ tare_layers_page_set_session (TareLayersPage *self,
 
   self->session = g_object_ref (session);
   self->filter = GTK_FILTER (gtk_custom_filter_new (match_cb, self, NULL));
+  /* First in line, so that it comes before the models that stand on the list. */
+  g_signal_connect_object (layers, "items-changed", G_CALLBACK (layers_changed_cb), self,
+                           G_CONNECT_SWAPPED);
   self->filtered = gtk_filter_list_model_new (g_object_ref (layers), g_object_ref (self->filter));
   sorted = gtk_sort_list_model_new (G_LIST_MODEL (g_object_ref (self->filtered)),
                                     g_object_ref (gtk_column_view_get_sorter (self->table)));
-  self->selection = gtk_multi_selection_new (G_LIST_MODEL (sorted));
+  self->slice = gtk_slice_list_model_new (G_LIST_MODEL (sorted), 0, G_MAXUINT);
+  self->selection = gtk_multi_selection_new (G_LIST_MODEL (g_object_ref (self->slice)));
   gtk_column_view_set_model (self->table, GTK_SELECTION_MODEL (self->selection));
 
   g_signal_connect_object (self->selection, "selection-changed", G_CALLBACK (table_selection_cb),

@@ -226,6 +226,7 @@ test_larger_than_memory (WindowFixture *fixture,
   start = g_get_monotonic_time ();
   tare_window_open (fixture->window, path);
   window_fixture_wait (fixture, is_open, 60.0);
+  report ("21 GB, until it is read", start);
   painted_once = FALSE;
   g_signal_connect (clock, "after-paint", G_CALLBACK (painted_cb), &painted_once);
   gtk_widget_queue_draw (GTK_WIDGET (fixture->window));
