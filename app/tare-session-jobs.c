@@ -283,6 +283,7 @@ open_done (TareJob      *job,
     }
 
   _tare_session_set_model (session, errand->new_model);
+  _tare_session_recover (session);
   _tare_session_start_survey (session);
   _tare_session_schedule (session);
 }

@@ -56,6 +56,7 @@ struct _TareSession
   TareJob          *weighing;
   TareJob          *measuring;
   guint             measure_source;
+  guint             keep_source;
 
   TareModel        *model;
   TareEngine       *engine;
@@ -97,5 +98,8 @@ void _tare_session_start_weighing  (TareSession       *self);
 void _tare_session_cancel_work     (TareSession       *self);
 void _tare_session_schedule        (TareSession       *self);
 void _tare_session_drop_evaluation (TareSession       *self);
+void _tare_session_keep_soon       (TareSession       *self);
+void _tare_session_forget          (TareSession       *self);
+void _tare_session_recover         (TareSession       *self);
 
 G_END_DECLS

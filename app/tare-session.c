@@ -21,6 +21,7 @@ tare_session_dispose (GObject *object)
   TareSession *self = (TareSession *) object;
 
   _tare_session_cancel_work (self);
+  _tare_session_forget (self);
   self->mailbox->session = NULL;
   g_clear_object (&self->jobs);
 
@@ -118,6 +119,7 @@ history_changed_cb (TareSession *self)
   _tare_session_emit (self, TARE_SESSION_SIGNAL_RECIPE_CHANGED);
   _tare_session_emit (self, TARE_SESSION_SIGNAL_FIGURES_CHANGED);
   _tare_session_schedule (self);
+  _tare_session_keep_soon (self);
 }
 
 static void
@@ -210,6 +212,7 @@ _tare_session_set_model (TareSession *self,
 
   _tare_session_cancel_work (self);
   _tare_session_drop_evaluation (self);
+  _tare_session_forget (self);
   g_clear_pointer (&self->calibration, tare_calibration_unref);
   g_clear_pointer (&self->engine, tare_engine_unref);
   g_clear_pointer (&self->model, tare_model_unref);

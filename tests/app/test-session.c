@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /* The main job without a window, on the sample: open, assign, measure, calibrate, export. */
+#include "app/tare-recovery.h"
 #include "app/tare-session.h"
 
 #include <math.h>
@@ -306,10 +307,42 @@ test_recipe_file (Fixture       *fixture,
   g_assert_false (tare_recipe_equal (tare_session_get_recipe (session), saved));
 }
 
+/* What a crash leaves behind is back at the next start, and gone after an orderly end. */
+static void
+test_recovery (Fixture       *fixture,
+               gconstpointer  data)
+{
+  g_autofree char *sample = tare_test_source ("data/sample");
+  g_autoptr(TareModel) model = tare_model_ref (tare_session_get_model (fixture->session));
+  g_autoptr(TareRecipe) lost = NULL;
+  g_autoptr(TareRecipe) left = NULL;
+
+  assign_all (fixture->session, "q5_k");
+  lost = tare_recipe_ref (tare_session_get_recipe (fixture->session));
+  WAIT_UNTIL ((left = tare_recovery_find (model)) != NULL);
+  g_assert_true (tare_recipe_equal (left, lost));
+
+  /* As if the program had gone without another word. */
+  tare_session_close (fixture->session);
+  g_assert_null (tare_recovery_find (model));
+  tare_recovery_keep (model, lost);
+
+  tare_session_open (fixture->session, sample);
+  WAIT_UNTIL (tare_session_get_model (fixture->session) != NULL);
+  g_assert_true (tare_recipe_equal (tare_session_get_recipe (fixture->session), lost));
+  g_assert_true (tare_history_is_modified (tare_session_get_history (fixture->session)));
+  g_assert_cmpuint (fixture->n_notices, ==, 1);
+  tare_session_undo (fixture->session);
+  g_assert_cmpuint (tare_recipe_get_n_rules (tare_session_get_recipe (fixture->session)), ==, 0);
+}
+
 int
 main (int    argc,
       char **argv)
 {
+  g_autofree char *state = tare_test_temporary ("state");
+
+  g_setenv ("XDG_STATE_HOME", state, TRUE);
   g_test_init (&argc, &argv, NULL);
 #define ADD(name, func) g_test_add (name, Fixture, NULL, set_up, func, tear_down)
   ADD ("/session/open", test_open);
@@ -320,6 +353,7 @@ main (int    argc,
   ADD ("/session/export", test_export);
   ADD ("/session/broken", test_broken);
   ADD ("/session/recipe-file", test_recipe_file);
+  ADD ("/session/recovery", test_recovery);
 #undef ADD
 
   return g_test_run ();

@@ -16,11 +16,13 @@ window_fixture_begin (int    *argc,
 {
   g_autofree char *data = tare_test_temporary ("data");
   g_autofree char *settings = tare_test_temporary ("config");
+  g_autofree char *state = tare_test_temporary ("state");
 
   /* What the user opened lately is none of the test's business, nor the other way round. The
    * system's icons and types of files are, so the folders of all users stay. */
   g_setenv ("XDG_DATA_HOME", data, TRUE);
   g_setenv ("XDG_CONFIG_HOME", settings, TRUE);
+  g_setenv ("XDG_STATE_HOME", state, TRUE);
   if (!gtk_init_check ())
     {
       g_print ("1..0 # SKIP no display\n");
