@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "quant/formats/tare-format-grid-private.h"
 #include "quant/formats/tare-format-private.h"
 #include "quant/tare-error.h"
 
@@ -56,6 +57,25 @@
            N_(#b "-bit integers with a scale and a zero point for 32 weights"),        \
            b, 32, TRUE)
 
+#define GRID(id, label, description, family, bits, group, block, fallback, grid)         \
+  { id, label, description, TARE_FORMAT_FAMILY_##family, bits, group, block, -1,       \
+    TARE_CONTAINER_NONE, fallback, &_tare_format_##grid##_grid.parent, FALSE }
+#define MINIFLOAT_CHANNEL(id, bits, name)                                              \
+  GRID (#id "_channel", name " channel",                                               \
+        N_(name " floats with one scale for each output"),                             \
+        MINIFLOAT, bits, 0, 1, NULL, id)
+#define MINIFLOAT_GROUP(id, bits, name, n)                                             \
+  GRID (#id "_g" #n, name " g" #n, N_(name " floats with one scale for " #n " weights"), \
+        MINIFLOAT, bits, n, 1, NULL, id)
+#define MINIFLOATS(id, bits, name)                                                     \
+  MINIFLOAT_CHANNEL (id, bits, name),                                                  \
+  MINIFLOAT_GROUP (id, bits, name, 128),                                               \
+  MINIFLOAT_GROUP (id, bits, name, 32)
+#define MX(id, label, description, bits, fallback)                                     \
+  GRID (#id, label, description, MICROSCALING, bits, 32, 32, fallback, id)
+#define CODEBOOK(id, label, description, bits)                                         \
+  GRID (#id, label, description, CODEBOOK, bits, 64, 1, NULL, id)
+
 static const TareFormat formats[] = {
   FLOAT (f32, "F32", N_("Single precision: 24 bits of precision"), 32, 0),
   FLOAT (f16, "F16", N_("Half precision: 11 bits of precision, up to 65504"), 16, 1),
@@ -75,6 +95,38 @@ static const TareFormat formats[] = {
   INTEGERS (4),
   INTEGERS (3),
   INTEGERS (2),
+  MINIFLOAT_CHANNEL (fp8_e5m2, 8, "FP8 E5M2"),
+  MINIFLOAT_CHANNEL (fp8_e4m3, 8, "FP8 E4M3"),
+  MINIFLOAT_CHANNEL (fp8_e3m4, 8, "FP8 E3M4"),
+  MINIFLOATS (fp6_e3m2, 6, "FP6 E3M2"),
+  MINIFLOATS (fp6_e2m3, 6, "FP6 E2M3"),
+  MINIFLOAT_GROUP (fp5_e3m1, 5, "FP5 E3M1", 128),
+  MINIFLOATS (fp5_e2m2, 5, "FP5 E2M2"),
+  MINIFLOAT_GROUP (fp4_e3m0, 4, "FP4 E3M0", 128),
+  MINIFLOATS (fp4_e2m1, 4, "FP4 E2M1"),
+  MINIFLOATS (fp4_e1m2, 4, "FP4 E1M2"),
+  MINIFLOATS (fp3_e2m0, 3, "FP3 E2M0"),
+  MINIFLOAT_GROUP (fp3_e1m1, 3, "FP3 E1M1", 128),
+  MX (mxfp8_e5m2, "MXFP8 E5M2", N_("FP8 E5M2 in blocks of 32 that share a power of two"),
+      8, "fp8_e5m2_channel"),
+  MX (mxfp8_e4m3, "MXFP8 E4M3", N_("FP8 E4M3 in blocks of 32 that share a power of two"),
+      8, "fp8_e4m3_channel"),
+  MX (mxint8, "MXINT8", N_("8-bit integers in blocks of 32 that share a power of two"),
+      8, "int8_channel"),
+  MX (mxfp6_e3m2, "MXFP6 E3M2", N_("FP6 E3M2 in blocks of 32 that share a power of two"),
+      6, "fp6_e3m2_channel"),
+  MX (mxfp6_e2m3, "MXFP6 E2M3", N_("FP6 E2M3 in blocks of 32 that share a power of two"),
+      6, "fp6_e2m3_channel"),
+  MX (bfp6, "BFP6", N_("Block floating point: 6-bit mantissas, one exponent for 32 weights"),
+      6, "fp6_e2m3_channel"),
+  MX (bfp4, "BFP4", N_("Block floating point: 4-bit mantissas, one exponent for 32 weights"),
+      4, "fp4_e1m2_channel"),
+  CODEBOOK (nf4, "NF4",
+            N_("4-bit quantiles of a normal distribution, one scale for 64 weights"), 4),
+  CODEBOOK (nf3, "NF3",
+            N_("3-bit quantiles of a normal distribution, one scale for 64 weights"), 3),
+  CODEBOOK (bnb_fp4, "bitsandbytes FP4",
+            N_("The 4-bit floats of bitsandbytes, unlike E2M1, one scale for 64 weights"), 4),
 };
 
 static const struct
@@ -82,10 +134,13 @@ static const struct
   const char *id;
   const char *label;
 } families[] = {
-  [TARE_FORMAT_FAMILY_FLOAT]   = { "float", N_("Floating point") },
-  [TARE_FORMAT_FAMILY_BLOCK]   = { "block", N_("Blocks") },
-  [TARE_FORMAT_FAMILY_K_QUANT] = { "k-quant", N_("K-quants") },
-  [TARE_FORMAT_FAMILY_INTEGER] = { "integer", N_("Integers") },
+  [TARE_FORMAT_FAMILY_FLOAT]        = { "float", N_("Floating point") },
+  [TARE_FORMAT_FAMILY_BLOCK]        = { "block", N_("Blocks") },
+  [TARE_FORMAT_FAMILY_K_QUANT]      = { "k-quant", N_("K-quants") },
+  [TARE_FORMAT_FAMILY_INTEGER]      = { "integer", N_("Integers") },
+  [TARE_FORMAT_FAMILY_MINIFLOAT]    = { "minifloat", N_("Minifloats") },
+  [TARE_FORMAT_FAMILY_MICROSCALING] = { "microscaling", N_("Microscaling") },
+  [TARE_FORMAT_FAMILY_CODEBOOK]     = { "codebook", N_("Codebooks") },
 };
 
 gsize

@@ -13,6 +13,9 @@ G_BEGIN_DECLS
  * @TARE_FORMAT_FAMILY_BLOCK: ggml's blocks of 32 weights with one scale
  * @TARE_FORMAT_FAMILY_K_QUANT: ggml's super-blocks of 256 weights with quantized scales
  * @TARE_FORMAT_FAMILY_INTEGER: integers with a scale for each channel or group
+ * @TARE_FORMAT_FAMILY_MINIFLOAT: floats of a few bits with a scale for each channel or group
+ * @TARE_FORMAT_FAMILY_MICROSCALING: blocks of 32 weights that share a power of two
+ * @TARE_FORMAT_FAMILY_CODEBOOK: fixed levels of any spacing with a scale for each group
  */
 typedef enum
 {
@@ -20,6 +23,9 @@ typedef enum
   TARE_FORMAT_FAMILY_BLOCK,
   TARE_FORMAT_FAMILY_K_QUANT,
   TARE_FORMAT_FAMILY_INTEGER,
+  TARE_FORMAT_FAMILY_MINIFLOAT,
+  TARE_FORMAT_FAMILY_MICROSCALING,
+  TARE_FORMAT_FAMILY_CODEBOOK,
 } TareFormatFamily;
 
 /**

@@ -11,7 +11,7 @@ test_table (void)
 {
   gsize n = tare_format_get_n_formats ();
 
-  g_assert_cmpuint (n, ==, 11 + 32);
+  g_assert_cmpuint (n, ==, 11 + 32 + 34);
 
   for (gsize i = 0; i < n; i++)
     {
@@ -121,6 +121,19 @@ test_fit (void)
   g_assert_true (tare_format_accepts (tare_format_lookup ("q6_k"), 256));
 }
 
+/* Codes without a level of their own: one of the two zeros, and of some 8-bit floats infinity and
+ * NaN of either sign. */
+static gsize
+count_special (const TareFormat *format)
+{
+  if (g_str_has_suffix (format->id, "fp8_e5m2") || g_str_has_prefix (format->id, "fp8_e5m2"))
+    return 1 + 8;
+  if (g_str_has_suffix (format->id, "fp8_e4m3") || g_str_has_prefix (format->id, "fp8_e4m3"))
+    return 1 + 2;
+
+  return 1;
+}
+
 static void
 test_levels (void)
 {
@@ -137,7 +150,7 @@ test_levels (void)
         }
 
       g_assert_cmpuint (n, <=, (gsize) 1 << format->bits);
-      g_assert_cmpuint (n, >=, ((gsize) 1 << format->bits) - 1);
+      g_assert_cmpuint (n, >=, ((gsize) 1 << format->bits) - count_special (format));
       for (gsize k = 1; k < n; k++)
         g_assert_cmpfloat (levels[k - 1], <, levels[k]);
 
