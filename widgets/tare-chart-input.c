@@ -11,6 +11,30 @@
 /* A press that goes no further than this is a click, in pixels. */
 #define CLICK_REACH 4.0
 
+/* Of plots that share their places, such as bars of several colours, the one with a value there. */
+static TarePlot *
+find_valued (TareChart *self,
+             TarePlot  *plot,
+             guint      point)
+{
+  double x, y, place, value;
+
+  if (!tare_plot_get_point (plot, point, &x, &y) || !isnan (y))
+    return plot;
+
+  for (guint i = 0; i < self->plots->len; i++)
+    {
+      TarePlot *other = g_ptr_array_index (self->plots, i);
+
+      if (G_OBJECT_TYPE (other) == G_OBJECT_TYPE (plot)
+          && point < tare_plot_get_n_points (other)
+          && tare_plot_get_point (other, point, &place, &value) && place == x && !isnan (value))
+        return other;
+    }
+
+  return plot;
+}
+
 static void
 find_hit (TareChart *self,
           double     x,
@@ -39,7 +63,7 @@ find_hit (TareChart *self,
       *point = tare_plot_lookup (candidate, &frame, x, y);
       if (*point != TARE_PLOT_NO_POINT)
         {
-          *plot = candidate;
+          *plot = find_valued (self, candidate, *point);
           return;
         }
     }
@@ -271,7 +295,7 @@ walk (TareChart *self,
     default:
       break;
     }
-  _tare_chart_set_hit (self, plot, point);
+  _tare_chart_set_hit (self, find_valued (self, plot, point), point);
   show_point (self);
 
   return TRUE;

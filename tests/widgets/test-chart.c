@@ -314,6 +314,40 @@ test_bars (void)
 }
 
 /* More bars than pixels: the highest of each column is to be seen. */
+/* Bars of two colours share their places; the readout tells of the one that is there. */
+static void
+test_interleaved_bars (void)
+{
+  static const char *const labels[] = { "a", "b", "c" };
+  static const double first[] = { 1.0, NAN, NAN };
+  static const double second[] = { NAN, 2.0, NAN };
+  g_autoptr(TarePlot) plot = tare_bar_plot_new ();
+  g_autoptr(TarePlot) other = tare_bar_plot_new ();
+  TareChart *chart = make_chart (plot);
+  GtkWindow *window;
+  GtkEventController *motion;
+
+  tare_bar_plot_set_bars (TARE_BAR_PLOT (plot), labels, first, NULL, 3);
+  tare_bar_plot_set_bars (TARE_BAR_PLOT (other), labels, second, NULL, 3);
+  tare_chart_add_plot (chart, other);
+  window = widget_test_show (GTK_WIDGET (chart), 500, 300);
+  widget_test_settle (GTK_WIDGET (chart));
+  motion = widget_test_controller (GTK_WIDGET (chart), GTK_TYPE_EVENT_CONTROLLER_MOTION);
+
+  g_signal_emit_by_name (motion, "motion", (double) pixel_at (chart, 0.0), 100.0);
+  g_assert_cmpstr (tare_chart_get_readout (chart), ==, "a: 1");
+  g_signal_emit_by_name (motion, "motion", (double) pixel_at (chart, 1.0), 100.0);
+  g_assert_cmpstr (tare_chart_get_readout (chart), ==, "b: 2");
+  g_signal_emit_by_name (motion, "motion", (double) pixel_at (chart, 2.0), 100.0);
+  g_assert_cmpstr (tare_chart_get_readout (chart), ==, "c: no value");
+  widget_test_press_key (GTK_WIDGET (chart), GDK_KEY_Left, 0);
+  g_assert_cmpstr (tare_chart_get_readout (chart), ==, "b: 2");
+  widget_test_press_key (GTK_WIDGET (chart), GDK_KEY_Left, 0);
+  g_assert_cmpstr (tare_chart_get_readout (chart), ==, "a: 1");
+
+  finish (chart, window);
+}
+
 static void
 test_many_bars (void)
 {
@@ -740,6 +774,7 @@ main (int    argc,
   g_test_add_func ("/chart/outline", test_outline);
   g_test_add_func ("/chart/markers", test_markers);
   g_test_add_func ("/chart/bars", test_bars);
+  g_test_add_func ("/chart/interleaved-bars", test_interleaved_bars);
   g_test_add_func ("/chart/many-bars", test_many_bars);
   g_test_add_func ("/chart/readout", test_readout);
   g_test_add_func ("/chart/keys", test_keys);
