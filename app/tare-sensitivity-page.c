@@ -17,6 +17,7 @@ struct _TareSensitivityPage
 
   GtkStack        *stack;
   AdwStatusPage   *empty_page;
+  AdwStatusPage   *waiting_page;
   GtkWidget       *calibrate_button;
   GtkDropDown     *reference_drop;
   GtkDropDown     *color_drop;
@@ -256,11 +257,31 @@ update_empty (TareSensitivityPage *self)
 }
 
 static void
+update_waiting (TareSensitivityPage *self)
+{
+  gboolean calibrating = tare_session_is_calibrating (self->session);
+
+  adw_status_page_set_title (self->waiting_page,
+                             calibrating ? _("Calibrating") : _("Being Weighed"));
+  adw_status_page_set_description (self->waiting_page,
+                                   calibrating ? _("A text flows through the model; then each "
+                                                   "layer is weighed")
+                                               : _("Each layer is rounded and held against what "
+                                                   "flows through it; bars show as they come"));
+}
+
+static void
 update (TareSensitivityPage *self)
 {
   guint known = count_known (self);
 
   g_clear_handle_id (&self->refresh, g_source_remove);
+  update_waiting (self);
+  if (known == 0 && tare_session_is_calibrating (self->session))
+    {
+      gtk_stack_set_visible_child_name (self->stack, "waiting");
+      return;
+    }
   if (tare_session_get_calibration (self->session) == NULL && known == 0)
     {
       update_empty (self);
@@ -373,6 +394,7 @@ tare_sensitivity_page_class_init (TareSensitivityPageClass *klass)
                                                "/io/github/tare/Tare/tare-sensitivity-page.ui");
   gtk_widget_class_bind_template_child (widget_class, TareSensitivityPage, stack);
   gtk_widget_class_bind_template_child (widget_class, TareSensitivityPage, empty_page);
+  gtk_widget_class_bind_template_child (widget_class, TareSensitivityPage, waiting_page);
   gtk_widget_class_bind_template_child (widget_class, TareSensitivityPage, calibrate_button);
   gtk_widget_class_bind_template_child (widget_class, TareSensitivityPage, reference_drop);
   gtk_widget_class_bind_template_child (widget_class, TareSensitivityPage, color_drop);
@@ -430,6 +452,8 @@ tare_sensitivity_page_set_session (TareSensitivityPage *self,
                            G_CONNECT_SWAPPED);
   g_signal_connect_object (session, "layer-changed", G_CALLBACK (queue_refresh), self,
                            G_CONNECT_SWAPPED);
+  g_signal_connect_object (tare_session_get_jobs (session), "items-changed",
+                           G_CALLBACK (queue_refresh), self, G_CONNECT_SWAPPED);
   list_layers (self);
   calibration_changed_cb (self);
 }

@@ -711,6 +711,14 @@ tare_session_get_evaluation_text (TareSession *self)
   return self->evaluation_text;
 }
 
+gboolean
+tare_session_is_calibrating (TareSession *self)
+{
+  g_return_val_if_fail (TARE_IS_SESSION (self), FALSE);
+
+  return self->calibrating != NULL;
+}
+
 const char *
 tare_session_get_calibration_text (TareSession *self)
 {

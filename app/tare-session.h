@@ -88,6 +88,7 @@ const char         *tare_session_get_recipe_path      (TareSession           *se
 
 void                tare_session_calibrate            (TareSession           *self,
                                                        const char            *text_path);
+gboolean            tare_session_is_calibrating       (TareSession           *self);
 TareCalibration    *tare_session_get_calibration      (TareSession           *self);
 void                tare_session_set_evaluation_text  (TareSession           *self,
                                                        const char            *text_path);

@@ -160,6 +160,16 @@ model_changed_cb (TareWindow *self)
                              tare_model_get_container (model));
 }
 
+/* What a page shows takes the focus, not the entry above it. */
+static void
+page_changed_cb (TareWindow *self)
+{
+  GtkWidget *page = adw_view_stack_get_visible_child (self->pages);
+
+  if (page == self->layers_page)
+    gtk_widget_grab_focus (GTK_WIDGET (tare_layers_page_get_table (TARE_LAYERS_PAGE (page))));
+}
+
 static void
 recipe_changed_cb (TareWindow *self)
 {
@@ -351,6 +361,8 @@ connect_session (TareWindow *self)
                            G_CONNECT_SWAPPED);
   g_signal_connect_object (self->session, "notice", G_CALLBACK (notice_cb), self,
                            G_CONNECT_SWAPPED);
+  g_signal_connect_object (self->pages, "notify::visible-child", G_CALLBACK (page_changed_cb),
+                           self, G_CONNECT_SWAPPED);
   /* Also when an opening begins or fails. */
   g_signal_connect_object (self->session, "figures-changed", G_CALLBACK (update_stack), self,
                            G_CONNECT_SWAPPED);
