@@ -45,7 +45,7 @@ static const Column columns[] = {
     6 },
   { "bits", N_("Bits"), N_("Bits per weight under the recipe, scales and all"),
     tare_layer_get_bits, write_bits, 5 },
-  { "size", N_("Size"), N_("Bytes under the recipe"), get_size, write_size, 8 },
+  { "size", N_("Size"), N_("Bytes under the recipe"), get_size, write_size, 9 },
   { "outliers", N_("Outliers"),
     N_("Share of weights more than 6 standard deviations from the mean"),
     tare_layer_get_outliers, write_outliers, 8 },
@@ -57,7 +57,7 @@ static const Column columns[] = {
        "(GPTQ, 2210.17323)"),
     tare_layer_get_sensitivity, write_sensitivity, 9 },
   { "shape", N_("Shape"), N_("Rows × columns; a row is what one output is computed from"),
-    get_weights, NULL, 11 },
+    get_weights, NULL, 13 },
   { "kind", N_("Type"), N_("What the source stores it as"), NULL, NULL, 5 },
   { "role", N_("Role"), N_("What it does in the network"), NULL, NULL, 11 },
 };
@@ -181,7 +181,10 @@ setup_cb (GtkSignalListItemFactory *factory,
   GtkWidget *label = gtk_label_new (NULL);
 
   gtk_label_set_xalign (GTK_LABEL (label), is_figure (column) ? 1.0f : 0.0f);
-  gtk_label_set_ellipsize (GTK_LABEL (label), PANGO_ELLIPSIZE_MIDDLE);
+  /* Of a long name the end tells most, and the number of its block stands there too. */
+  gtk_label_set_ellipsize (GTK_LABEL (label), column->write == write_name
+                                                ? PANGO_ELLIPSIZE_START
+                                                : PANGO_ELLIPSIZE_MIDDLE);
   /* Columns keep their widths while rows scroll by, and widen with the text. */
   gtk_label_set_width_chars (GTK_LABEL (label), column->width);
   gtk_label_set_max_width_chars (GTK_LABEL (label), column->width);

@@ -3,6 +3,7 @@
 
 #include <glib/gi18n.h>
 #include <math.h>
+#include <string.h>
 
 #include "app/tare-text.h"
 
@@ -46,12 +47,12 @@ static const Figure figures[] = {
     N_("Change in size against the model without any format assigned"), read_saving },
   { "perplexity", N_("perplexity"), N_("perplexity (stale)"),
     N_("Perplexity: exp of the mean negative log-likelihood of the text's tokens, ± its standard "
-       "error; full precision → the recipe"), read_perplexity },
+       "error; the model as stored → the recipe"), read_perplexity },
   { "kl", N_("KL divergence"), N_("KL divergence (stale)"),
     N_("Mean Kullback-Leibler divergence of the recipe's next-token distribution from the "
-       "full-precision model's, in nats, ± its standard error"), read_kl },
+       "stored model's, in nats, ± its standard error"), read_kl },
   { "top", N_("same top"), N_("same top (stale)"),
-    N_("Share of predictions whose likeliest next token is the full-precision model's, ± its "
+    N_("Share of predictions whose likeliest next token is the stored model's, ± its "
        "standard error"), read_top },
 };
 
@@ -71,6 +72,7 @@ struct _TareScaleBar
   GtkWidget     *boxes[G_N_ELEMENTS (figures)];
   GtkLabel      *values[G_N_ELEMENTS (figures)];
   GtkLabel      *captions[G_N_ELEMENTS (figures)];
+  GtkLabel      *obstacle_label;
 
   TareSession   *session;
   GSignalGroup  *job_signals;
@@ -124,7 +126,8 @@ read_saving (TareSession *session,
 
   /* A minus sign, not a hyphen, and no minus before a zero. */
   if (isfinite (change) && fabs (change) >= 0.0005)
-    reading->text = g_strdup_printf ("%s%.1f %%", change < 0.0 ? "−" : "+", 100.0 * fabs (change));
+    reading->text = g_strdup_printf ("%s%.1f %%", change < 0.0 ? "−" : "+",
+                                     100.0 * fabs (change));
   else
     reading->text = isfinite (change) ? g_strdup ("0 %") : g_strdup (TARE_TEXT_UNKNOWN);
   before = tare_text_bytes_exact (whole.bytes);
@@ -293,9 +296,37 @@ show_measure_button (TareScaleBar *self)
                           && tare_model_check_runnable (model, NULL));
 }
 
+/* Where the model cannot be run, the reason stands in the place of what cannot be measured. */
+static void
+show_obstacle (TareScaleBar *self)
+{
+  TareModel *model = tare_session_get_model (self->session);
+  g_autoptr(GError) error = NULL;
+  gboolean runnable = model == NULL || tare_model_check_runnable (model, &error);
+  g_autofree char *prefix = NULL;
+  g_autofree char *text = NULL;
+  const char *reason;
+
+  for (gsize i = 0; i < G_N_ELEMENTS (figures); i++)
+    gtk_widget_set_visible (self->boxes[i], runnable || figures[i].stale_caption == NULL);
+  gtk_widget_set_visible (GTK_WIDGET (self->obstacle_label), !runnable);
+  if (runnable)
+    return;
+
+  /* Which model needs no saying here. */
+  prefix = g_strconcat (tare_model_get_path (model), ": ", NULL);
+  reason = g_str_has_prefix (error->message, prefix) ? error->message + strlen (prefix)
+                                                     : error->message;
+  /* translators: %s says why a model cannot be run */
+  text = g_strdup_printf (_("Perplexity cannot be measured: %s"), reason);
+  gtk_label_set_label (self->obstacle_label, text);
+  gtk_widget_set_tooltip_text (GTK_WIDGET (self->obstacle_label), text);
+}
+
 static void
 update_figures (TareScaleBar *self)
 {
+  show_obstacle (self);
   for (gsize i = 0; i < G_N_ELEMENTS (figures); i++)
     show_figure (self, i);
   show_measure_button (self);
@@ -479,6 +510,14 @@ tare_scale_bar_init (TareScaleBar *self)
 
   for (gsize i = 0; i < G_N_ELEMENTS (figures); i++)
     add_figure (self, i);
+  self->obstacle_label = g_object_new (GTK_TYPE_LABEL,
+                                       "visible", FALSE,
+                                       "xalign", 0.0,
+                                       "wrap", TRUE,
+                                       "lines", 2,
+                                       "ellipsize", PANGO_ELLIPSIZE_END,
+                                       NULL);
+  gtk_box_append (self->figures, GTK_WIDGET (self->obstacle_label));
 
   self->job_signals = g_signal_group_new (TARE_TYPE_JOB);
   g_signal_group_connect_object (self->job_signals, "notify", G_CALLBACK (job_notify_cb), self,
@@ -514,7 +553,8 @@ tare_scale_bar_set_session (TareScaleBar *self,
 /**
  * tare_scale_bar_get_text:
  * @self: the bar
- * @figure: "size", "bits", "saving", "perplexity", "kl" or "top"
+ * @figure: "size", "bits", "saving", "perplexity", "kl" or "top", or "obstacle" for the reason why
+ *   the last three cannot be measured
  *
  * Returns: (nullable): what it shows
  */
@@ -527,6 +567,9 @@ tare_scale_bar_get_text (TareScaleBar *self,
   for (gsize i = 0; i < G_N_ELEMENTS (figures); i++)
     if (g_str_equal (figures[i].id, figure))
       return gtk_label_get_label (self->values[i]);
+  if (g_str_equal (figure, "obstacle")
+      && gtk_widget_get_visible (GTK_WIDGET (self->obstacle_label)))
+    return gtk_label_get_label (self->obstacle_label);
 
   return NULL;
 }

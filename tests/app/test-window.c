@@ -374,6 +374,34 @@ test_broken_file (WindowFixture *fixture,
   g_assert_true (gtk_widget_get_mapped (find (fixture, TARE_TYPE_MAP_VIEW)));
 }
 
+static gboolean
+has_model (WindowFixture *fixture)
+{
+  return tare_session_get_model (fixture->session) != NULL;
+}
+
+/* A model that Tare cannot run says in sight why nothing is measured. */
+static void
+test_not_runnable (WindowFixture *fixture,
+                   gconstpointer  data)
+{
+  TareScaleBar *bar;
+  TARE_TEST_NEED_SHARED (path, "models/gpt2-random");
+
+  tare_window_open (fixture->window, path);
+  window_fixture_wait (fixture, has_model, 10.0);
+  bar = TARE_SCALE_BAR (find (fixture, TARE_TYPE_SCALE_BAR));
+  g_assert_false (is_enabled (fixture, "calibrate"));
+  g_assert_false (gtk_widget_get_visible (gtk_widget_get_parent (
+    window_fixture_find (GTK_WIDGET (bar), GTK_TYPE_LABEL, "perplexity"))));
+  g_assert_nonnull (strstr (tare_scale_bar_get_text (bar, "obstacle"), "gpt2"));
+  g_assert_null (strstr (tare_scale_bar_get_text (bar, "obstacle"), path));
+
+  window_fixture_open_sample (fixture);
+  g_assert_null (tare_scale_bar_get_text (bar, "obstacle"));
+  g_assert_true (is_enabled (fixture, "calibrate"));
+}
+
 static void
 answer (WindowFixture *fixture,
         const char    *response)
@@ -492,6 +520,7 @@ main (int    argc,
   add ("/window/inspector", test_inspector);
   add ("/window/text-undo", test_text_undo);
   add ("/window/broken-file", test_broken_file);
+  add ("/window/not-runnable", test_not_runnable);
   add ("/window/unsaved", test_unsaved);
   add ("/window/copy", test_copy);
 
