@@ -309,6 +309,20 @@ find_mixed (TareInspector *self,
   return mixed;
 }
 
+/* Rounding what is rounded already starts from the source's own error. */
+static char *
+describe_source (const TareTensor *tensor,
+                 const TareFormat *format)
+{
+  if (tensor->format == NULL || tensor->format == format
+      || tensor->format->family == TARE_FORMAT_FAMILY_FLOAT)
+    return NULL;
+
+  return g_strdup_printf (_("%s. The source is rounded to %s already, and what that lost stays "
+                            "lost"),
+                          _(format->description), tensor->format->label);
+}
+
 static void
 update_note (TareInspector *self,
              GArray        *indices,
@@ -328,6 +342,8 @@ update_note (TareInspector *self,
 
   if (!mixed.format && assignment.format != NULL)
     misfit = describe_misfit (self, indices, assignment.format);
+  if (!mixed.format && assignment.format != NULL && misfit == NULL)
+    misfit = describe_source (tare_layer_get_tensor (layer), assignment.format);
   gtk_label_set_label (self->note_label, misfit != NULL ? misfit : text);
 }
 
