@@ -5,25 +5,26 @@
 #include <string.h>
 
 #include "quant/formats/tare-search-private.h"
+#include "quant/formats/tare-super-private.h"
 
 /* ggml's super-blocks of 256 weights, whose groups have quantized scales.
  *
+ *   q2_k: scales[16], codes[64], d f16, dmin f16             x = d s q - dmin m
+ *   q3_k: high[32], codes[64], scales[12], d f16             x = d (s - 32) (q - 4)
  *   q4_k: d f16, dmin f16, scales[12], codes[128]            x = d s q - dmin m
  *   q5_k: d f16, dmin f16, scales[12], high[32], codes[128]
  *   q6_k: low[128], high[64], scales i8[16], d f16           x = d s (q - 32)
  *
- * In q4_k and q5_k, 8 groups of 32 have a 6-bit scale s and minimum m each; in q6_k, 16 groups of
- * 16 an 8-bit scale. */
+ * In q4_k and q5_k, 8 groups of 32 have a 6-bit scale s and minimum m each, in q2_k 16 groups of 16
+ * one of 4 bits; in q3_k and q6_k, 16 groups of 16 have a scale of 6 and of 8 bits. */
 
-#define SUPER 256
+#define SUPER TARE_SUPER_BLOCK
 #define N_GROUPS 8
 #define GROUP 32
-#define MAX_SCALE 63.0f
 
-#define N_GROUPS_6 16
-#define GROUP_6 16
-#define LOWEST_6 -32.0f
-#define HIGHEST_6 31.0f
+/* Groups of q2_k, q3_k and q6_k. */
+#define N_SMALL 16
+#define SMALL 16
 
 /* Where the parts of a block begin. */
 #define SCALES_AT 4
@@ -31,17 +32,22 @@
 #define HIGH_6_AT 128
 #define SCALES_6_AT 192
 #define D_6_AT 208
+#define CODES_2_AT 16
+#define D_2_AT 80
+#define CODES_3_AT 32
+#define SCALES_3_AT 96
+#define D_3_AT 108
 
-/* Rounds of least squares for the scales of a super-block; later ones change next to nothing. */
-#define N_ROUNDS 4
-
-typedef struct
-{
-  float scale[N_GROUPS];
-  float minimum[N_GROUPS];
-  float d;
-  float dmin;
-} Super;
+static const TareSuperShape shapes[] = {
+  [2] = { .n_groups = 16, .group = 16, .n_starts = 4, .highest = 3.0f,
+          .max_scale = 15.0f },
+  [3] = { .n_groups = 16, .group = 16, .lowest = -4.0f, .highest = 3.0f, .min_scale = -32.0f,
+          .max_scale = 31.0f },
+  [4] = { .n_groups = 8, .group = 32, .highest = 15.0f, .max_scale = 63.0f },
+  [5] = { .n_groups = 8, .group = 32, .highest = 31.0f, .max_scale = 63.0f },
+  [6] = { .n_groups = 16, .group = 16, .lowest = -32.0f, .highest = 31.0f, .min_scale = -128.0f,
+          .max_scale = 127.0f },
+};
 
 /* Scale and minimum of group b out of the twelve bytes. */
 TARE_INLINE void
@@ -63,8 +69,8 @@ unpack_scale (const guint8 *bytes,
 }
 
 static void
-pack_scales (const Super *super,
-             guint8      *bytes)
+pack_scales (const TareSuper *super,
+             guint8          *bytes)
 {
   for (gsize b = 0; b < 4; b++)
     {
@@ -153,7 +159,7 @@ decode_quarter (const guint8 *restrict nibbles,
   nibbles += GROUP * (r & 1);
 
   #pragma omp simd
-  for (int j = 0; j < GROUP_6; j++)
+  for (int j = 0; j < SMALL; j++)
     {
       int code = ((nibbles[j] >> low_shift) & 15) | ((pairs[j] >> high_shift) & 3) << 4;
 
@@ -161,7 +167,7 @@ decode_quarter (const guint8 *restrict nibbles,
     }
 
   #pragma omp simd
-  for (int j = GROUP_6; j < GROUP; j++)
+  for (int j = SMALL; j < GROUP; j++)
     {
       int code = ((nibbles[j] >> low_shift) & 15) | ((pairs[j] >> high_shift) & 3) << 4;
 
@@ -197,193 +203,97 @@ decode_q6_k (const TareFormat *self,
     }
 }
 
-/* What the super-block's scales say of one group. */
-TARE_INLINE float
-group_scale (const Super *super,
-             gsize        b)
-{
-  return super->d * super->scale[b];
-}
-
-TARE_INLINE float
-group_offset (const Super *super,
-              gsize        b)
-{
-  return -(super->dmin * super->minimum[b]);
-}
-
-/* From end to end, where the grid must hold zero or lie below it. */
-static void
-span_group (float  minimum,
-            float  maximum,
-            float  highest,
-            float *scale,
-            float *offset)
-{
-  *offset = MIN (minimum, 0.0f);
-  *scale = MAX (maximum, *offset) / highest - *offset / highest;
-}
-
-/* Rounds the scales and minimums of the groups to multiples of the super-block's.
- * scale, offset: [8] */
+/* Of 128 weights, groups r of 32 have their two bits at 2 r. */
 TARE_INLINE void
-round_groups (Super       *super,
-              const float *scale,
-              const float *offset)
+decode_pairs (const guint8 *restrict pairs,
+              const guint8 *restrict high,
+              gsize                  r,
+              gsize                  bit,
+              const float           *scale,
+              const float           *minimum,
+              float        *restrict y)
 {
-  float inverse = invert (super->d);
-  float inverse_min = invert (super->dmin);
-
-  for (gsize b = 0; b < N_GROUPS; b++)
+  #pragma GCC unroll 2
+  for (gsize k = 0; k < 2; k++)
     {
-      super->scale[b] = rintf (MIN (scale[b] * inverse, MAX_SCALE));
-      super->minimum[b] = rintf (MIN (-offset[b] * inverse_min, MAX_SCALE));
+      #pragma omp simd
+      for (gsize j = SMALL * k; j < SMALL * (k + 1); j++)
+        {
+          int code = (pairs[j] >> 2 * r) & 3;
+
+          if (high != NULL)
+            y[j] = scale[k] * (float) (code + ((high[j] >> bit) & 1) * 4 - 4);
+          else
+            y[j] = scale[k] * (float) code - minimum[k];
+        }
     }
 }
 
 TARE_CLONES static void
-choose_super (Super       *super,
-              const float *scale,
-              const float *offset)
+decode_q2_k (const TareFormat *self,
+             const guint8     *codes,
+             gsize             columns,
+             float            *y)
 {
-  float largest = 0.0f, lowest = 0.0f;
-
-  for (gsize b = 0; b < N_GROUPS; b++)
+  for (gsize i = 0; i < columns / SUPER; i++)
     {
-      largest = MAX (largest, scale[b]);
-      lowest = MIN (lowest, offset[b]);
-    }
+      float d = load_half (codes + D_2_AT), dmin = load_half (codes + D_2_AT + 2);
+      float scale[N_SMALL], minimum[N_SMALL];
 
-  super->d = round_scale (largest / MAX_SCALE);
-  super->dmin = round_scale (-lowest / MAX_SCALE);
-  round_groups (super, scale, offset);
-}
-
-/* Tries the neighbours of each group's scale and minimum. x, w: [256]
- *
- * Returns: the error of the super-block */
-TARE_CLONES static double
-refine_groups (Super       *super,
-               const float *x,
-               const float *w,
-               float        highest,
-               const float *scale,
-               const float *offset)
-{
-  double total = 0.0;
-
-  for (gsize b = 0; b < N_GROUPS; b++)
-    {
-      float s[TARE_SEARCH_LANES], m[TARE_SEARCH_LANES], error[TARE_SEARCH_LANES];
-      float scales[TARE_SEARCH_LANES], offsets[TARE_SEARCH_LANES];
-      float s0 = floorf (MIN (scale[b] * invert (super->d), MAX_SCALE)) - 1.0f;
-      float m0 = floorf (MIN (-offset[b] * invert (super->dmin), MAX_SCALE)) - 1.0f;
-      gsize best;
-
-      for (gsize c = 0; c < TARE_SEARCH_LANES; c++)
+      #pragma omp simd
+      for (gsize b = 0; b < N_SMALL; b++)
         {
-          s[c] = CLAMP (s0 + (float) (c / 4), 0.0f, MAX_SCALE);
-          m[c] = CLAMP (m0 + (float) (c % 4), 0.0f, MAX_SCALE);
-          scales[c] = super->d * s[c];
-          offsets[c] = -(super->dmin * m[c]);
+          scale[b] = d * (float) (codes[b] & 15);
+          minimum[b] = dmin * (float) (codes[b] >> 4);
         }
 
-      _tare_search_error_affine (x + b * GROUP, w + b * GROUP, GROUP, TARE_SEARCH_LANES, scales,
-                                 offsets, highest, error);
-      best = _tare_search_find_least (error, TARE_SEARCH_LANES);
+      #pragma GCC unroll 8
+      for (gsize b = 0; b < N_GROUPS; b++)
+        decode_pairs (codes + CODES_2_AT + GROUP * (b / 4), NULL, b % 4, b, scale + 2 * b,
+                      minimum + 2 * b, y + GROUP * b);
 
-      super->scale[b] = s[best];
-      super->minimum[b] = m[best];
-      total += (double) error[best];
-    }
-
-  return total;
-}
-
-/* Least squares for d and dmin with all codes as they are: with u = s q and v = m, the weights are
- * x ~ d u - dmin v. */
-static void
-refit_super (Super       *super,
-             const float *x,
-             const float *w,
-             float        highest)
-{
-  double uu = 0.0, uv = 0.0, vv = 0.0, xu = 0.0, xv = 0.0, determinant;
-
-  for (gsize b = 0; b < N_GROUPS; b++)
-    {
-      double s = (double) super->scale[b], m = (double) super->minimum[b];
-      TareSearchSums sums;
-      float q[GROUP];
-
-      _tare_search_encode (x + b * GROUP, GROUP, group_scale (super, b), group_offset (super, b),
-                           0.0f, highest, q);
-      sums = _tare_search_sum (x + b * GROUP, w + b * GROUP, q, GROUP);
-
-      uu += s * s * sums.qq;
-      uv += s * m * sums.q;
-      vv += m * m * sums.w;
-      xu += s * sums.xq;
-      xv += m * sums.x;
-    }
-
-  determinant = uu * vv - uv * uv;
-  if (determinant > 1e-9 * uu * vv)
-    {
-      super->d = round_scale ((float) ((xu * vv - xv * uv) / determinant));
-      super->dmin = round_scale ((float) ((xu * uv - xv * uu) / determinant));
-    }
-  else if (uu > 0.0)
-    {
-      super->d = round_scale ((float) (xu / uu));
+      codes += D_2_AT + 4;
+      y += SUPER;
     }
 }
 
-static void
-search_super (Super       *super,
-              const float *x,
-              const float *w,
-              float        highest,
-              float       *scale,
-              float       *offset)
+TARE_CLONES static void
+decode_q3_k (const TareFormat *self,
+             const guint8     *codes,
+             gsize             columns,
+             float            *y)
 {
-  Super best;
-  double least;
-
-  for (gsize b = 0; b < N_GROUPS; b++)
-    _tare_search_affine (x + b * GROUP, w + b * GROUP, GROUP, highest, FALSE, &scale[b],
-                         &offset[b]);
-
-  least = refine_groups (super, x, w, highest, scale, offset);
-  best = *super;
-  choose_super (super, scale, offset);
-
-  for (gsize i = 0; i <= N_ROUNDS; i++)
+  for (gsize i = 0; i < columns / SUPER; i++)
     {
-      double error = refine_groups (super, x, w, highest, scale, offset);
+      const guint8 *scales = codes + SCALES_3_AT;
+      float d = load_half (codes + D_3_AT);
+      float scale[N_SMALL];
 
-      if (error < least)
+      #pragma GCC unroll 16
+      for (gsize b = 0; b < N_SMALL; b++)
         {
-          least = error;
-          best = *super;
-        }
-      else if (i > 0)
-        {
-          break;
+          int low = b < 8 ? scales[b] & 15 : scales[b - 8] >> 4;
+          int high = (scales[8 + b % 4] >> 2 * (b / 4)) & 3;
+
+          scale[b] = d * (float) ((low | high << 4) - 32);
         }
 
-      refit_super (super, x, w, highest);
+      #pragma GCC unroll 8
+      for (gsize b = 0; b < N_GROUPS; b++)
+        decode_pairs (codes + CODES_3_AT + GROUP * (b / 4), codes, b % 4, b, scale + 2 * b, NULL,
+                      y + GROUP * b);
+
+      codes += D_3_AT + 2;
+      y += SUPER;
     }
-
-  *super = best;
 }
 
 /* q: [256] codes */
 static void
-pack_affine (const Super *super,
-             const float *q,
-             gboolean     five,
-             guint8      *codes)
+pack_affine (const TareSuper *super,
+             const float     *q,
+             gboolean         five,
+             guint8          *codes)
 {
   guint8 *high = codes + HIGH_AT;
   guint8 *nibbles = high + (five ? GROUP : 0);
@@ -406,165 +316,11 @@ pack_affine (const Super *super,
       }
 }
 
-static void
-encode_affine (const TareFormat *self,
-               gboolean          search,
-               const float      *x,
-               const float      *weights,
-               gsize             columns,
-               guint8           *codes)
-{
-  float highest = self->bits == 5 ? 31.0f : 15.0f;
-
-  for (gsize i = 0; i < columns; i += SUPER)
-    {
-      float scale[N_GROUPS], offset[N_GROUPS], q[SUPER];
-      Super super;
-
-      for (gsize b = 0; b < N_GROUPS; b++)
-        {
-          float minimum, maximum;
-
-          _tare_search_range (x + i + b * GROUP, GROUP, &minimum, &maximum);
-          span_group (minimum, maximum, highest, &scale[b], &offset[b]);
-        }
-
-      choose_super (&super, scale, offset);
-      if (search)
-        search_super (&super, x + i, weights + i, highest, scale, offset);
-
-      for (gsize b = 0; b < N_GROUPS; b++)
-        _tare_search_encode (x + i + b * GROUP, GROUP, group_scale (&super, b),
-                             group_offset (&super, b), 0.0f, highest, q + b * GROUP);
-
-      pack_affine (&super, q, self->bits == 5, codes);
-      codes += self->klass->block_bytes;
-    }
-}
-
-/* The groups of a q6_k super-block: scale[b] is what they want, code[b] what d leaves of it. */
-typedef struct
-{
-  float d;
-  float code[N_GROUPS_6];
-} Super6;
-
-static void
-choose_super_6 (Super6      *super,
-                const float *scale)
-{
-  float extreme = 0.0f;
-
-  for (gsize b = 0; b < N_GROUPS_6; b++)
-    if (fabsf (scale[b]) > fabsf (extreme))
-      extreme = scale[b];
-
-  super->d = round_scale (extreme / -128.0f);
-  for (gsize b = 0; b < N_GROUPS_6; b++)
-    super->code[b] = rintf (CLAMP (scale[b] * invert (super->d), -128.0f, 127.0f));
-}
-
-/* Returns: the error with the best scales near those that the groups want */
-TARE_CLONES static double
-refine_groups_6 (Super6      *super,
-                 const float *x,
-                 const float *w,
-                 const float *scale)
-{
-  double total = 0.0;
-
-  for (gsize b = 0; b < N_GROUPS_6; b++)
-    {
-      float code[TARE_SEARCH_LANES], scales[TARE_SEARCH_LANES], error[TARE_SEARCH_LANES];
-      float lowest[TARE_SEARCH_LANES], highest[TARE_SEARCH_LANES];
-      float near = rintf (CLAMP (scale[b] * invert (super->d), -128.0f, 127.0f));
-      gsize best;
-
-      for (gsize c = 0; c < TARE_SEARCH_LANES; c++)
-        {
-          code[c] = CLAMP (near + (float) c - 8.0f, -128.0f, 127.0f);
-          scales[c] = super->d * code[c];
-          lowest[c] = LOWEST_6;
-          highest[c] = HIGHEST_6;
-        }
-
-      _tare_search_error_symmetric (x + b * GROUP_6, w + b * GROUP_6, GROUP_6, TARE_SEARCH_LANES,
-                                    scales, lowest, highest, error);
-      best = _tare_search_find_least (error, TARE_SEARCH_LANES);
-
-      super->code[b] = code[best];
-      total += (double) error[best];
-    }
-
-  return total;
-}
-
-static void
-refit_super_6 (Super6      *super,
-               const float *x,
-               const float *w)
-{
-  double uu = 0.0, xu = 0.0;
-
-  for (gsize b = 0; b < N_GROUPS_6; b++)
-    {
-      double s = (double) super->code[b];
-      TareSearchSums sums;
-      float q[GROUP_6];
-
-      _tare_search_encode (x + b * GROUP_6, GROUP_6, super->d * super->code[b], 0.0f, LOWEST_6,
-                           HIGHEST_6, q);
-      sums = _tare_search_sum (x + b * GROUP_6, w + b * GROUP_6, q, GROUP_6);
-      uu += s * s * sums.qq;
-      xu += s * sums.xq;
-    }
-
-  if (uu > 0.0)
-    super->d = round_scale ((float) (xu / uu));
-}
-
-static void
-search_super_6 (Super6      *super,
-                const float *x,
-                const float *w,
-                float       *scale)
-{
-  Super6 best;
-  double least;
-
-  least = refine_groups_6 (super, x, w, scale);
-  best = *super;
-
-  for (gsize b = 0; b < N_GROUPS_6; b++)
-    scale[b] = _tare_search_symmetric (x + b * GROUP_6, w + b * GROUP_6, GROUP_6, LOWEST_6,
-                                       HIGHEST_6, scale[b], FALSE);
-  choose_super_6 (super, scale);
-
-  for (gsize i = 0; i <= N_ROUNDS; i++)
-    {
-      double error = refine_groups_6 (super, x, w, scale);
-
-      if (error < least)
-        {
-          least = error;
-          best = *super;
-        }
-      else if (i > 0)
-        {
-          break;
-        }
-
-      refit_super_6 (super, x, w);
-    }
-
-  *super = best;
-}
-
 /* q: [256] codes from 0 */
 static void
-pack_q6_k (const Super6 *super,
-           const float  *q,
-           guint8       *codes)
+pack_q6_k (const TareSuper *super,
+           const float     *q,
+           guint8          *codes)
 {
   for (gsize half = 0; half < 2; half++)
     for (gsize j = 0; j < GROUP; j++)
@@ -580,17 +336,65 @@ pack_q6_k (const Super6 *super,
           (guint8) (code[0] >> 4 | (code[1] >> 4) << 2 | (code[2] >> 4) << 4 | (code[3] >> 4) << 6);
       }
 
-  for (gsize b = 0; b < N_GROUPS_6; b++)
-    codes[SCALES_6_AT + b] = (guint8) (gint8) super->code[b];
+  for (gsize b = 0; b < N_SMALL; b++)
+    codes[SCALES_6_AT + b] = (guint8) (gint8) super->scale[b];
 
   store_half (codes + D_6_AT, super->d);
 }
 
-static float
-span_group_6 (float minimum,
-              float maximum)
+/* Two bits each of four groups of 32 weights to a byte. q: [256] codes from 0 */
+static void
+pack_pairs (const float *q,
+            guint8      *codes)
 {
-  return (-minimum > maximum ? minimum : maximum) / LOWEST_6;
+  for (gsize half = 0; half < 2; half++)
+    for (gsize j = 0; j < GROUP; j++)
+      {
+        guint byte = 0;
+
+        for (gsize r = 0; r < 4; r++)
+          byte |= ((guint) q[128 * half + GROUP * r + j] & 3) << 2 * r;
+
+        codes[GROUP * half + j] = (guint8) byte;
+      }
+}
+
+static void
+pack_q2_k (const TareSuper *super,
+           const float     *q,
+           guint8          *codes)
+{
+  for (gsize b = 0; b < N_SMALL; b++)
+    codes[b] = (guint8) ((guint) super->scale[b] | (guint) super->minimum[b] << 4);
+
+  pack_pairs (q, codes + CODES_2_AT);
+  store_half (codes + D_2_AT, super->d);
+  store_half (codes + D_2_AT + 2, super->dmin);
+}
+
+static void
+pack_q3_k (const TareSuper *super,
+           const float     *q,
+           guint8          *codes)
+{
+  guint8 *scales = codes + SCALES_3_AT;
+
+  memset (codes, 0, CODES_3_AT);
+  for (gsize j = 0; j < SUPER; j++)
+    codes[j % GROUP] |= (guint8) ((guint) q[j] >> 2 << j / GROUP);
+
+  pack_pairs (q, codes + CODES_3_AT);
+
+  memset (scales, 0, 12);
+  for (gsize b = 0; b < N_SMALL; b++)
+    {
+      guint code = (guint) (super->scale[b] - shapes[3].min_scale);
+
+      scales[b % 8] |= (guint8) ((code & 15) << (b < 8 ? 0 : 4));
+      scales[8 + b % 4] |= (guint8) (code >> 4 << 2 * (b / 4));
+    }
+
+  store_half (codes + D_3_AT, super->d);
 }
 
 static void
@@ -603,28 +407,58 @@ encode_q6_k (const TareFormat *self,
 {
   for (gsize i = 0; i < columns; i += SUPER)
     {
-      float scale[N_GROUPS_6], q[SUPER];
-      Super6 super;
+      float q[SUPER];
+      TareSuper super;
 
-      for (gsize b = 0; b < N_GROUPS_6; b++)
-        {
-          float minimum, maximum;
-
-          _tare_search_range (x + i + b * GROUP_6, GROUP_6, &minimum, &maximum);
-          scale[b] = span_group_6 (minimum, maximum);
-        }
-
-      choose_super_6 (&super, scale);
-      if (search)
-        search_super_6 (&super, x + i, weights + i, scale);
-
-      for (gsize b = 0; b < N_GROUPS_6; b++)
-        _tare_search_encode (x + i + b * GROUP_6, GROUP_6, super.d * super.code[b], 0.0f, LOWEST_6,
-                             HIGHEST_6, q + b * GROUP_6);
+      _tare_super_symmetric (&shapes[6], search, x + i, weights + i, NULL, &super, q);
       for (gsize j = 0; j < SUPER; j++)
-        q[j] -= LOWEST_6;
+        q[j] -= shapes[6].lowest;
 
       pack_q6_k (&super, q, codes);
+      codes += self->klass->block_bytes;
+    }
+}
+
+static void
+encode_affine (const TareFormat *self,
+               gboolean          search,
+               const float      *x,
+               const float      *weights,
+               gsize             columns,
+               guint8           *codes)
+{
+  for (gsize i = 0; i < columns; i += SUPER)
+    {
+      float q[SUPER];
+      TareSuper super;
+
+      _tare_super_affine (&shapes[self->bits], search, x + i, weights + i, &super, q);
+      if (self->bits == 2)
+        pack_q2_k (&super, q, codes);
+      else
+        pack_affine (&super, q, self->bits == 5, codes);
+      codes += self->klass->block_bytes;
+    }
+}
+
+static void
+encode_q3_k (const TareFormat *self,
+             gboolean          search,
+             const float      *x,
+             const float      *weights,
+             gsize             columns,
+             guint8           *codes)
+{
+  for (gsize i = 0; i < columns; i += SUPER)
+    {
+      float q[SUPER];
+      TareSuper super;
+
+      _tare_super_symmetric (&shapes[3], search, x + i, weights + i, NULL, &super, q);
+      for (gsize j = 0; j < SUPER; j++)
+        q[j] -= shapes[3].lowest;
+
+      pack_q3_k (&super, q, codes);
       codes += self->klass->block_bytes;
     }
 }
@@ -636,32 +470,52 @@ get_affine_levels (const TareFormat *self,
                    float             maximum,
                    float            *levels)
 {
+  const TareSuperShape *shape = &shapes[self->bits];
   gsize n = (gsize) 1 << self->bits;
   float scale, offset, d, dmin;
 
-  span_group (minimum, maximum, (float) (n - 1), &scale, &offset);
-  d = round_scale (scale / MAX_SCALE);
-  dmin = round_scale (-offset / MAX_SCALE);
+  _tare_super_span (shape, minimum, maximum, &scale, &offset);
+  d = round_scale (scale / shape->max_scale);
+  dmin = round_scale (-offset / shape->max_scale);
 
   for (gsize code = 0; code < n; code++)
-    levels[code] = (d * MAX_SCALE) * (float) code - dmin * MAX_SCALE;
+    levels[code] = (d * shape->max_scale) * (float) code - dmin * shape->max_scale;
 
   return n;
 }
 
 static gsize
-get_q6_k_levels (const TareFormat *self,
-                 float             minimum,
-                 float             maximum,
-                 float            *levels)
+get_symmetric_levels (const TareFormat *self,
+                      float             minimum,
+                      float             maximum,
+                      float            *levels)
 {
-  float d = round_scale (span_group_6 (minimum, maximum) / -128.0f);
+  const TareSuperShape *shape = &shapes[self->bits];
+  gsize n = (gsize) 1 << self->bits;
+  float scale, offset, d;
 
-  for (int code = 0; code < 64; code++)
-    levels[code] = (d * -128.0f) * ((float) code + LOWEST_6);
+  _tare_super_span (shape, minimum, maximum, &scale, &offset);
+  d = round_scale (scale / shape->min_scale);
 
-  return 64;
+  for (gsize code = 0; code < n; code++)
+    levels[code] = (d * shape->min_scale) * ((float) code + shape->lowest);
+
+  return n;
 }
+
+const TareFormatClass _tare_format_q2_k_class = {
+  .block_bytes = 84,
+  .encode_row = encode_affine,
+  .decode_row = decode_q2_k,
+  .get_levels = get_affine_levels,
+};
+
+const TareFormatClass _tare_format_q3_k_class = {
+  .block_bytes = 110,
+  .encode_row = encode_q3_k,
+  .decode_row = decode_q3_k,
+  .get_levels = get_symmetric_levels,
+};
 
 const TareFormatClass _tare_format_q4_k_class = {
   .block_bytes = 144,
@@ -681,5 +535,5 @@ const TareFormatClass _tare_format_q6_k_class = {
   .block_bytes = 210,
   .encode_row = encode_q6_k,
   .decode_row = decode_q6_k,
-  .get_levels = get_q6_k_levels,
+  .get_levels = get_symmetric_levels,
 };

@@ -47,9 +47,22 @@ extern const TareFormatClass _tare_format_q4_1_class;
 extern const TareFormatClass _tare_format_q5_0_class;
 extern const TareFormatClass _tare_format_q5_1_class;
 extern const TareFormatClass _tare_format_q8_0_class;
+extern const TareFormatClass _tare_format_q2_k_class;
+extern const TareFormatClass _tare_format_q3_k_class;
 extern const TareFormatClass _tare_format_q4_k_class;
 extern const TareFormatClass _tare_format_q5_k_class;
 extern const TareFormatClass _tare_format_q6_k_class;
+extern const TareFormatClass _tare_format_iq4_nl_class;
+extern const TareFormatClass _tare_format_iq4_xs_class;
+extern const TareFormatClass _tare_format_iq3_s_class;
+extern const TareFormatClass _tare_format_iq3_xxs_class;
+extern const TareFormatClass _tare_format_iq2_s_class;
+extern const TareFormatClass _tare_format_iq2_xs_class;
+extern const TareFormatClass _tare_format_iq2_xxs_class;
+extern const TareFormatClass _tare_format_iq1_m_class;
+extern const TareFormatClass _tare_format_iq1_s_class;
+extern const TareFormatClass _tare_format_tq1_0_class;
+extern const TareFormatClass _tare_format_tq2_0_class;
 extern const TareFormatClass _tare_format_integer_class;
 
 /* Scalars inside blocks lie at any address. */

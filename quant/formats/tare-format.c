@@ -32,6 +32,12 @@
 #define K_QUANT(id, label, description, bits, group, type, fallback, asymmetric)       \
   { #id, label, description, TARE_FORMAT_FAMILY_K_QUANT, bits, group, 256, type, GGUF, \
     fallback, &_tare_format_##id##_class, asymmetric }
+#define I_QUANT(id, label, description, bits, group, block, type, fallback)            \
+  { #id, label, description, TARE_FORMAT_FAMILY_LATTICE, bits, group, block, type,     \
+    GGUF, fallback, &_tare_format_##id##_class, FALSE }
+#define TERNARY(id, label, description, bits, type)                                    \
+  { #id, label, description, TARE_FORMAT_FAMILY_TERNARY, bits, 256, 256, type, GGUF,      \
+    "q4_0", &_tare_format_##id##_class, FALSE }
 #define INTEGER(id, label, description, bits, group, asymmetric)                       \
   { id, label, description, TARE_FORMAT_FAMILY_INTEGER, bits, group, 1, -1,            \
     TARE_CONTAINER_NONE, NULL, &_tare_format_integer_class, asymmetric }
@@ -91,6 +97,30 @@ static const TareFormat formats[] = {
            5, 32, 13, "q5_1", TRUE),
   K_QUANT (q4_k, "Q4_K", N_("4-bit codes in groups of 32 with 6-bit scales and minimums"),
            4, 32, 12, "q5_0", TRUE),
+  K_QUANT (q3_k, "Q3_K", N_("3-bit codes in groups of 16 with 6-bit scales"),
+           3, 16, 11, "iq4_nl", FALSE),
+  K_QUANT (q2_k, "Q2_K", N_("2-bit codes in groups of 16 with 4-bit scales and minimums"),
+           2, 16, 10, "iq4_nl", TRUE),
+  I_QUANT (iq4_nl, "IQ4_NL", N_("4-bit codes for uneven levels in blocks of 32 with one scale"),
+           4, 32, 32, 20, "f16"),
+  I_QUANT (iq4_xs, "IQ4_XS", N_("4-bit codes for uneven levels in groups of 32 with 6-bit scales"),
+           4, 32, 256, 23, "iq4_nl"),
+  I_QUANT (iq3_s, "IQ3_S", N_("Lattice of 512 points for 4 weights, 4-bit scales for 32"),
+           3, 32, 256, 21, "iq4_nl"),
+  I_QUANT (iq3_xxs, "IQ3_XXS", N_("Lattice of 256 points for 4 weights, 4-bit scales for 32"),
+           3, 32, 256, 18, "iq4_nl"),
+  I_QUANT (iq2_s, "IQ2_S", N_("Lattice of 1024 points for 8 weights, 4-bit scales for 16"),
+           2, 16, 256, 22, "iq4_nl"),
+  I_QUANT (iq2_xs, "IQ2_XS", N_("Lattice of 512 points for 8 weights, 4-bit scales for 16"),
+           2, 16, 256, 17, "iq4_nl"),
+  I_QUANT (iq2_xxs, "IQ2_XXS", N_("Lattice of 256 points for 8 weights, 4-bit scales for 32"),
+           2, 32, 256, 16, "iq4_nl"),
+  I_QUANT (iq1_m, "IQ1_M", N_("Lattice of 2048 points for 8 weights, 3-bit scales for 16"),
+           1, 16, 256, 29, "iq4_nl"),
+  I_QUANT (iq1_s, "IQ1_S", N_("Lattice of 2048 points for 8 weights, 3-bit scales for 32"),
+           1, 32, 256, 19, "iq4_nl"),
+  TERNARY (tq2_0, "TQ2_0", N_("Three levels in blocks of 256, four weights to a byte"), 2, 35),
+  TERNARY (tq1_0, "TQ1_0", N_("Three levels in blocks of 256, five weights to a byte"), 1, 34),
   INTEGERS (8),
   INTEGERS (4),
   INTEGERS (3),
@@ -137,6 +167,8 @@ static const struct
   [TARE_FORMAT_FAMILY_FLOAT]        = { "float", N_("Floating point") },
   [TARE_FORMAT_FAMILY_BLOCK]        = { "block", N_("Blocks") },
   [TARE_FORMAT_FAMILY_K_QUANT]      = { "k-quant", N_("K-quants") },
+  [TARE_FORMAT_FAMILY_LATTICE]      = { "i-quant", N_("I-quants") },
+  [TARE_FORMAT_FAMILY_TERNARY]      = { "ternary", N_("Ternary") },
   [TARE_FORMAT_FAMILY_INTEGER]      = { "integer", N_("Integers") },
   [TARE_FORMAT_FAMILY_MINIFLOAT]    = { "minifloat", N_("Minifloats") },
   [TARE_FORMAT_FAMILY_MICROSCALING] = { "microscaling", N_("Microscaling") },

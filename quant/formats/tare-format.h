@@ -12,6 +12,8 @@ G_BEGIN_DECLS
  * @TARE_FORMAT_FAMILY_FLOAT: IEEE and brain floats, one number a weight
  * @TARE_FORMAT_FAMILY_BLOCK: ggml's blocks of 32 weights with one scale
  * @TARE_FORMAT_FAMILY_K_QUANT: ggml's super-blocks of 256 weights with quantized scales
+ * @TARE_FORMAT_FAMILY_LATTICE: ggml's uneven levels and lattices, "I-quants"
+ * @TARE_FORMAT_FAMILY_TERNARY: ggml's blocks of 256 weights with three levels
  * @TARE_FORMAT_FAMILY_INTEGER: integers with a scale for each channel or group
  * @TARE_FORMAT_FAMILY_MINIFLOAT: floats of a few bits with a scale for each channel or group
  * @TARE_FORMAT_FAMILY_MICROSCALING: blocks of 32 weights that share a power of two
@@ -22,6 +24,8 @@ typedef enum
   TARE_FORMAT_FAMILY_FLOAT,
   TARE_FORMAT_FAMILY_BLOCK,
   TARE_FORMAT_FAMILY_K_QUANT,
+  TARE_FORMAT_FAMILY_LATTICE,
+  TARE_FORMAT_FAMILY_TERNARY,
   TARE_FORMAT_FAMILY_INTEGER,
   TARE_FORMAT_FAMILY_MINIFLOAT,
   TARE_FORMAT_FAMILY_MICROSCALING,
@@ -51,7 +55,7 @@ typedef struct _TareFormatClass TareFormatClass;
  * @label: what a person reads, "Q4_K"
  * @description: one translatable sentence
  * @family: what it is akin to
- * @bits: of one code, without scales
+ * @bits: of one code, without scales; rounded down where several share a byte
  * @group: weights along a row that share a scale; 0 for the whole row
  * @block: a row's length must be a multiple of it; 1 takes any
  * @ggml_type: its number in GGUF, or -1

@@ -241,7 +241,7 @@ test_paint (WindowFixture *fixture,
   g_assert_cmpstr (get_format (fixture, layers[0]), ==, "q8_0");
   g_signal_emit_by_name (map, "bits-requested", 4u);
   g_assert_cmpstr (get_format (fixture, layers[1]), ==, "q4_k");
-  g_assert_null (tare_map_view_format_for_bits (1));
+  g_assert_null (tare_map_view_format_for_bits (9));
 }
 
 static void

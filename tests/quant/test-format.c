@@ -11,7 +11,7 @@ test_table (void)
 {
   gsize n = tare_format_get_n_formats ();
 
-  g_assert_cmpuint (n, ==, 11 + 32 + 34);
+  g_assert_cmpuint (n, ==, 24 + 32 + 34);
 
   for (gsize i = 0; i < n; i++)
     {
@@ -67,7 +67,9 @@ test_bits_per_weight (void)
   } truths[] = {
     { "f32", 32.0 }, { "f16", 16.0 }, { "bf16", 16.0 }, { "q8_0", 8.5 }, { "q6_k", 6.5625 },
     { "q5_k", 5.5 }, { "q4_k", 4.5 }, { "q5_1", 6.0 }, { "q5_0", 5.5 }, { "q4_1", 5.0 },
-    { "q4_0", 4.5 }, { "int8_g32", 8.5 }, { "int4_g128", 4.125 }, { "int4_asym_g128", 4.15625 },
+    { "q4_0", 4.5 }, { "q3_k", 3.4375 }, { "q2_k", 2.625 }, { "iq4_nl", 4.5 },
+    { "iq4_xs", 4.25 }, { "tq2_0", 2.0625 }, { "tq1_0", 1.6875 }, { "int8_g32", 8.5 },
+    { "int4_g128", 4.125 }, { "int4_asym_g128", 4.15625 },
     { "int3_asym_g128", 3.1484375 }, { "int2_asym_g64", 2.28125 }, { "int2_asym_g32", 2.5625 },
   };
 
@@ -111,6 +113,12 @@ test_fit (void)
   assert_fit ("q4_k", 96, "q5_0");
   assert_fit ("q5_k", 96, "q5_1");
   assert_fit ("q6_k", 96, "q8_0");
+  assert_fit ("q3_k", 96, "iq4_nl");
+  assert_fit ("q2_k", 96, "iq4_nl");
+  assert_fit ("iq4_xs", 96, "iq4_nl");
+  assert_fit ("tq1_0", 96, "q4_0");
+  assert_fit ("tq2_0", 100, "f16");
+  assert_fit ("iq4_nl", 100, "f16");
   assert_fit ("q4_k", 100, "f16");
   assert_fit ("q6_k", 33, "f16");
   assert_fit ("q8_0", 31, "f16");
@@ -149,8 +157,20 @@ test_levels (void)
           continue;
         }
 
-      g_assert_cmpuint (n, <=, (gsize) 1 << format->bits);
-      g_assert_cmpuint (n, >=, ((gsize) 1 << format->bits) - count_special (format));
+      /* Weights of a vector share its bits. */
+      if (format->family == TARE_FORMAT_FAMILY_TERNARY)
+        {
+          g_assert_cmpuint (n, ==, 3);
+        }
+      else if (format->family == TARE_FORMAT_FAMILY_LATTICE && format->bits < 4)
+        {
+          g_assert_cmpuint (n, ==, format->bits == 3 ? 16 : 6);
+        }
+      else
+        {
+          g_assert_cmpuint (n, <=, (gsize) 1 << format->bits);
+          g_assert_cmpuint (n, >=, ((gsize) 1 << format->bits) - count_special (format));
+        }
       for (gsize k = 1; k < n; k++)
         g_assert_cmpfloat (levels[k - 1], <, levels[k]);
 

@@ -1,0 +1,451 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "quant/formats/tare-format-private.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#include "quant/formats/tare-search-private.h"
+#include "quant/formats/tare-super-private.h"
+
+/* ggml's types of sixteen uneven levels L.
+ *
+ *   iq4_nl: d f16, codes[16], blocks of 32                   x = d L[q]
+ *   iq4_xs: d f16, high u16, low[4], codes[128]              x = d (s - 32) L[q]
+ *
+ * In iq4_xs, 8 groups of 32 have a 6-bit scale: four bits in low, two in high. */
+
+#define N 32
+#define N_LEVELS 16
+#define N_GROUPS 8
+#define SUPER TARE_SUPER_BLOCK
+#define LANES TARE_SEARCH_LANES
+
+/* Where the parts of a super-block begin. */
+#define HIGH_AT 2
+#define LOW_AT 4
+#define CODES_AT 8
+
+/* Reaches put the weight of largest magnitude near the first level or, with the other sign, near
+ * the last: beyond it, which clips that weight, or within. */
+#define N_REACHES 48
+#define REACH_FROM 0.66f
+#define REACH_STEP 0.024f
+#define LOCAL_STEP 0.003f
+
+/* Rounds of least squares and rounding anew; later ones change next to nothing. */
+#define N_REFITS 3
+
+/* The levels of the GGUF specification, and half-way between each and the one before. */
+static const float levels_nl[N_LEVELS] = {
+  -127.0f, -104.0f, -83.0f, -65.0f, -49.0f, -35.0f, -22.0f, -10.0f,
+  1.0f, 13.0f, 25.0f, 38.0f, 53.0f, 69.0f, 89.0f, 113.0f,
+};
+
+static const float middles[N_LEVELS] = {
+  -INFINITY, -115.5f, -93.5f, -74.0f, -57.0f, -42.0f, -28.5f, -16.0f,
+  -4.5f, 7.0f, 19.0f, 31.5f, 45.5f, 61.0f, 79.0f, 101.0f,
+};
+
+/* Returns: the nearest level */
+TARE_INLINE float
+round_level (float value)
+{
+  float level = levels_nl[0];
+
+  #pragma GCC unroll 16
+  for (gsize i = 1; i < N_LEVELS; i++)
+    level += value > middles[i] ? levels_nl[i] - levels_nl[i - 1] : 0.0f;
+
+  return level;
+}
+
+TARE_INLINE guint
+find_code (float level)
+{
+  guint code = 0;
+
+  for (gsize i = 1; i < N_LEVELS; i++)
+    code += level > middles[i];
+
+  return code;
+}
+
+/* y: (out): [32] levels of the codes, low halves of bytes first */
+TARE_INLINE void
+decode_levels (const guint8 *restrict codes,
+               float                  scale,
+               float        *restrict y)
+{
+#if defined (__GNUC__) && !defined (__clang__)
+  /* A table of sixteen bytes is what the machine's shuffles look up. */
+  typedef gint8 Bytes __attribute__ ((vector_size (16)));
+  static const Bytes table = {
+    -127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113,
+  };
+  Bytes packed, low, high;
+
+  memcpy (&packed, codes, sizeof packed);
+  low = __builtin_shuffle (table, packed & 15);
+  high = __builtin_shuffle (table, (packed >> 4) & 15);
+
+  #pragma omp simd
+  for (gsize j = 0; j < N / 2; j++)
+    y[j] = scale * (float) low[j];
+
+  #pragma omp simd
+  for (gsize j = 0; j < N / 2; j++)
+    y[j + N / 2] = scale * (float) high[j];
+#else
+  for (gsize j = 0; j < N / 2; j++)
+    {
+      y[j] = scale * levels_nl[codes[j] & 15];
+      y[j + N / 2] = scale * levels_nl[codes[j] >> 4];
+    }
+#endif
+}
+
+TARE_CLONES static void
+decode_iq4_nl (const TareFormat *self,
+               const guint8     *codes,
+               gsize             columns,
+               float            *y)
+{
+  for (gsize i = 0; i < columns / N; i++)
+    decode_levels (codes + i * (2 + N / 2) + 2, load_half (codes + i * (2 + N / 2)), y + i * N);
+}
+
+TARE_CLONES static void
+decode_iq4_xs (const TareFormat *self,
+               const guint8     *codes,
+               gsize             columns,
+               float            *y)
+{
+  for (gsize i = 0; i < columns / SUPER; i++)
+    {
+      float d = load_half (codes);
+      int high = codes[HIGH_AT] | codes[HIGH_AT + 1] << 8;
+
+      for (gsize b = 0; b < N_GROUPS; b++)
+        {
+          int scale = ((codes[LOW_AT + b / 2] >> (b % 2 * 4)) & 15) | ((high >> 2 * b) & 3) << 4;
+
+          decode_levels (codes + CODES_AT + b * (N / 2), d * (float) (scale - 32), y + b * N);
+        }
+
+      codes += CODES_AT + SUPER / 2;
+      y += SUPER;
+    }
+}
+
+/* Σwxq and Σwq² for the levels that each candidate gives. */
+TARE_CLONES static void
+sum_levels (const float *x,
+            const float *w,
+            gsize        n,
+            gsize        m,
+            const float *inverse,
+            float       *xq,
+            float       *qq)
+{
+  for (gsize c = 0; c < m; c += LANES)
+    {
+      float a[LANES] = { 0.0f }, b[LANES] = { 0.0f };
+
+      for (gsize j = 0; j < n; j++)
+        {
+          #pragma omp simd
+          for (gsize k = 0; k < LANES; k++)
+            {
+              float level = round_level (x[j] * inverse[c + k]);
+              float product = w[j] * level;
+
+              a[k] += product * x[j];
+              b[k] += product * level;
+            }
+        }
+
+      for (gsize k = 0; k < LANES; k++)
+        {
+          xq[c + k] = a[k];
+          qq[c + k] = b[k];
+        }
+    }
+}
+
+TARE_CLONES static void
+measure_levels (const float *x,
+                const float *w,
+                gsize        n,
+                gsize        m,
+                const float *scale,
+                float       *error)
+{
+  for (gsize c = 0; c < m; c += LANES)
+    {
+      float sum[LANES] = { 0.0f }, inverse[LANES];
+
+      for (gsize k = 0; k < LANES; k++)
+        inverse[k] = invert (scale[c + k]);
+
+      for (gsize j = 0; j < n; j++)
+        {
+          #pragma omp simd
+          for (gsize k = 0; k < LANES; k++)
+            {
+              float difference = x[j] - scale[c + k] * round_level (x[j] * inverse[k]);
+
+              sum[k] += w[j] * difference * difference;
+            }
+        }
+
+      for (gsize k = 0; k < LANES; k++)
+        error[c + k] = sum[k];
+    }
+}
+
+TARE_CLONES static void
+encode_levels (const float *x,
+               gsize        n,
+               float        scale,
+               float       *q)
+{
+  float inverse = invert (scale);
+
+  #pragma omp simd
+  for (gsize j = 0; j < n; j++)
+    q[j] = round_level (x[j] * inverse);
+}
+
+/* The scale that the most promising reach leads to. */
+static float
+try_reaches (const float *x,
+             const float *w,
+             float        extreme)
+{
+  float inverse[N_REACHES], xq[N_REACHES], qq[N_REACHES], loss[N_REACHES];
+  gsize best;
+
+  for (int c = 0; c < N_REACHES; c++)
+    {
+      float reach = REACH_FROM + REACH_STEP * (float) (c / 2);
+
+      inverse[c] = levels_nl[c % 2 == 0 ? 0 : N_LEVELS - 1] * reach / extreme;
+    }
+
+  sum_levels (x, w, N, N_REACHES, inverse, xq, qq);
+  for (int c = 0; c < N_REACHES; c++)
+    loss[c] = -xq[c] * (xq[c] / MAX (qq[c], FLT_MIN));
+
+  best = _tare_search_find_least (loss, N_REACHES);
+
+  return qq[best] > 0.0f ? xq[best] / qq[best] : 0.0f;
+}
+
+/* Searches the scale of 32 weights as _tare_search_symmetric() does on an even grid; plain is the
+ * one that puts the extreme weight on the first level. */
+static float
+search_levels (const float *x,
+               const float *w,
+               float        extreme,
+               float        plain,
+               gboolean     stored)
+{
+  float scale[LANES], error[LANES], q[N], best, near;
+  double least = (double) INFINITY;
+
+  if (!(fabsf (extreme) >= TARE_SEARCH_SMALLEST) || fabsf (extreme) > TARE_SEARCH_LARGEST)
+    return plain;
+
+  near = try_reaches (x, w, extreme);
+  for (int c = 0; c < LANES; c++)
+    {
+      scale[c] = near * (1.0f + (float) (c - LANES / 2) * LOCAL_STEP);
+      scale[c] = stored ? round_scale (scale[c]) : scale[c];
+    }
+  scale[0] = plain;
+
+  measure_levels (x, w, N, LANES, scale, error);
+  near = best = scale[_tare_search_find_least (error, LANES)];
+
+  for (int i = 0; stored && i < N_REFITS; i++)
+    {
+      TareSearchSums sums;
+      double loss;
+
+      encode_levels (x, N, near, q);
+      sums = _tare_search_sum (x, w, q, N);
+      loss = sums.xx - (double) near * (2.0 * sums.xq - (double) near * sums.qq);
+      if (loss >= least)
+        break;
+
+      best = near;
+      least = loss;
+      near = round_scale ((float) (sums.xq / sums.qq));
+    }
+
+  return best;
+}
+
+/* Returns: the weight of largest magnitude; on the first level it spans the group */
+static float
+find_extreme (const float *x)
+{
+  float minimum, maximum;
+
+  _tare_search_range (x, N, &minimum, &maximum);
+
+  return -minimum > maximum ? minimum : maximum;
+}
+
+/* The scale that puts the extreme weight on the first level or, as binary16 lies near it, clips it
+ * a little: then that weight finds this scale again, however few digits the scale has. No level is
+ * 0, so a scale may be: what is far below half precision is lost. */
+static float
+span_block (float extreme)
+{
+  float wanted = extreme / levels_nl[0];
+  float scale = round_offset (wanted);
+
+  if (fabsf (scale) <= fabsf (wanted))
+    return scale;
+
+  return tare_half_to_float ((guint16) (tare_half_from_float (scale) - 1));
+}
+
+/* q: [32] levels */
+static void
+pack_levels (const float *q,
+             guint8      *codes)
+{
+  for (gsize j = 0; j < N / 2; j++)
+    codes[j] = (guint8) (find_code (q[j]) | find_code (q[j + N / 2]) << 4);
+}
+
+static void
+encode_iq4_nl (const TareFormat *self,
+               gboolean          search,
+               const float      *x,
+               const float      *weights,
+               gsize             columns,
+               guint8           *codes)
+{
+  for (gsize i = 0; i < columns; i += N)
+    {
+      float extreme = find_extreme (x + i), q[N];
+      float scale = span_block (extreme);
+
+      if (search)
+        scale = search_levels (x + i, weights + i, extreme, scale, TRUE);
+
+      encode_levels (x + i, N, scale, q);
+      store_half (codes, scale);
+      pack_levels (q, codes + 2);
+      codes += self->klass->block_bytes;
+    }
+}
+
+static const TareSuperShape shape = {
+  .n_groups = N_GROUPS,
+  .group = N,
+  .n_starts = 2,
+  .lowest = -127.0f,
+  .highest = 113.0f,
+  .min_scale = -32.0f,
+  .max_scale = 31.0f,
+  .encode = encode_levels,
+  .measure = measure_levels,
+};
+
+static void
+pack_iq4_xs (const TareSuper *super,
+             const float     *q,
+             guint8          *codes)
+{
+  guint high = 0;
+
+  store_half (codes, super->d);
+  memset (codes + LOW_AT, 0, N_GROUPS / 2);
+
+  for (gsize b = 0; b < N_GROUPS; b++)
+    {
+      guint scale = (guint) (super->scale[b] - shape.min_scale);
+
+      codes[LOW_AT + b / 2] |= (guint8) ((scale & 15) << (b % 2 * 4));
+      high |= scale >> 4 << 2 * b;
+      pack_levels (q + b * N, codes + CODES_AT + b * (N / 2));
+    }
+
+  codes[HIGH_AT] = high & 0xff;
+  codes[HIGH_AT + 1] = (guint8) (high >> 8);
+}
+
+static void
+encode_iq4_xs (const TareFormat *self,
+               gboolean          search,
+               const float      *x,
+               const float      *weights,
+               gsize             columns,
+               guint8           *codes)
+{
+  for (gsize i = 0; i < columns; i += SUPER)
+    {
+      float q[SUPER], wanted[TARE_SUPER_GROUPS];
+      TareSuper super;
+
+      for (gsize b = 0; search && b < N_GROUPS; b++)
+        {
+          float extreme = find_extreme (x + i + b * N);
+
+          wanted[b] = search_levels (x + i + b * N, weights + i + b * N, extreme,
+                                     extreme / levels_nl[0], FALSE);
+        }
+
+      _tare_super_symmetric (&shape, search, x + i, weights + i, wanted, &super, q);
+      pack_iq4_xs (&super, q, codes);
+      codes += self->klass->block_bytes;
+    }
+}
+
+static gsize
+get_iq4_nl_levels (const TareFormat *self,
+                   float             minimum,
+                   float             maximum,
+                   float            *levels)
+{
+  float scale = span_block (-minimum > maximum ? minimum : maximum);
+
+  for (gsize code = 0; code < N_LEVELS; code++)
+    levels[code] = scale * levels_nl[code];
+
+  return N_LEVELS;
+}
+
+static gsize
+get_iq4_xs_levels (const TareFormat *self,
+                   float             minimum,
+                   float             maximum,
+                   float            *levels)
+{
+  float extreme = -minimum > maximum ? minimum : maximum;
+  float d = round_scale (extreme / levels_nl[0] / shape.min_scale);
+
+  for (gsize code = 0; code < N_LEVELS; code++)
+    levels[code] = (d * shape.min_scale) * levels_nl[code];
+
+  return N_LEVELS;
+}
+
+const TareFormatClass _tare_format_iq4_nl_class = {
+  .block_bytes = 18,
+  .encode_row = encode_iq4_nl,
+  .decode_row = decode_iq4_nl,
+  .get_levels = get_iq4_nl_levels,
+};
+
+const TareFormatClass _tare_format_iq4_xs_class = {
+  .block_bytes = 136,
+  .encode_row = encode_iq4_xs,
+  .decode_row = decode_iq4_xs,
+  .get_levels = get_iq4_xs_levels,
+};
