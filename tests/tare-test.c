@@ -103,6 +103,31 @@ tare_test_load_bytes (const char *path)
 }
 
 /**
+ * tare_test_copy_changed:
+ * @from: a file
+ * @to: where a copy goes
+ * @old: text that occurs in it
+ * @other: as many bytes that replace it where it occurs first
+ */
+void
+tare_test_copy_changed (const char *from,
+                        const char *to,
+                        const char *old,
+                        const char *other)
+{
+  g_autofree char *content = NULL;
+  gsize length = 0, n = strlen (old), i = 0;
+
+  g_assert_cmpuint (strlen (other), ==, n);
+  g_assert_true (g_file_get_contents (from, &content, &length, NULL));
+  while (i + n <= length && memcmp (content + i, old, n) != 0)
+    i++;
+  g_assert_cmpuint (i + n, <=, length);
+  memcpy (content + i, other, n);
+  g_assert_true (g_file_set_contents (to, content, (gssize) length, NULL));
+}
+
+/**
  * tare_test_load_floats:
  * @path: a file of little-endian binary32
  * @n: (out): how many

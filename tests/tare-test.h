@@ -10,6 +10,10 @@ char     *tare_test_source        (const char   *name);
 char     *tare_test_temporary     (const char   *name);
 char     *tare_test_write_excerpt (const char   *name,
                                    gsize         length);
+void      tare_test_copy_changed  (const char   *from,
+                                   const char   *to,
+                                   const char   *old,
+                                   const char   *other);
 float    *tare_test_load_floats   (const char   *path,
                                    gsize        *n);
 GBytes   *tare_test_load_bytes    (const char   *path);

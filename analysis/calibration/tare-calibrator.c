@@ -87,12 +87,14 @@ text_get_n_tokens (const Text *self)
 
 /* Whether the observer is told of this tensor, not of another that takes the same input. */
 static gboolean
-owns_input (const TareTensor *tensor)
+owns_input (TareModel        *model,
+            const TareTensor *tensor)
 {
   const TareRole *role = tensor->role;
 
-  return role != NULL && role->matrix && !tensor->bias
-         && role->input != NULL && strcmp (role->input, role->id) == 0;
+  return role != NULL && role->matrix && !tensor->bias && role->input != NULL
+         && (strcmp (role->input, role->id) == 0
+             || tare_model_lookup_role (model, role->input, tensor->block, FALSE) == NULL);
 }
 
 /* The widest input, up to @limit, at which all grams take no more than half of the memory. */
@@ -113,7 +115,7 @@ choose_gram_columns (TareModel *model,
         {
           const TareTensor *tensor = tare_model_get_tensor (model, i);
 
-          if (!owns_input (tensor) || tensor->columns > limit)
+          if (!owns_input (model, tensor) || tensor->columns > limit)
             continue;
           total += (double) tensor->columns * (double) tensor->columns * sizeof (float);
           widest = MAX (widest, tensor->columns);

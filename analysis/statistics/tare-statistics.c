@@ -164,6 +164,22 @@ plan_get_finished_rows (const Plan *plan,
   return end / plan->pieces_per_row;
 }
 
+/* Part of a row that is spread over the file. */
+static gboolean
+read_transposed (const TareTensor  *tensor,
+                 const Piece       *piece,
+                 float             *out,
+                 GError           **error)
+{
+  g_autofree float *row = g_new (float, tensor->columns);
+
+  if (!tare_tensor_read_rows (tensor, piece->row, 1, row, error))
+    return FALSE;
+  memcpy (out, row + piece->column, piece->n_columns * sizeof *out);
+
+  return TRUE;
+}
+
 static gboolean
 read_piece (const Plan   *plan,
             const Piece  *piece,
@@ -175,6 +191,8 @@ read_piece (const Plan   *plan,
 
   if (plan->rows_per_piece > 0)
     return tare_tensor_read_rows (tensor, piece->row, piece->n_rows, out, error);
+  if (tensor->transposed)
+    return read_transposed (tensor, piece, out, error);
 
   row = tare_tensor_get_row (tensor, piece->row);
   tare_format_decode (tensor->format,
@@ -193,7 +211,8 @@ find_piece (const Plan  *plan,
   const guint8 *bytes;
 
   if (G_BYTE_ORDER != G_LITTLE_ENDIAN || tensor->head_rows > 0
-      || tensor->format->family != TARE_FORMAT_FAMILY_FLOAT || tensor->format->bits != 32)
+      || tensor->transposed || tensor->format->family != TARE_FORMAT_FAMILY_FLOAT
+      || tensor->format->bits != 32)
     return NULL;
 
   bytes = tare_tensor_get_row (tensor, piece->row) + piece->column * sizeof (float);

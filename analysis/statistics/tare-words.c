@@ -33,7 +33,7 @@ tare_words_serve (const TareTensor *tensor)
 
   return G_BYTE_ORDER == G_LITTLE_ENDIAN
          && format != NULL && format->family == TARE_FORMAT_FAMILY_FLOAT && format->bits == 16
-         && tensor->n_dimensions > 1 && tensor->columns <= MOST_COLUMNS
+         && tensor->n_dimensions > 1 && !tensor->transposed && tensor->columns <= MOST_COLUMNS
          && tare_tensor_get_n_weights (tensor) >= LEAST_WEIGHTS;
 }
 

@@ -58,11 +58,29 @@ static const TareTensorName gemma2_names[] = {
   { NULL, NULL },
 };
 
+/* Their linear layers are convolutions of width 1, inputs x outputs. */
+#define CONVOLUTION (TARE_TENSOR_BIASED | TARE_TENSOR_TRANSPOSED)
+
+static const TareTensorName gpt2_names[] = {
+  { "token_embd", "wte" },
+  { "position_embd", "wpe" },
+  { "attn_norm", "h.%d.ln_1", TARE_TENSOR_BIASED },
+  { "attn_qkv", "h.%d.attn.c_attn", CONVOLUTION },
+  { "attn_output", "h.%d.attn.c_proj", CONVOLUTION },
+  { "ffn_norm", "h.%d.ln_2", TARE_TENSOR_BIASED },
+  { "ffn_up", "h.%d.mlp.c_fc", CONVOLUTION },
+  { "ffn_down", "h.%d.mlp.c_proj", CONVOLUTION },
+  { "output_norm", "ln_f", TARE_TENSOR_BIASED },
+  { "output", "lm_head" },
+  { NULL, NULL },
+};
+
 static const char *const llama_classes[] = { "LlamaForCausalLM", "MistralForCausalLM", NULL };
 static const char *const qwen2_classes[] = { "Qwen2ForCausalLM", NULL };
 static const char *const qwen3_classes[] = { "Qwen3ForCausalLM", NULL };
 static const char *const gemma_classes[] = { "GemmaForCausalLM", NULL };
 static const char *const gemma2_classes[] = { "Gemma2ForCausalLM", NULL };
+static const char *const gpt2_classes[] = { "GPT2LMHeadModel", NULL };
 
 static const TareArchitecture architectures[] = {
   {
@@ -120,6 +138,19 @@ static const TareArchitecture architectures[] = {
     .attention_soft_cap = 50.0f,
     .final_soft_cap = 30.0f,
     .wide_query_blocks = 46,
+  },
+  {
+    .id = "gpt2",
+    .label = N_("GPT-2"),
+    .classes = gpt2_classes,
+    .names = gpt2_names,
+    .prefix = "transformer.",
+    .norm = TARE_NORM_LAYER,
+    .activation = TARE_ACTIVATION_GELU_TANH,
+    .activation_key = "activation_function",
+    .tied = TRUE,
+    .copies_output = TRUE,
+    .inner_factor = 4,
   },
 };
 

@@ -483,6 +483,9 @@ check_json_features (const Source *source)
   if (partial != 1.0)
     return fail (source, TARE_ERROR_UNSUPPORTED, "partial_rotary_factor", "is not 1");
 
+  if (tare_json_get_boolean (source->object, "scale_attn_by_inverse_layer_idx", FALSE))
+    return fail (source, TARE_ERROR_UNSUPPORTED, "scale_attn_by_inverse_layer_idx", "is set");
+
   if (tare_json_get_boolean (source->object, "use_sliding_window", FALSE))
     return fail (source, TARE_ERROR_UNSUPPORTED, "use_sliding_window", "is set");
 

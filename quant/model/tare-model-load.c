@@ -131,11 +131,25 @@ is_ignored (const char *name)
   return FALSE;
 }
 
+/* Every type of safetensors has elements of whole bytes. */
+static void
+transpose (TareTensor *tensor)
+{
+  guint64 rows = tensor->shape[0];
+
+  tensor->transposed = TRUE;
+  tensor->shape[0] = tensor->shape[1];
+  tensor->shape[1] = rows;
+  tensor->rows = (gsize) tensor->shape[0];
+  tensor->columns = (gsize) rows;
+}
+
 static void
 name_tensor (TareModel  *self,
              TareTensor *tensor)
 {
   guint head = self->config.head_width;
+  const TareTensorName *row = NULL;
   char *canonical = NULL;
   gsize rows = 0;
 
@@ -148,8 +162,13 @@ name_tensor (TareModel  *self,
     }
 
   tensor->role = tare_role_from_canonical (tensor->canonical, &tensor->block, &tensor->bias);
-  if (canonical == NULL || tensor->role == NULL || !self->architecture->interleaves_heads
-      || head == 0)
+  if (canonical == NULL || tensor->role == NULL)
+    return;
+
+  row = tare_architecture_find (self->architecture, tensor->role->id);
+  if ((row->flags & TARE_TENSOR_TRANSPOSED) != 0 && tensor->n_dimensions == 2 && tensor->rows > 0)
+    transpose (tensor);
+  if (!self->architecture->interleaves_heads || head == 0)
     return;
 
   /* Only of query and key do the rows rotate; a vector's elements stand for rows. */
@@ -242,6 +261,34 @@ offset_norm (TareModel   *self,
   return TRUE;
 }
 
+/* llama.cpp wants an output of its own even where it is the embedding. */
+static void
+copy_output (TareModel *self)
+{
+  const TareTensor *embedding = NULL;
+
+  if (self->architecture == NULL || !self->architecture->copies_output || !self->config.tied)
+    return;
+
+  for (guint i = 0; i < self->tensors->len; i++)
+    {
+      const TareTensor *tensor = g_ptr_array_index (self->tensors, i);
+
+      if (strcmp (tensor->canonical, "output.weight") == 0)
+        return;
+      if (strcmp (tensor->canonical, "token_embd.weight") == 0)
+        embedding = tensor;
+    }
+  if (embedding == NULL)
+    return;
+
+  g_ptr_array_add (self->tensors,
+                   _tare_tensor_new (embedding->file, "output.weight", embedding->type_name,
+                                     embedding->format, embedding->n_dimensions,
+                                     embedding->shape, embedding->offset, embedding->bytes));
+  name_tensor (self, g_ptr_array_index (self->tensors, self->tensors->len - 1));
+}
+
 /* Names what the files hold, drops what is no weight, adds what follows from the numbers. */
 static gboolean
 finish_safetensors (TareModel  *self,
@@ -271,6 +318,7 @@ finish_safetensors (TareModel  *self,
       if (!offset_norm (self, (TareTensor **) &g_ptr_array_index (self->tensors, i), error))
         return FALSE;
     }
+  copy_output (self);
 
   return TRUE;
 }

@@ -141,7 +141,7 @@ interleaves_rows (const TareTensor *self)
 
 /**
  * tare_tensor_get_row:
- * @self: a tensor whose rows take whole bytes
+ * @self: a tensor whose rows take whole bytes, and that is not transposed
  * @row: in GGUF's order, less than the number of rows
  *
  * A vector has one row, in the file's order of elements whatever @head_rows;
@@ -156,12 +156,78 @@ tare_tensor_get_row (const TareTensor *self,
   gsize index = 0;
 
   g_return_val_if_fail (self != NULL, NULL);
-  g_return_val_if_fail (row < self->rows, NULL);
+  g_return_val_if_fail (!self->transposed && row < self->rows, NULL);
   g_return_val_if_fail (self->bytes % self->rows == 0, NULL);
 
   index = interleaves_rows (self) ? to_file (self, row) : row;
 
   return tare_file_get_data (self->file) + self->offset + index * (self->bytes / self->rows);
+}
+
+/* Where an element of a tensor of whole bytes an element is in the file. */
+static const guint8 *
+find_element (const TareTensor *self,
+              gsize             row,
+              gsize             column,
+              gsize             element)
+{
+  gsize index = self->transposed ? column * self->rows + row : to_file (self, column);
+
+  return tare_file_get_data (self->file) + self->offset + index * element;
+}
+
+/**
+ * tare_tensor_copy_rows:
+ * @self: a tensor whose rows take whole bytes
+ * @first: the first row, in GGUF's order
+ * @n: how many; @first + @n is at most the number of rows
+ * @out: (out caller-allocates): the bytes of the rows, as they are stored but in GGUF's order
+ */
+void
+tare_tensor_copy_rows (const TareTensor *self,
+                       gsize             first,
+                       gsize             n,
+                       guint8           *out)
+{
+  gsize element, row_bytes;
+
+  g_return_if_fail (self != NULL);
+  g_return_if_fail (first <= self->rows && n <= self->rows - first);
+
+  if (n == 0)
+    return;
+
+  row_bytes = self->bytes / self->rows;
+  if (!self->transposed && (self->head_rows == 0 || interleaves_rows (self)))
+    {
+      for (gsize i = 0; i < n; i++)
+        memcpy (out + i * row_bytes, tare_tensor_get_row (self, first + i), row_bytes);
+      return;
+    }
+
+  element = row_bytes / self->columns;
+  for (gsize column = 0; column < self->columns; column++)
+    for (gsize i = 0; i < n; i++)
+      memcpy (out + i * row_bytes + column * element,
+              find_element (self, first + i, column, element), element);
+}
+
+/* The file's rows are columns here, of which a part is read each. */
+static void
+read_transposed (const TareTensor *self,
+                 gsize             first,
+                 gsize             n,
+                 float            *out)
+{
+  g_autofree float *stored = g_new (float, n);
+  gsize element = self->bytes / self->rows / self->columns;
+
+  for (gsize column = 0; column < self->columns; column++)
+    {
+      tare_format_decode (self->format, find_element (self, first, column, element), 1, n, stored);
+      for (gsize i = 0; i < n; i++)
+        out[i * self->columns + column] = stored[i];
+    }
 }
 
 static void
@@ -209,7 +275,11 @@ tare_tensor_read_rows (const TareTensor  *self,
   if (n == 0)
     return TRUE;
 
-  if (self->head_rows > 0 && !interleaves_rows (self))
+  if (self->transposed)
+    {
+      read_transposed (self, first, n, out);
+    }
+  else if (self->head_rows > 0 && !interleaves_rows (self))
     {
       read_vector (self, out);
     }
@@ -254,7 +324,7 @@ tare_tensor_read (const TareTensor  *self,
  * @n: how many
  *
  * Lets the system drop the pages of these rows; of an interleaved head that is only partly among
- * them, all of it.
+ * them, all of it, and of a transposed tensor with its last row all.
  */
 void
 tare_tensor_release_rows (const TareTensor *self,
@@ -275,6 +345,13 @@ tare_tensor_release_rows (const TareTensor *self,
     {
       first = first / self->head_rows * self->head_rows;
       last = MIN ((last + self->head_rows - 1) / self->head_rows * self->head_rows, self->rows);
+    }
+
+  if (self->transposed)
+    {
+      if (last < self->rows)
+        return;
+      first = 0;
     }
 
   row_bytes = self->bytes / self->rows;

@@ -24,6 +24,8 @@ G_BEGIN_DECLS
  * @rows: the product of the others
  * @head_rows: rows of one attention head where the file keeps the halves of its rotary pairs
  *   apart and GGUF wants them interleaved (Hugging Face's llama: query and key); otherwise 0
+ * @transposed: whether the file has columns x rows, as for the convolutions of GPT-2; @shape, @rows
+ *   and @columns are GGUF's all the same
  * @file: where it lies
  * @offset: from the start of @file
  * @bytes: how much of it
@@ -45,6 +47,7 @@ typedef struct
   gsize             columns;
   gsize             rows;
   gsize             head_rows;
+  gboolean          transposed;
   TareFile         *file;
   guint64           offset;
   guint64           bytes;
@@ -55,6 +58,10 @@ gboolean      tare_tensor_is_weight      (const TareTensor  *self);
 gsize         tare_tensor_get_n_weights  (const TareTensor  *self);
 const guint8 *tare_tensor_get_row        (const TareTensor  *self,
                                           gsize              row);
+void          tare_tensor_copy_rows      (const TareTensor  *self,
+                                          gsize              first,
+                                          gsize              n,
+                                          guint8            *out);
 gboolean      tare_tensor_read_rows      (const TareTensor  *self,
                                           gsize              first,
                                           gsize              n,

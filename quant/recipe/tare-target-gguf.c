@@ -218,7 +218,7 @@ write_kept (Export            *self,
   gsize chunk = CLAMP (CHUNK_BYTES / MAX (row_bytes, 1), 1, MAX (tensor->rows, 1));
   g_autofree guint8 *rows = NULL;
 
-  if (tensor->head_rows == 0)
+  if (tensor->head_rows == 0 && !tensor->transposed)
     return write_bytes (self, tare_file_get_data (tensor->file) + tensor->offset, tensor->bytes,
                         error);
 
@@ -227,8 +227,7 @@ write_kept (Export            *self,
     {
       gsize n = MIN (chunk, tensor->rows - first);
 
-      for (gsize i = 0; i < n; i++)
-        memcpy (rows + i * row_bytes, tare_tensor_get_row (tensor, first + i), row_bytes);
+      tare_tensor_copy_rows (tensor, first, n, rows);
       if (!write_chunk (self, rows, n * row_bytes, error))
         return FALSE;
     }

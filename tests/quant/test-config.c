@@ -238,6 +238,8 @@ test_round_trip (void)
   check_round_trip ("llama", HEAD ",\"rope_scaling\":{\"type\":\"llama3\",\"factor\":8.0,"
                     "\"low_freq_factor\":1.0,\"high_freq_factor\":4.0}}");
   check_round_trip ("gemma", HEAD ",\"head_dim\":32,\"hidden_act\":\"gelu\"}");
+  check_round_trip ("gpt2", "{\"n_embd\":64,\"n_layer\":3,\"n_head\":4,\"n_positions\":128,"
+                    "\"vocab_size\":512,\"n_inner\":null,\"layer_norm_epsilon\":1e-5}");
   check_round_trip ("gemma2", HEAD "}");
   check_round_trip ("gemma2", HEAD ",\"query_pre_attn_scalar\":48,\"sliding_window\":null,"
                     "\"attn_logit_softcapping\":null,\"final_logit_softcapping\":12.5}");

@@ -18,6 +18,7 @@ static const struct { const char *folder, *gguf, *architecture; gboolean tied; }
   { "models/qwen2-random", "qwen2-f32.gguf", "qwen2", TRUE },
   { "models/qwen3-random", "qwen3-f32.gguf", "qwen3", FALSE },
   { "models/gemma2-random", "gemma2-f32.gguf", "gemma2", TRUE },
+  { "models/gpt2-random", "gpt2-f32.gguf", "gpt2", FALSE },
 };
 
 static TareModel *
@@ -168,38 +169,49 @@ test_order (void)
 
 /* What nothing here can run opens all the same, and says so. */
 static void
+check_unknown (const char *path)
+{
+  g_autoptr(TareModel) model = open_good (path);
+  g_autoptr(GError) error = NULL;
+  gsize n_weights = 0;
+
+  g_assert_null (tare_model_get_architecture (model));
+  g_assert_null (tare_model_get_config (model));
+  g_assert_false (tare_model_check_runnable (model, &error));
+  g_assert_error (error, TARE_ERROR, TARE_ERROR_UNSUPPORTED);
+  g_assert_nonnull (strstr (error->message, tare_model_get_architecture_name (model)));
+  g_assert_nonnull (strstr (error->message, "cannot be run; its weights can be looked at"));
+  g_assert_cmpuint (tare_model_get_n_blocks (model), ==, 3);
+  g_assert_cmpint (tare_model_get_tensor (model, 0)->block, ==, -1);
+  for (gsize j = 0; j < tare_model_get_n_tensors (model); j++)
+    n_weights += tare_tensor_is_weight (tare_model_get_tensor (model, j)) ? 1 : 0;
+  g_assert_cmpuint (n_weights, >, 12);
+}
+
+/* GPT-2 by a name that is in no table. */
+static void
 test_unknown (void)
 {
-  static const char *const names[] = {
-    "models/gpt2-random", "models/gpt2-random/gpt2-f32.gguf",
+  TARE_TEST_NEED_SHARED (source, "models/gpt2-random")
+  g_autofree char *folder = tare_test_temporary ("unknown");
+  g_autofree char *gguf = tare_test_temporary ("unknown.gguf");
+  const struct { const char *from, *to, *old, *other; } copies[] = {
+    { "config.json", "unknown/config.json", "GPT2LMHeadModel", "GPTXLMHeadModel" },
+    { "model.safetensors", "unknown/model.safetensors", "{", "{" },
+    { "gpt2-f32.gguf", "unknown.gguf", "gpt2", "gptx" },
   };
 
-  for (gsize i = 0; i < G_N_ELEMENTS (names); i++)
+  g_assert_cmpint (g_mkdir_with_parents (folder, 0700), ==, 0);
+  for (gsize i = 0; i < G_N_ELEMENTS (copies); i++)
     {
-      g_autofree char *path = tare_test_shared (names[i]);
-      g_autoptr(TareModel) model = NULL;
-      g_autoptr(GError) error = NULL;
-      gsize n_weights = 0;
+      g_autofree char *from = g_build_filename (source, copies[i].from, NULL);
+      g_autofree char *to = tare_test_temporary (copies[i].to);
 
-      if (path == NULL)
-        {
-          g_test_skip ("no reference data: models");
-          return;
-        }
-
-      model = open_good (path);
-      g_assert_null (tare_model_get_architecture (model));
-      g_assert_null (tare_model_get_config (model));
-      g_assert_false (tare_model_check_runnable (model, &error));
-      g_assert_error (error, TARE_ERROR, TARE_ERROR_UNSUPPORTED);
-      g_assert_nonnull (strstr (error->message, tare_model_get_architecture_name (model)));
-      g_assert_nonnull (strstr (error->message, "cannot be run; its weights can be looked at"));
-      g_assert_cmpuint (tare_model_get_n_blocks (model), ==, 3);
-      g_assert_cmpint (tare_model_get_tensor (model, 0)->block, ==, -1);
-      for (gsize j = 0; j < tare_model_get_n_tensors (model); j++)
-        n_weights += tare_tensor_is_weight (tare_model_get_tensor (model, j)) ? 1 : 0;
-      g_assert_cmpuint (n_weights, >, 12);
+      tare_test_copy_changed (from, to, copies[i].old, copies[i].other);
     }
+
+  check_unknown (folder);
+  check_unknown (gguf);
 }
 
 static void

@@ -135,6 +135,50 @@ rms_norm (const Naive  *self,
   return y;
 }
 
+/* (x - mean) / deviation w + b */
+static double *
+layer_norm (const Naive  *self,
+            const double *x,
+            const char   *weight_name,
+            const char   *bias_name,
+            gsize         block)
+{
+  g_autofree double *weight = get (self, weight_name, block);
+  g_autofree double *bias = get (self, bias_name, block);
+  gsize n = self->shape->width;
+  double *y = g_new (double, N_TOKENS * n);
+
+  for (gsize t = 0; t < N_TOKENS; t++)
+    {
+      double mean = 0.0, variance = 0.0;
+
+      for (gsize i = 0; i < n; i++)
+        mean += x[t * n + i] / (double) n;
+      for (gsize i = 0; i < n; i++)
+        variance += (x[t * n + i] - mean) * (x[t * n + i] - mean) / (double) n;
+      for (gsize i = 0; i < n; i++)
+        y[t * n + i] = (x[t * n + i] - mean) / sqrt (variance + self->shape->epsilon) * weight[i]
+                       + bias[i];
+    }
+
+  return y;
+}
+
+/* Some columns of rows. */
+static double *
+slice (const double *x,
+       gsize         columns,
+       gsize         first,
+       gsize         n)
+{
+  double *y = g_new (double, N_TOKENS * n);
+
+  for (gsize t = 0; t < N_TOKENS; t++)
+    memcpy (y + t * n, x + t * columns + first, n * sizeof *y);
+
+  return y;
+}
+
 /* Pairs half of the rotating part apart, base 10000. */
 static void
 rotate (const Naive *self,
@@ -301,6 +345,54 @@ static const Shape gemma2_shape = {
   .activation = gelu_tanh,
 };
 
+static void
+run_gpt2_block (const Naive *self,
+                gsize        b)
+{
+  const Shape *s = self->shape;
+  gsize width = s->width;
+  g_autofree double *n1 = layer_norm (self, self->x, "h.%d.ln_1.weight", "h.%d.ln_1.bias", b);
+  g_autofree double *qkv = linear (self, n1, "h.%d.attn.c_attn.weight", "h.%d.attn.c_attn.bias", b,
+                                   width, 3 * width, TRUE);
+  g_autofree double *q = slice (qkv, 3 * width, 0, width);
+  g_autofree double *k = slice (qkv, 3 * width, width, width);
+  g_autofree double *v = slice (qkv, 3 * width, 2 * width, width);
+  g_autofree double *mixed = attend (self, q, k, v);
+  g_autofree double *o = linear (self, mixed, "h.%d.attn.c_proj.weight", "h.%d.attn.c_proj.bias",
+                                 b, width, width, TRUE);
+  g_autofree double *n2 = NULL, *up = NULL, *down = NULL;
+
+  add (self, o);
+  n2 = layer_norm (self, self->x, "h.%d.ln_2.weight", "h.%d.ln_2.bias", b);
+  up = linear (self, n2, "h.%d.mlp.c_fc.weight", "h.%d.mlp.c_fc.bias", b, width, s->inner, TRUE);
+  activate (self, up);
+  down = linear (self, up, "h.%d.mlp.c_proj.weight", "h.%d.mlp.c_proj.bias", b, s->inner, width,
+                 TRUE);
+  add (self, down);
+}
+
+static double *
+run_gpt2 (Naive         *self,
+          const guint32 *tokens)
+{
+  const Shape *s = self->shape;
+  g_autofree double *positions = get (self, "wpe.weight", 0);
+  g_autofree double *n = NULL;
+
+  embed (self, "wte.weight", tokens, 1.0);
+  add (self, positions);
+  for (gsize b = 0; b < s->n_blocks; b++)
+    run_gpt2_block (self, b);
+  n = layer_norm (self, self->x, "ln_f.weight", "ln_f.bias", 0);
+
+  return linear (self, n, "wte.weight", NULL, 0, s->width, s->vocabulary, FALSE);
+}
+
+static const Shape gpt2_shape = {
+  .width = 64, .inner = 160, .n_blocks = 3, .n_heads = 4, .n_groups = 4, .d = 16,
+  .vocabulary = 1024, .epsilon = 1e-5, .scale = 0.25, .activation = gelu_tanh,
+};
+
 static float *
 run_model (const char    *path,
            const guint32 *tokens)
@@ -379,6 +471,14 @@ test_gemma2 (void)
   check (folder, "gemma2.gguf", &gemma2_shape, run_gemma2);
 }
 
+static void
+test_gpt2 (void)
+{
+  TARE_TEST_NEED_SHARED (folder, "models/gpt2-random")
+
+  check (folder, "gpt2.gguf", &gpt2_shape, run_gpt2);
+}
+
 int
 main (int    argc,
       char **argv)
@@ -386,6 +486,7 @@ main (int    argc,
   g_test_init (&argc, &argv, NULL);
 
   g_test_add_func ("/network-naive/gemma2", test_gemma2);
+  g_test_add_func ("/network-naive/gpt2", test_gpt2);
 
   return g_test_run ();
 }

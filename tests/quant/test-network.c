@@ -7,6 +7,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "quant/model/tare-gguf.h"
 #include "quant/network/tare-kernels-reference.h"
 #include "quant/network/tare-network-private.h"
 #include "quant/tare-error.h"
@@ -93,14 +94,25 @@ LOGITS_TEST (qwen3, "models/qwen3-random", "qwen3-f32.gguf", 1e-4)
 
 /* llama.cpp reads GELU from a table in binary16, which is 2e-4 to 4e-4 away. */
 LOGITS_TEST (gemma2, "models/gemma2-random", "gemma2-f32.gguf", 1e-3)
+LOGITS_TEST (gpt2, "models/gpt2-random", "gpt2-f32.gguf", 1e-3)
 
+/* A file whose architecture is in no table. */
 static void
 test_unsupported (void)
 {
-  TARE_TEST_NEED_SHARED (path, "models/gpt2-random/gpt2-f32.gguf")
+  g_autofree char *path = tare_test_temporary ("unsupported.gguf");
+  g_autoptr(TareMetadata) metadata = tare_metadata_new ();
+  g_autoptr(TareGgufWriter) writer = NULL;
   g_autoptr(GError) error = NULL;
-  g_autoptr(TareModel) model = tare_model_open (path, &error);
+  g_autoptr(TareModel) model = NULL;
 
+  tare_metadata_set_string (metadata, "general.architecture", "mamba");
+  writer = tare_gguf_writer_new (path, metadata, &error);
+  g_assert_nonnull (tare_gguf_writer_finish (writer, &error));
+  g_assert_true (tare_gguf_writer_commit (writer, &error));
+  g_assert_no_error (error);
+
+  model = tare_model_open (path, &error);
   g_assert_no_error (error);
   g_assert_null (tare_network_new (model, &error));
   g_assert_error (error, TARE_ERROR, TARE_ERROR_UNSUPPORTED);
@@ -516,6 +528,7 @@ main (int    argc,
   g_test_add_func ("/network/logits/qwen2", test_logits_qwen2);
   g_test_add_func ("/network/logits/qwen3", test_logits_qwen3);
   g_test_add_func ("/network/logits/gemma2", test_logits_gemma2);
+  g_test_add_func ("/network/logits/gpt2", test_logits_gpt2);
   g_test_add_func ("/network/unsupported", test_unsupported);
   g_test_add_func ("/network/reference", test_reference);
   g_test_add_func ("/network/sequences", test_sequences);

@@ -104,7 +104,34 @@ test_interleaved_bias (void)
 
   g_assert_true (tare_tensor_read (tensor, all, NULL));
   g_assert_cmpmem (all, sizeof all, expected, sizeof expected);
+  memset (all, 0, sizeof all);
+  tare_tensor_copy_rows (tensor, 0, 1, (guint8 *) all);
+  g_assert_cmpmem (all, sizeof all, expected, sizeof expected);
   g_assert_false (tare_tensor_is_weight (tensor));
+}
+
+/* Three rows of two columns, which the file has as two rows of three. */
+static void
+test_transposed (void)
+{
+  static const float expected[] = { 0, 3, 1, 4, 2, 5 };
+  g_autoptr(TareTensor) tensor = new_counting (3, 2, 0, 2);
+  float all[6], copied[6];
+  float one[2];
+
+  tensor->transposed = TRUE;
+  g_assert_true (tare_tensor_read (tensor, all, NULL));
+  g_assert_cmpmem (all, sizeof all, expected, sizeof expected);
+  tare_tensor_copy_rows (tensor, 0, 3, (guint8 *) copied);
+  g_assert_cmpmem (copied, sizeof copied, expected, sizeof expected);
+  for (gsize i = 0; i < 3; i++)
+    {
+      g_assert_true (tare_tensor_read_rows (tensor, i, 1, one, NULL));
+      g_assert_cmpmem (one, sizeof one, expected + 2 * i, sizeof one);
+      tare_tensor_copy_rows (tensor, i, 1, (guint8 *) one);
+      g_assert_cmpmem (one, sizeof one, expected + 2 * i, sizeof one);
+      tare_tensor_release_rows (tensor, i, 1);
+    }
 }
 
 static void
@@ -159,6 +186,7 @@ main (int    argc,
   g_test_add_func ("/tensor/interleaved", test_interleaved);
   g_test_add_func ("/tensor/interleaved-wide", test_interleaved_wide);
   g_test_add_func ("/tensor/interleaved-bias", test_interleaved_bias);
+  g_test_add_func ("/tensor/transposed", test_transposed);
   g_test_add_func ("/tensor/undecodable", test_undecodable);
   g_test_add_func ("/tensor/is-weight", test_is_weight);
 
