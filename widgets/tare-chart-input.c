@@ -91,6 +91,21 @@ leave_cb (GtkEventControllerMotion *controller,
   _tare_chart_set_hit (self, NULL, TARE_PLOT_NO_POINT);
 }
 
+/* The pointer stays, and what lies below it is another. */
+static void
+point_again (TareChart *self)
+{
+  TarePlot *plot;
+  guint point;
+
+  if (self->hit == NULL)
+    return;
+
+  _tare_chart_set_hit (self, NULL, TARE_PLOT_NO_POINT);
+  find_hit (self, self->pointer[0], self->pointer[1], &plot, &point);
+  _tare_chart_set_hit (self, plot, point);
+}
+
 static gboolean
 scroll_cb (GtkEventControllerScroll *controller,
            double                    dx,
@@ -120,8 +135,12 @@ scroll_cb (GtkEventControllerScroll *controller,
   /* What changes nothing here may scroll the page around the chart. */
   tare_axis_get_range (self->axes[0], &after[0], &after[1]);
   tare_axis_get_range (self->axes[1], &after[2], &after[3]);
+  if (memcmp (before, after, sizeof before) == 0)
+    return FALSE;
 
-  return memcmp (before, after, sizeof before) != 0;
+  point_again (self);
+
+  return TRUE;
 }
 
 static void

@@ -95,6 +95,17 @@ find_bin (TareHistogramPlot *self,
   return (guint) CLAMP (floor (place), 0.0, self->n - 1.0);
 }
 
+/* Bars part and join with what is in sight. */
+static void
+update_merge (TareHistogramPlot   *self,
+              const TarePlotFrame *frame)
+{
+  double minimum, maximum;
+
+  tare_axis_get_range (frame->x, &minimum, &maximum);
+  self->merge = choose_merge (find_bin (self, maximum) - find_bin (self, minimum) + 1);
+}
+
 static void
 get_bounds (TarePlot      *plot,
             TareAxisScale  x_scale,
@@ -218,9 +229,9 @@ snapshot (TarePlot            *plot,
   if (self->n == 0 || maximum < self->minimum || minimum > self->maximum)
     return;
 
+  update_merge (self, frame);
   first = find_bin (self, minimum);
   last = find_bin (self, maximum);
-  self->merge = choose_merge (last - first + 1);
   if ((last - first) / self->merge + 1 > frame->width)
     draw_pixels (self, target, frame);
   else
@@ -259,6 +270,8 @@ lookup (TarePlot            *plot,
 
   if (self->n == 0 || value < self->minimum || value > self->maximum)
     return TARE_PLOT_NO_POINT;
+
+  update_merge (self, frame);
 
   return bar_begin (self, find_bin (self, value));
 }

@@ -138,6 +138,7 @@ test_histogram_merged (void)
   TareChart *chart = make_chart (plot);
   GtkWindow *window;
   g_autofree char *text = NULL;
+  gboolean taken;
   double x, y, next;
 
   /* A comb, such as values on a coarser grid than the bins leave: as a whole it is flat. */
@@ -163,6 +164,17 @@ test_histogram_merged (void)
   widget_test_press_key (GTK_WIDGET (chart), GDK_KEY_Left, 0);
   widget_test_press_key (GTK_WIDGET (chart), GDK_KEY_Left, 0);
   g_assert_cmpstr (tare_chart_get_readout (chart), ==, "0 to 8: 200 (0.391 %)");
+
+  /* The wheel parts the bins below the pointer. */
+  g_signal_emit_by_name (widget_test_controller (GTK_WIDGET (chart),
+                                                 GTK_TYPE_EVENT_CONTROLLER_MOTION),
+                         "motion", (double) pixel_at (chart, 1026.0), 100.0);
+  g_assert_cmpstr (tare_chart_get_readout (chart), ==, "1024 to 1032: 200 (0.391 %)");
+  for (guint i = 0; i < 4; i++)
+    g_signal_emit_by_name (widget_test_controller (GTK_WIDGET (chart),
+                                                   GTK_TYPE_EVENT_CONTROLLER_SCROLL),
+                           "scroll", 0.0, -1.0, &taken);
+  g_assert_cmpstr (tare_chart_get_readout (chart), ==, "1024 to 1028: 100 (0.195 %)");
 
   /* Nearer by, the bins part. */
   tare_axis_set_range (tare_chart_get_x_axis (chart), 0.0, 100.0);
