@@ -272,13 +272,14 @@ describe_layer (TareLayer *layer)
                           bits, bytes, error, outliers, loss);
 }
 
+/* One for each family; the map has shapes to spare. */
 static TareFormatMark
 get_mark (const TareFormat *format)
 {
-  if (format == NULL)
+  if (format == NULL || (guint) format->family + 1 >= TARE_FORMAT_MARK_N)
     return TARE_FORMAT_MARK_NONE;
 
-  return (TareFormatMark) ((guint) format->family % (TARE_FORMAT_MARK_N - 1) + 1);
+  return (TareFormatMark) ((guint) format->family + 1);
 }
 
 static void
@@ -578,8 +579,9 @@ name_marks (TareMapView *self)
     {
       const TareFormat *format = tare_format_get (i);
 
-      tare_format_map_set_mark_name (self->map, get_mark (format),
-                                     _(tare_format_family_get_label (format->family)));
+      if (get_mark (format) != TARE_FORMAT_MARK_NONE)
+        tare_format_map_set_mark_name (self->map, get_mark (format),
+                                       _(tare_format_family_get_label (format->family)));
     }
   tare_format_map_set_stale_name (self->map, _("not yet measured"));
 }

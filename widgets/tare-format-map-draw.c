@@ -173,6 +173,10 @@ draw_mark (TareFormatMap  *self,
     [TARE_FORMAT_MARK_TRIANGLE] = { 1, 1, 3, 3, 5 },
     [TARE_FORMAT_MARK_SQUARE] = { 5, 5, 5, 5, 5 },
     [TARE_FORMAT_MARK_DIAMOND] = { 1, 3, 5, 3, 1 },
+    [TARE_FORMAT_MARK_CROSS] = { 1, 1, 5, 1, 1 },
+    [TARE_FORMAT_MARK_HOURGLASS] = { 5, 3, 1, 3, 5 },
+    [TARE_FORMAT_MARK_FUNNEL] = { 5, 3, 3, 1, 1 },
+    [TARE_FORMAT_MARK_BEAM] = { 5, 1, 1, 1, 5 },
   };
 
   int scale = get_sign_scale (self);

@@ -15,6 +15,10 @@ G_BEGIN_DECLS
  * @TARE_FORMAT_MARK_TRIANGLE: a triangle
  * @TARE_FORMAT_MARK_SQUARE: a square
  * @TARE_FORMAT_MARK_DIAMOND: a square on its corner
+ * @TARE_FORMAT_MARK_CROSS: an upright cross
+ * @TARE_FORMAT_MARK_HOURGLASS: two triangles, tip to tip
+ * @TARE_FORMAT_MARK_FUNNEL: a triangle on its tip
+ * @TARE_FORMAT_MARK_BEAM: an I
  *
  * The sign of a family of formats, for those who do not go by colour.
  */
@@ -25,9 +29,13 @@ typedef enum
   TARE_FORMAT_MARK_TRIANGLE,
   TARE_FORMAT_MARK_SQUARE,
   TARE_FORMAT_MARK_DIAMOND,
+  TARE_FORMAT_MARK_CROSS,
+  TARE_FORMAT_MARK_HOURGLASS,
+  TARE_FORMAT_MARK_FUNNEL,
+  TARE_FORMAT_MARK_BEAM,
 } TareFormatMark;
 
-#define TARE_FORMAT_MARK_N 5
+#define TARE_FORMAT_MARK_N 9
 
 /**
  * TareFormatCell:

@@ -324,6 +324,14 @@ test_text_undo (WindowFixture *fixture,
   g_assert_cmpstr (get_format (fixture, layer), ==, "kept");
 }
 
+/* The map has a sign for every family, or two families would look alike. */
+static void
+test_marks (void)
+{
+  for (gsize i = 0; i < tare_format_get_n_formats (); i++)
+    g_assert_cmpuint ((guint) tare_format_get (i)->family + 1, <, TARE_FORMAT_MARK_N);
+}
+
 static void
 test_export_path (void)
 {
@@ -511,6 +519,7 @@ main (int    argc,
     return 0;
 
   g_test_add_func ("/window/typical-range", test_typical_range);
+  g_test_add_func ("/window/marks", test_marks);
   g_test_add_func ("/window/export-path", test_export_path);
   add ("/window/empty", test_empty);
   add ("/window/table", test_table);
