@@ -309,6 +309,30 @@ get_scale (TareMapView *self,
     *maximum = *minimum + 1.0;
 }
 
+/* The legend names the families that are there. */
+static void
+name_marks (TareMapView          *self,
+            const TareFormatCell *cells,
+            guint                 n)
+{
+  gboolean present[TARE_FORMAT_MARK_N] = { FALSE };
+
+  for (guint i = 0; i < n; i++)
+    present[cells[i].mark] = TRUE;
+
+  for (gsize i = 0; i < tare_format_get_n_formats (); i++)
+    {
+      const TareFormat *format = tare_format_get (i);
+      TareFormatMark mark = get_mark (format);
+
+      if (mark != TARE_FORMAT_MARK_NONE)
+        tare_format_map_set_mark_name (self->map, mark,
+                                       present[mark]
+                                         ? _(tare_format_family_get_label (format->family))
+                                         : NULL);
+    }
+}
+
 static void
 fill (TareMapView *self)
 {
@@ -344,6 +368,7 @@ fill (TareMapView *self)
   self->syncing = TRUE;
   tare_format_map_set_cells (self->map, cells, n);
   self->syncing = FALSE;
+  name_marks (self, cells, n);
 }
 
 static gboolean
@@ -573,20 +598,6 @@ tare_map_view_class_init (TareMapViewClass *klass)
 }
 
 static void
-name_marks (TareMapView *self)
-{
-  for (gsize i = 0; i < tare_format_get_n_formats (); i++)
-    {
-      const TareFormat *format = tare_format_get (i);
-
-      if (get_mark (format) != TARE_FORMAT_MARK_NONE)
-        tare_format_map_set_mark_name (self->map, get_mark (format),
-                                       _(tare_format_family_get_label (format->family)));
-    }
-  tare_format_map_set_stale_name (self->map, _("not yet measured"));
-}
-
-static void
 tare_map_view_init (TareMapView *self)
 {
   g_autoptr(GtkStringList) labels = gtk_string_list_new (NULL);
@@ -599,7 +610,7 @@ tare_map_view_init (TareMapView *self)
   for (gsize i = 0; i < G_N_ELEMENTS (measures); i++)
     gtk_string_list_append (labels, _(measures[i].label));
   gtk_drop_down_set_model (self->measure_drop, G_LIST_MODEL (labels));
-  name_marks (self);
+  tare_format_map_set_stale_name (self->map, _("not yet measured"));
 
   g_signal_connect_object (self->map, "selection-changed", G_CALLBACK (map_selection_changed_cb),
                            self, G_CONNECT_SWAPPED);

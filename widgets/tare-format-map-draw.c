@@ -177,6 +177,10 @@ draw_mark (TareFormatMap  *self,
     [TARE_FORMAT_MARK_HOURGLASS] = { 5, 3, 1, 3, 5 },
     [TARE_FORMAT_MARK_FUNNEL] = { 5, 3, 3, 1, 1 },
     [TARE_FORMAT_MARK_BEAM] = { 5, 1, 1, 1, 5 },
+    [TARE_FORMAT_MARK_STROKE] = { 1, 1, 1, 1, 1 },
+    [TARE_FORMAT_MARK_BAR] = { 0, 5, 5, 0, 0 },
+    [TARE_FORMAT_MARK_STRIPES] = { 5, 0, 5, 0, 5 },
+    [TARE_FORMAT_MARK_ARROW] = { 1, 3, 5, 1, 1 },
   };
 
   int scale = get_sign_scale (self);

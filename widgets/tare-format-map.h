@@ -19,6 +19,10 @@ G_BEGIN_DECLS
  * @TARE_FORMAT_MARK_HOURGLASS: two triangles, tip to tip
  * @TARE_FORMAT_MARK_FUNNEL: a triangle on its tip
  * @TARE_FORMAT_MARK_BEAM: an I
+ * @TARE_FORMAT_MARK_STROKE: an upright line
+ * @TARE_FORMAT_MARK_BAR: a line across
+ * @TARE_FORMAT_MARK_STRIPES: three lines across
+ * @TARE_FORMAT_MARK_ARROW: an arrow upwards
  *
  * The sign of a family of formats, for those who do not go by colour.
  */
@@ -33,9 +37,13 @@ typedef enum
   TARE_FORMAT_MARK_HOURGLASS,
   TARE_FORMAT_MARK_FUNNEL,
   TARE_FORMAT_MARK_BEAM,
+  TARE_FORMAT_MARK_STROKE,
+  TARE_FORMAT_MARK_BAR,
+  TARE_FORMAT_MARK_STRIPES,
+  TARE_FORMAT_MARK_ARROW,
 } TareFormatMark;
 
-#define TARE_FORMAT_MARK_N 9
+#define TARE_FORMAT_MARK_N 13
 
 /**
  * TareFormatCell:

@@ -393,8 +393,22 @@ static void
 test_not_runnable (WindowFixture *fixture,
                    gconstpointer  data)
 {
+  static const char config[] = "{\"architectures\": [\"UnheardForCausalLM\"], "
+                               "\"model_type\": \"unheard\"}";
+  g_autofree char *sample = tare_application_dup_sample_path ();
+  g_autofree char *weights = g_build_filename (sample, "model.safetensors", NULL);
+  g_autofree char *path = tare_test_temporary ("unheard");
+  g_autofree char *link = g_build_filename (path, "model.safetensors", NULL);
+  g_autofree char *config_path = g_build_filename (path, "config.json", NULL);
+  g_autoptr(GFile) file = g_file_new_for_path (link);
+  g_autoptr(GError) error = NULL;
   TareScaleBar *bar;
-  TARE_TEST_NEED_SHARED (path, "models/gpt2-random");
+
+  g_assert_cmpint (g_mkdir_with_parents (path, 0700), ==, 0);
+  g_file_make_symbolic_link (file, weights, NULL, &error);
+  g_assert_no_error (error);
+  g_file_set_contents (config_path, config, -1, &error);
+  g_assert_no_error (error);
 
   tare_window_open (fixture->window, path);
   window_fixture_wait (fixture, has_model, 10.0);
@@ -402,7 +416,7 @@ test_not_runnable (WindowFixture *fixture,
   g_assert_false (is_enabled (fixture, "calibrate"));
   g_assert_false (gtk_widget_get_visible (gtk_widget_get_parent (
     window_fixture_find (GTK_WIDGET (bar), GTK_TYPE_LABEL, "perplexity"))));
-  g_assert_nonnull (strstr (tare_scale_bar_get_text (bar, "obstacle"), "gpt2"));
+  g_assert_nonnull (strstr (tare_scale_bar_get_text (bar, "obstacle"), "nheard"));
   g_assert_null (strstr (tare_scale_bar_get_text (bar, "obstacle"), path));
 
   window_fixture_open_sample (fixture);
