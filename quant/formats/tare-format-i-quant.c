@@ -8,9 +8,10 @@
 #include "quant/formats/tare-search-private.h"
 #include "quant/formats/tare-super-private.h"
 
-/* ggml's types of sixteen uneven levels L.
+/* ggml's types of sixteen uneven levels L; those of mxfp4 are twice FP4 E2M1's.
  *
  *   iq4_nl: d f16, codes[16], blocks of 32                   x = d L[q]
+ *   mxfp4:  e u8, codes[16], blocks of 32                    x = 2^(e - 128) L[q]
  *   iq4_xs: d f16, high u16, low[4], codes[128]              x = d (s - 32) L[q]
  *
  * In iq4_xs, 8 groups of 32 have a 6-bit scale: four bits in low, two in high. */
@@ -47,6 +48,27 @@ static const float middles[N_LEVELS] = {
   -4.5f, 7.0f, 19.0f, 31.5f, 45.5f, 61.0f, 79.0f, 101.0f,
 };
 
+static const gint8 bytes_nl[N_LEVELS] = {
+  -127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113,
+};
+
+static const gint8 bytes_fp4[N_LEVELS] = {
+  0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12,
+};
+
+/* Magnitudes of FP4, half-way between each and the one before, and the exponent of the largest, 8
+ * and half as much again. */
+#define N_MAGNITUDES 8
+#define FP4_EXPONENT 3
+
+static const float middles_fp4[N_MAGNITUDES] = {
+  0.0f, 0.5f, 1.5f, 2.5f, 3.5f, 5.0f, 7.0f, 10.0f,
+};
+
+/* Exponents that a search tries: from so much below that of the plain rule. */
+#define N_EXPONENTS 6
+#define BELOW 3
+
 /* Returns: the nearest level */
 TARE_INLINE float
 round_level (float value)
@@ -71,23 +93,22 @@ find_code (float level)
   return code;
 }
 
-/* y: (out): [32] levels of the codes, low halves of bytes first */
+/* table: [16] levels; y: (out): [32] those of the codes, low halves of bytes first */
 TARE_INLINE void
-decode_levels (const guint8 *restrict codes,
+decode_levels (const gint8  *restrict table,
+               const guint8 *restrict codes,
                float                  scale,
                float        *restrict y)
 {
 #if defined (__GNUC__) && !defined (__clang__)
   /* A table of sixteen bytes is what the machine's shuffles look up. */
   typedef gint8 Bytes __attribute__ ((vector_size (16)));
-  static const Bytes table = {
-    -127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113,
-  };
-  Bytes packed, low, high;
+  Bytes all, packed, low, high;
 
+  memcpy (&all, table, sizeof all);
   memcpy (&packed, codes, sizeof packed);
-  low = __builtin_shuffle (table, packed & 15);
-  high = __builtin_shuffle (table, (packed >> 4) & 15);
+  low = __builtin_shuffle (all, packed & 15);
+  high = __builtin_shuffle (all, (packed >> 4) & 15);
 
   #pragma omp simd
   for (gsize j = 0; j < N / 2; j++)
@@ -99,8 +120,8 @@ decode_levels (const guint8 *restrict codes,
 #else
   for (gsize j = 0; j < N / 2; j++)
     {
-      y[j] = scale * levels_nl[codes[j] & 15];
-      y[j + N / 2] = scale * levels_nl[codes[j] >> 4];
+      y[j] = scale * (float) table[codes[j] & 15];
+      y[j + N / 2] = scale * (float) table[codes[j] >> 4];
     }
 #endif
 }
@@ -112,7 +133,8 @@ decode_iq4_nl (const TareFormat *self,
                float            *y)
 {
   for (gsize i = 0; i < columns / N; i++)
-    decode_levels (codes + i * (2 + N / 2) + 2, load_half (codes + i * (2 + N / 2)), y + i * N);
+    decode_levels (bytes_nl, codes + i * (2 + N / 2) + 2,
+                   load_half (codes + i * (2 + N / 2)), y + i * N);
 }
 
 TARE_CLONES static void
@@ -130,12 +152,31 @@ decode_iq4_xs (const TareFormat *self,
         {
           int scale = ((codes[LOW_AT + b / 2] >> (b % 2 * 4)) & 15) | ((high >> 2 * b) & 3) << 4;
 
-          decode_levels (codes + CODES_AT + b * (N / 2), d * (float) (scale - 32), y + b * N);
+          decode_levels (bytes_nl, codes + CODES_AT + b * (N / 2), d * (float) (scale - 32),
+                         y + b * N);
         }
 
       codes += CODES_AT + SUPER / 2;
       y += SUPER;
     }
+}
+
+/* 2^(e - 128) */
+TARE_INLINE float
+expand_exponent (guint e)
+{
+  return tare_float_from_bits (e > 1 ? (e - 1) << 23 : 0x00200000u << e);
+}
+
+TARE_CLONES static void
+decode_mxfp4 (const TareFormat *self,
+              const guint8     *codes,
+              gsize             columns,
+              float            *y)
+{
+  for (gsize i = 0; i < columns / N; i++)
+    decode_levels (bytes_fp4, codes + i * (1 + N / 2) + 1, expand_exponent (codes[i * 17]),
+                   y + i * N);
 }
 
 /* Σwxq and Σwq² for the levels that each candidate gives. */
@@ -407,6 +448,128 @@ encode_iq4_xs (const TareFormat *self,
     }
 }
 
+/* Returns: the exponent that the specification of microscaling formats gives a block */
+static guint
+span_exponent (float largest)
+{
+  int exponent;
+
+  if (largest == 0.0f)
+    return 0;
+
+  frexpf (largest, &exponent);
+
+  return (guint) CLAMP (exponent - 1 - FP4_EXPONENT + 128, 0, 254);
+}
+
+/* Codes of magnitudes and signs; a zero is positive. */
+TARE_INLINE guint
+find_fp4 (float value)
+{
+  float magnitude = fabsf (value);
+  guint code = 0;
+
+  #pragma GCC unroll 8
+  for (gsize i = 1; i < N_MAGNITUDES; i++)
+    code += magnitude > middles_fp4[i];
+
+  return code | (value < 0.0f && code > 0 ? 8 : 0);
+}
+
+/* The error in units of the exponent. */
+TARE_CLONES static double
+measure_fp4 (const float *x,
+             const float *w,
+             float        scale)
+{
+  float squares[N];
+  double error = 0.0;
+
+  #pragma omp simd
+  for (gsize j = 0; j < N; j++)
+    {
+      float value = fabsf (x[j] / scale), level = 0.0f;
+
+      #pragma GCC unroll 8
+      for (gsize i = 1; i < N_MAGNITUDES; i++)
+        level += value > middles_fp4[i] ? (float) (bytes_fp4[i] - bytes_fp4[i - 1]) : 0.0f;
+
+      squares[j] = w[j] * (value - level) * (value - level);
+    }
+
+  for (gsize j = 0; j < N; j++)
+    error += (double) squares[j];
+
+  return error;
+}
+
+static guint
+search_exponent (const float *x,
+                 const float *w,
+                 guint        plain)
+{
+  guint best = plain;
+  double least = measure_fp4 (x, w, expand_exponent (plain));
+
+  for (int c = 0; c < N_EXPONENTS; c++)
+    {
+      int e = (int) plain - BELOW + c;
+      double error;
+
+      if (e < 0 || e > 252 || e == (int) plain)
+        continue;
+
+      error = ldexp (measure_fp4 (x, w, expand_exponent ((guint) e)), 2 * (e - (int) plain));
+      if (error < least)
+        {
+          least = error;
+          best = (guint) e;
+        }
+    }
+
+  return best;
+}
+
+static void
+encode_mxfp4 (const TareFormat *self,
+              gboolean          search,
+              const float      *x,
+              const float      *weights,
+              gsize             columns,
+              guint8           *codes)
+{
+  for (gsize i = 0; i < columns; i += N)
+    {
+      guint e = span_exponent (fabsf (find_extreme (x + i)));
+      float scale;
+
+      if (search)
+        e = search_exponent (x + i, weights + i, e);
+
+      scale = expand_exponent (e);
+      codes[0] = (guint8) e;
+      for (gsize j = 0; j < N / 2; j++)
+        codes[1 + j] = (guint8) (find_fp4 (x[i + j] / scale) |
+                                 find_fp4 (x[i + j + N / 2] / scale) << 4);
+      codes += self->klass->block_bytes;
+    }
+}
+
+static gsize
+get_mxfp4_levels (const TareFormat *self,
+                  float             minimum,
+                  float             maximum,
+                  float            *levels)
+{
+  float largest = MAX (-minimum, maximum);
+
+  for (gsize code = 0; code < N_LEVELS; code++)
+    levels[code] = largest > 0.0f ? expand_exponent (span_exponent (largest)) *
+                                    (float) bytes_fp4[code] : 0.0f;
+
+  return N_LEVELS;
+}
+
 static gsize
 get_iq4_nl_levels (const TareFormat *self,
                    float             minimum,
@@ -441,6 +604,13 @@ const TareFormatClass _tare_format_iq4_nl_class = {
   .encode_row = encode_iq4_nl,
   .decode_row = decode_iq4_nl,
   .get_levels = get_iq4_nl_levels,
+};
+
+const TareFormatClass _tare_format_mxfp4_class = {
+  .block_bytes = 17,
+  .encode_row = encode_mxfp4,
+  .decode_row = decode_mxfp4,
+  .get_levels = get_mxfp4_levels,
 };
 
 const TareFormatClass _tare_format_iq4_xs_class = {

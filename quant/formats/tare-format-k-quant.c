@@ -39,7 +39,7 @@
 #define D_3_AT 108
 
 static const TareSuperShape shapes[] = {
-  [2] = { .n_groups = 16, .group = 16, .n_starts = 4, .highest = 3.0f,
+  [2] = { .n_groups = 16, .group = 16, .n_starts = 2, .highest = 3.0f,
           .max_scale = 15.0f },
   [3] = { .n_groups = 16, .group = 16, .lowest = -4.0f, .highest = 3.0f, .min_scale = -32.0f,
           .max_scale = 31.0f },

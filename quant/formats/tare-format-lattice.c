@@ -100,10 +100,16 @@ decode_signed (const gint8 *restrict first,
                float                 scale,
                float       *restrict y)
 {
+  guint32 halves[2];
+  guint64 both;
   gint8 point[WIDTH];
 
-  memcpy (point, first, 4);
-  memcpy (point + 4, second, 4);
+  /* Stored at once, as loads of what was stored in parts have to wait. */
+  memcpy (&halves[0], first, 4);
+  memcpy (&halves[1], second, 4);
+  both = G_BYTE_ORDER == G_LITTLE_ENDIAN ? halves[0] | (guint64) halves[1] << 32
+                                         : halves[1] | (guint64) halves[0] << 32;
+  memcpy (point, &both, 8);
 
   #pragma omp simd
   for (gsize k = 0; k < WIDTH; k++)
@@ -135,20 +141,24 @@ decode_iq2_xxs (const TareFormat *self,
   const gint8 *points = _tare_lattice_get (TARE_LATTICE_IQ2_XXS)->points;
 
   for (gsize i = 0; i < columns / SUPER; i++, codes += 66)
-    for (gsize b = 0; b < 8; b++, y += GROUP)
-      {
-        const guint8 *index = codes + 2 + 8 * b;
-        guint32 word = load_32 (index + 4);
-        float scale = load_half (codes) * (0.5f + (float) (word >> 28)) * 0.25f;
+    {
+      float d = load_half (codes);
 
-        for (gsize g = 0; g < 4; g++)
-          {
-            const gint8 *point = points + WIDTH * (gsize) index[g];
+      for (gsize b = 0; b < 8; b++, y += GROUP)
+        {
+          const guint8 *index = codes + 2 + 8 * b;
+          guint32 word = load_32 (index + 4);
+          float scale = d * (0.5f + (float) (word >> 28)) * 0.25f;
 
-            decode_signed (point, point + 4, expand_signs ((word >> 7 * g) & 127), scale,
-                           y + WIDTH * g);
-          }
-      }
+          for (gsize g = 0; g < 4; g++)
+            {
+              const gint8 *point = points + WIDTH * (gsize) index[g];
+
+              decode_signed (point, point + 4, expand_signs ((word >> 7 * g) & 127), scale,
+                             y + WIDTH * g);
+            }
+        }
+    }
 }
 
 TARE_CLONES static void
@@ -160,15 +170,19 @@ decode_iq2_xs (const TareFormat *self,
   const gint8 *points = _tare_lattice_get (TARE_LATTICE_IQ2_XS)->points;
 
   for (gsize i = 0; i < columns / SUPER; i++, codes += 74)
-    for (gsize v = 0; v < TARE_LATTICE_VECTORS; v++, y += WIDTH)
-      {
-        guint32 word = load_16 (codes + 2 + 2 * v);
-        guint code = (codes[66 + v / 4] >> (v % 4 < 2 ? 0 : 4)) & 15;
-        const gint8 *point = points + WIDTH * (word & 511);
+    {
+      float d = load_half (codes);
 
-        decode_signed (point, point + 4, expand_signs (word >> 9),
-                       load_half (codes) * (0.5f + (float) code) * 0.25f, y);
-      }
+      for (gsize v = 0; v < TARE_LATTICE_VECTORS; v++, y += WIDTH)
+        {
+          guint32 word = load_16 (codes + 2 + 2 * v);
+          guint code = (codes[66 + v / 4] >> (v % 4 < 2 ? 0 : 4)) & 15;
+          const gint8 *point = points + WIDTH * (word & 511);
+
+          decode_signed (point, point + 4, expand_signs (word >> 9),
+                         d * (0.5f + (float) code) * 0.25f, y);
+        }
+    }
 }
 
 TARE_CLONES static void
@@ -180,15 +194,19 @@ decode_iq2_s (const TareFormat *self,
   const gint8 *points = _tare_lattice_get (TARE_LATTICE_IQ2_S)->points;
 
   for (gsize i = 0; i < columns / SUPER; i++, codes += 82)
-    for (gsize v = 0; v < TARE_LATTICE_VECTORS; v++, y += WIDTH)
-      {
-        guint high = (codes[66 + v / 4] >> 2 * (v % 4)) & 3;
-        guint code = (codes[74 + v / 4] >> (v % 4 < 2 ? 0 : 4)) & 15;
-        const gint8 *point = points + WIDTH * (codes[2 + v] | high << 8);
+    {
+      float d = load_half (codes);
 
-        decode_signed (point, point + 4, codes[34 + v],
-                       load_half (codes) * (0.5f + (float) code) * 0.25f, y);
-      }
+      for (gsize v = 0; v < TARE_LATTICE_VECTORS; v++, y += WIDTH)
+        {
+          guint high = (codes[66 + v / 4] >> 2 * (v % 4)) & 3;
+          guint code = (codes[74 + v / 4] >> (v % 4 < 2 ? 0 : 4)) & 15;
+          const gint8 *point = points + WIDTH * (codes[2 + v] | high << 8);
+
+          decode_signed (point, point + 4, codes[34 + v],
+                         d * (0.5f + (float) code) * 0.25f, y);
+        }
+    }
 }
 
 TARE_CLONES static void
@@ -200,15 +218,19 @@ decode_iq3_xxs (const TareFormat *self,
   const gint8 *points = _tare_lattice_get (TARE_LATTICE_IQ3_XXS)->points;
 
   for (gsize i = 0; i < columns / SUPER; i++, codes += 98)
-    for (gsize v = 0; v < TARE_LATTICE_VECTORS; v++, y += WIDTH)
-      {
-        const guint8 *index = codes + 2 + 2 * v;
-        guint32 word = load_32 (codes + 66 + v / 4 * 4);
+    {
+      float d = load_half (codes);
 
-        decode_signed (points + 4 * (gsize) index[0], points + 4 * (gsize) index[1],
-                       expand_signs ((word >> 7 * (v % 4)) & 127),
-                       load_half (codes) * (0.5f + (float) (word >> 28)) * 0.5f, y);
-      }
+      for (gsize v = 0; v < TARE_LATTICE_VECTORS; v++, y += WIDTH)
+        {
+          const guint8 *index = codes + 2 + 2 * v;
+          guint32 word = load_32 (codes + 66 + v / 4 * 4);
+
+          decode_signed (points + 4 * (gsize) index[0], points + 4 * (gsize) index[1],
+                         expand_signs ((word >> 7 * (v % 4)) & 127),
+                         d * (0.5f + (float) (word >> 28)) * 0.5f, y);
+        }
+    }
 }
 
 TARE_CLONES static void
@@ -220,16 +242,20 @@ decode_iq3_s (const TareFormat *self,
   const gint8 *points = _tare_lattice_get (TARE_LATTICE_IQ3_S)->points;
 
   for (gsize i = 0; i < columns / SUPER; i++, codes += 110)
-    for (gsize v = 0; v < TARE_LATTICE_VECTORS; v++, y += WIDTH)
-      {
-        const guint8 *index = codes + 2 + 2 * v;
-        guint high = codes[66 + v / 4] >> 2 * (v % 4);
-        guint code = (codes[106 + v / 8] >> (v / 4 % 2 * 4)) & 15;
+    {
+      float d = load_half (codes);
 
-        decode_signed (points + 4 * (index[0] | (high & 1) << 8),
-                       points + 4 * (index[1] | (high & 2) << 7), codes[74 + v],
-                       load_half (codes) * (float) (1 + 2 * code), y);
-      }
+      for (gsize v = 0; v < TARE_LATTICE_VECTORS; v++, y += WIDTH)
+        {
+          const guint8 *index = codes + 2 + 2 * v;
+          guint high = codes[66 + v / 4] >> 2 * (v % 4);
+          guint code = (codes[106 + v / 8] >> (v / 4 % 2 * 4)) & 15;
+
+          decode_signed (points + 4 * (index[0] | (high & 1) << 8),
+                         points + 4 * (index[1] | (high & 2) << 7), codes[74 + v],
+                         d * (float) (1 + 2 * code), y);
+        }
+    }
 }
 
 TARE_CLONES static void
@@ -241,14 +267,18 @@ decode_iq1_s (const TareFormat *self,
   const gint8 *points = _tare_lattice_get (TARE_LATTICE_IQ1)->points;
 
   for (gsize i = 0; i < columns / SUPER; i++, codes += 50)
-    for (gsize v = 0; v < TARE_LATTICE_VECTORS; v++, y += WIDTH)
-      {
-        guint32 word = load_16 (codes + 34 + v / 4 * 2);
-        gsize index = codes[2 + v] | ((word >> 3 * (v % 4)) & 7) << 8;
+    {
+      float d = load_half (codes);
 
-        decode_shifted (points + WIDTH * index, word & 0x8000 ? -SHIFT : SHIFT,
-                        load_half (codes) * (float) (2 * ((word >> 12) & 7) + 1), y);
-      }
+      for (gsize v = 0; v < TARE_LATTICE_VECTORS; v++, y += WIDTH)
+        {
+          guint32 word = load_16 (codes + 34 + v / 4 * 2);
+          gsize index = codes[2 + v] | ((word >> 3 * (v % 4)) & 7) << 8;
+
+          decode_shifted (points + WIDTH * index, word & 0x8000 ? -SHIFT : SHIFT,
+                          d * (float) (2 * ((word >> 12) & 7) + 1), y);
+        }
+    }
 }
 
 /* The four bits of d in each of the four words. */
@@ -272,16 +302,20 @@ decode_iq1_m (const TareFormat *self,
   const gint8 *points = _tare_lattice_get (TARE_LATTICE_IQ1)->points;
 
   for (gsize i = 0; i < columns / SUPER; i++, codes += 56)
-    for (gsize v = 0; v < TARE_LATTICE_VECTORS; v++, y += WIDTH)
-      {
-        gsize group = v / 2;
-        guint code = (load_16 (codes + 48 + group / 4 * 2) >> 3 * (group % 4)) & 7;
-        guint high = (codes[32 + v / 2] >> (v % 2 * 4)) & 15;
-        gsize index = codes[v] | (high & 7) << 8;
+    {
+      float d = load_scattered (codes + 48);
 
-        decode_shifted (points + WIDTH * index, high & 8 ? -SHIFT : SHIFT,
-                        load_scattered (codes + 48) * (float) (2 * code + 1), y);
-      }
+      for (gsize v = 0; v < TARE_LATTICE_VECTORS; v++, y += WIDTH)
+        {
+          gsize group = v / 2;
+          guint code = (load_16 (codes + 48 + group / 4 * 2) >> 3 * (group % 4)) & 7;
+          guint high = (codes[32 + v / 2] >> (v % 2 * 4)) & 15;
+          gsize index = codes[v] | (high & 7) << 8;
+
+          decode_shifted (points + WIDTH * index, high & 8 ? -SHIFT : SHIFT,
+                          d * (float) (2 * code + 1), y);
+        }
+    }
 }
 
 /* Four signs of seven bits each, and the scale above. */

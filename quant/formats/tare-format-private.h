@@ -61,6 +61,7 @@ extern const TareFormatClass _tare_format_iq2_xs_class;
 extern const TareFormatClass _tare_format_iq2_xxs_class;
 extern const TareFormatClass _tare_format_iq1_m_class;
 extern const TareFormatClass _tare_format_iq1_s_class;
+extern const TareFormatClass _tare_format_mxfp4_class;
 extern const TareFormatClass _tare_format_tq1_0_class;
 extern const TareFormatClass _tare_format_tq2_0_class;
 extern const TareFormatClass _tare_format_integer_class;

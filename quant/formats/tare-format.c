@@ -147,6 +147,8 @@ static const TareFormat formats[] = {
       6, "fp6_e3m2_channel"),
   MX (mxfp6_e2m3, "MXFP6 E2M3", N_("FP6 E2M3 in blocks of 32 that share a power of two"),
       6, "fp6_e2m3_channel"),
+  { "mxfp4", "MXFP4", N_("FP4 E2M1 in blocks of 32 that share a power of two"),
+    TARE_FORMAT_FAMILY_MICROSCALING, 4, 32, 32, 39, GGUF, "f16", &_tare_format_mxfp4_class, FALSE },
   MX (bfp6, "BFP6", N_("Block floating point: 6-bit mantissas, one exponent for 32 weights"),
       6, "fp6_e2m3_channel"),
   MX (bfp4, "BFP4", N_("Block floating point: 4-bit mantissas, one exponent for 32 weights"),

@@ -36,6 +36,9 @@
 #define D_STEP 0.04f
 #define D_CLOSER 0.005f
 
+/* Bits for the number of a point. */
+#define INDEX (guint32) (POINTS - 1)
+
 typedef float Lanes __attribute__ ((vector_size (LANES * sizeof (float))));
 typedef gint32 Mask __attribute__ ((vector_size (LANES * sizeof (gint32))));
 
@@ -75,27 +78,26 @@ typedef struct
   Choices                 choices[VECTORS][2];
 } Search;
 
-/* x, w: [n_elements] */
-TARE_CLONES static void
-rank_points (const TareLattice *lattice,
-             const float       *x,
-             const float       *w,
-             gboolean           shift,
-             Ranks             *ranks)
+/* wx, w: [n_elements]; with constant arguments this becomes one kernel for each kind of lattice. */
+TARE_INLINE void
+rank (const TareLattice *lattice,
+      gsize              n_elements,
+      gboolean           shift,
+      const float       *wx,
+      const float       *w,
+      Ranks             *ranks)
 {
-  gsize n = lattice->n_points, n_elements = lattice->n_elements;
-  float wx[TARE_LATTICE_ELEMENTS];
-
-  for (gsize k = 0; k < n_elements; k++)
-    wx[k] = w[k] * (shift ? x[k] : fabsf (x[k]));
+  gsize n = lattice->n_points;
 
   for (gsize begin = 0; begin < n; begin += LANES)
     {
       Lanes a = { 0.0f }, b = { 0.0f }, c = { 0.0f };
 
+      #pragma GCC unroll 8
       for (gsize k = 0; k < n_elements; k++)
         {
           Lanes p, wp, xp;
+          Mask less;
 
           memcpy (&p, lattice->planes + k * n + begin, sizeof p);
           wp = w[k] * p;
@@ -105,16 +107,11 @@ rank_points (const TareLattice *lattice,
           if (shift)
             {
               c += wp;
+              continue;
             }
-          else
-            {
-              Mask keep = (xp < c) | (Mask) { 0 };
 
-              if (k == 0)
-                c = xp;
-              else
-                c = (Lanes) ((keep & (Mask) xp) | (~keep & (Mask) c));
-            }
+          less = k == 0 ? (Mask) { 0 } - 1 : xp < c;
+          c = (Lanes) ((less & (Mask) xp) | (~less & (Mask) c));
         }
 
       a *= 2.0f;
@@ -124,8 +121,108 @@ rank_points (const TareLattice *lattice,
     }
 }
 
-/* The point of least s b - a for each of the scales. */
+/* x, w: [n_elements] */
 TARE_CLONES static void
+rank_points (const TareLattice *lattice,
+             const float       *x,
+             const float       *w,
+             gboolean           shift,
+             Ranks             *ranks)
+{
+  float wx[TARE_LATTICE_ELEMENTS];
+
+  for (gsize k = 0; k < lattice->n_elements; k++)
+    wx[k] = w[k] * (shift ? x[k] : fabsf (x[k]));
+
+  if (shift)
+    rank (lattice, 8, TRUE, wx, w, ranks);
+  else if (lattice->n_elements == 8)
+    rank (lattice, 8, FALSE, wx, w, ranks);
+  else
+    rank (lattice, 4, FALSE, wx, w, ranks);
+}
+
+/* The point of least s b - a for each of the scales. Its number replaces the last bits of what is
+ * compared: of points that differ in these alone, any serves for choosing scales. */
+TARE_CLONES static void
+pick_apart (const float *a,
+            const float *b,
+            gsize        n,
+            const float *scale,
+            float       *value,
+            gint32      *point)
+{
+  float least[LANES], s[LANES];
+
+  memcpy (s, scale, sizeof s);
+  for (gsize k = 0; k < LANES; k++)
+    least[k] = INFINITY;
+
+  for (gsize i = 0; i < n; i++)
+    {
+      float vb = b[i], va = a[i];
+
+      #pragma omp simd
+      for (gsize k = 0; k < LANES; k++)
+        {
+          guint32 bits = (tare_float_to_bits (s[k] * vb - va) & ~INDEX) | (guint32) i;
+          float v = tare_float_from_bits (bits);
+
+          least[k] = v < least[k] ? v : least[k];
+        }
+    }
+
+  for (gsize k = 0; k < LANES; k++)
+    {
+      point[k] = (gint32) (tare_float_to_bits (least[k]) & INDEX);
+      value[k] = s[k] * b[point[k]] - a[point[k]];
+    }
+}
+
+/* The same for a single scale, which is put into all lanes of the result: points go by lanes. */
+TARE_CLONES static void
+pick_alike (const float *a,
+            const float *b,
+            gsize        n,
+            float        scale,
+            float       *value,
+            gint32      *point)
+{
+  Lanes least = (Lanes) { 0.0f } + INFINITY;
+  Mask found = { 0 };
+  float lane_value[LANES];
+  gint32 lane_point[LANES];
+  gsize best = 0;
+
+  for (gsize i = 0; i < n; i += LANES)
+    {
+      Lanes va, vb, v;
+      Mask better;
+
+      memcpy (&va, a + i, sizeof va);
+      memcpy (&vb, b + i, sizeof vb);
+      v = scale * vb - va;
+      better = v < least;
+      least = (Lanes) ((better & (Mask) v) | (~better & (Mask) least));
+      found = (better & (gint32) i) | (~better & found);
+    }
+
+  memcpy (lane_value, &least, sizeof least);
+  memcpy (lane_point, &found, sizeof found);
+  for (gsize k = 0; k < LANES; k++)
+    {
+      lane_point[k] += (gint32) k;
+      if (lane_value[k] < lane_value[best])
+        best = k;
+    }
+  for (gsize k = 0; k < LANES; k++)
+    {
+      value[k] = lane_value[best];
+      point[k] = lane_point[best];
+    }
+}
+
+static void
 pick_points (const float *a,
              const float *b,
              gsize        n,
@@ -133,23 +230,10 @@ pick_points (const float *a,
              float       *value,
              gint32      *point)
 {
-  Lanes s, least;
-  Mask found = { 0 };
-
-  memcpy (&s, scale, sizeof s);
-  least = s * b[0] - a[0];
-
-  for (gsize i = 1; i < n; i++)
-    {
-      Lanes v = s * b[i] - a[i];
-      Mask better = v < least;
-
-      least = (Lanes) ((better & (Mask) v) | (~better & (Mask) least));
-      found = (better & (gint32) i) | (~better & found);
-    }
-
-  memcpy (value, &least, sizeof least);
-  memcpy (point, &found, sizeof found);
+  if (scale[0] == scale[LANES - 1])
+    pick_alike (a, b, n, scale[0], value, point);
+  else
+    pick_apart (a, b, n, scale, value, point);
 }
 
 static gboolean

@@ -28,6 +28,7 @@ static const struct
   { 0, 0 }, { 1, 1 }, { 2, 2 }, { 3, 3 }, { 6, 8 }, { 7, 9 }, { 8, 7 }, { 10, 10 }, { 11, 12 },
   { 12, 15 }, { 13, 17 }, { 14, 18 }, { 16, 19 }, { 17, 20 }, { 18, 23 }, { 19, 24 }, { 20, 25 },
   { 21, 26 }, { 22, 28 }, { 23, 30 }, { 29, 31 }, { 30, 32 }, { 34, 36 }, { 35, 37 },
+  { 39, 38 },
 };
 
 /* The sum that says whether what is read back is what was written. It guards against a bad disk,

@@ -153,6 +153,16 @@ naive_iq4_nl (const guint8 *block,
 }
 
 static float
+naive_mxfp4 (const guint8 *block,
+             gsize         j)
+{
+  static const float fp4[] = { 0.0f, 1.0f, 2.0f, 3.0f, 4.0f, 6.0f, 8.0f, 12.0f };
+  int code = nibble_at (block + 1, j);
+
+  return ldexpf (code > 8 ? -fp4[code - 8] : fp4[code & 7], block[0] - 128);
+}
+
+static float
 naive_iq4_xs (const guint8 *block,
               gsize         j)
 {
@@ -342,6 +352,7 @@ static const Golden goldens[] = {
   { "iq3_s", "iq3_s", FALSE, naive_iq3_s, { 0 }, 1, 0xd090a689481421a8, 0x7af1c9af77a3a5f3 },
   { "iq1_s", "iq1_s", TRUE, naive_iq1_s, { 0 }, 1, 0xd9dd82a1ac3c435b, 0x35f313220a176ecd },
   { "iq1_m", "iq1_m", FALSE, naive_iq1_m, { 54 }, 1, 0x16f074be733b98a5, 0xf916418ae8b5b7e3 },
+  { "mxfp4", "mxfp4", FALSE, naive_mxfp4, { 0 }, 0, 0xc08da652eb96aba5, 0xd755fb4ee5fd4c30 },
   { "tq1_0", "tq1_0", FALSE, naive_tq1_0, { 52 }, 1, 0x113f5ac290c8c665, 0x6e1310503263a5b5 },
   { "tq2_0", "tq2_0", FALSE, naive_tq2_0, { 64 }, 1, 0x527e3d5e2635760d, 0xd8182155b53e5d6d },
 };
@@ -378,6 +389,10 @@ make_blocks (const TareFormat *format,
   for (gsize i = 0; i < 16; i++)
     for (gsize k = 0; k < golden->n_halves; k++)
       bytes[i * block_bytes + golden->halves[k] + 1] &= golden->naive == naive_iq1_m ? 0xbf : 0xbb;
+
+  for (gsize i = 0; i < 16; i++)
+    if (golden->naive == naive_mxfp4 && bytes[i * block_bytes] == 255)
+      bytes[i * block_bytes] = 7;
 
   return bytes;
 }

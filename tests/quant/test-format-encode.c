@@ -85,7 +85,7 @@ test_reference (void)
       n_checked++;
     }
 
-  g_assert_cmpuint (n_checked, ==, 2 * 16 + 5 + 6);
+  g_assert_cmpuint (n_checked, ==, 2 * 17 + 5 + 6);
 }
 
 /* The scale of least squared error for a normal distribution and the full grid of b bits, from the
