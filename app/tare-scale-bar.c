@@ -370,6 +370,8 @@ describe_job (TareJob *job)
 static void
 update_job (TareScaleBar *self)
 {
+  GListModel *jobs = G_LIST_MODEL (tare_session_get_jobs (self->session));
+  guint n = g_list_model_get_n_items (jobs);
   g_autoptr(TareJob) job = g_signal_group_dup_target (self->job_signals);
   g_autofree char *text = NULL;
 
@@ -377,6 +379,13 @@ update_job (TareScaleBar *self)
     return;
 
   text = describe_job (job);
+  if (n > 1)
+    {
+      g_autofree char *alone = g_steal_pointer (&text);
+
+      /* translators: %s is what runs, %u how many other things run or wait */
+      text = g_strdup_printf (ngettext ("%s, %u more", "%s, %u more", n - 1), alone, n - 1);
+    }
   gtk_label_set_label (self->job_label, text);
   gtk_progress_bar_set_fraction (self->job_progress, tare_job_get_progress (job));
 }
