@@ -111,9 +111,6 @@ write_bits (TareLayer *layer)
 static char *
 write_outliers (TareLayer *layer)
 {
-  if (tare_layer_get_outliers (layer) == 0.0)
-    return g_strdup ("0 %");
-
   return tare_text_share (tare_layer_get_outliers (layer), 4);
 }
 

@@ -96,7 +96,8 @@ tare_text_number (double value,
  * @share: of 1
  * @decimals: to show
  *
- * Returns: (transfer full): in percent, or a dash where it is not finite
+ * Returns: (transfer full): in percent, a bare 0 where it is none at all and not just too small to
+ *   show, or a dash where it is not finite
  */
 char *
 tare_text_share (double share,
@@ -104,6 +105,8 @@ tare_text_share (double share,
 {
   if (!isfinite (share))
     return g_strdup (TARE_TEXT_UNKNOWN);
+  if (share == 0.0)
+    return g_strdup ("0 %");
 
   return g_strdup_printf ("%.*f %%", decimals, 100.0 * share);
 }
