@@ -59,6 +59,26 @@ is_shown (const TarePlotFrame *frame,
   return position >= 0.0 && position <= 1.0;
 }
 
+/* Whether the lines in sight stand closer than they can be told apart, however wide the chart. */
+static gboolean
+is_rug (TareMarkerPlot      *self,
+        const TarePlotFrame *frame,
+        guint               *shown)
+{
+  double first = INFINITY, last = -INFINITY, x;
+
+  *shown = 0;
+  for (guint i = 0; i < self->n; i++)
+    if (is_shown (frame, self->values[i], &x))
+      {
+        first = MIN (first, x);
+        last = MAX (last, x);
+        (*shown)++;
+      }
+
+  return *shown > 1 && last - first < (*shown - 1) * PIXELS_PER_LINE;
+}
+
 static void
 draw_label (GtkSnapshot         *snapshot,
             const TarePlotFrame *frame,
@@ -92,12 +112,8 @@ snapshot (TarePlot            *plot,
   guint width = (guint) ceil (frame->width) + 1;
   g_autofree guint8 *columns = g_new0 (guint8, width);
   double end = -INFINITY, x;
-  gboolean rug;
-  guint shown = 0;
-
-  for (guint i = 0; i < self->n; i++)
-    shown += is_shown (frame, self->values[i], &x);
-  rug = shown > frame->width / PIXELS_PER_LINE;
+  guint shown;
+  gboolean rug = is_rug (self, frame, &shown);
 
   for (guint i = 0; i < self->n; i++)
     {
@@ -142,22 +158,19 @@ lookup (TarePlot            *plot,
         double               y)
 {
   TareMarkerPlot *self = (TareMarkerPlot *) plot;
-  guint shown = 0, nearest = TARE_PLOT_NO_POINT;
+  guint shown, nearest = TARE_PLOT_NO_POINT;
+  gboolean rug = is_rug (self, frame, &shown);
   double least = TARE_PLOT_REACH, place;
 
   for (guint i = 0; i < self->n; i++)
-    if (is_shown (frame, self->values[i], &place))
+    if (is_shown (frame, self->values[i], &place) && fabs (place - x) < least)
       {
-        shown++;
-        if (fabs (place - x) < least)
-          {
-            least = fabs (place - x);
-            nearest = i;
-          }
+        least = fabs (place - x);
+        nearest = i;
       }
 
   /* Dense lines leave room between them for what is behind; a rug is found at the foot only. */
-  if (shown > frame->width / PIXELS_PER_LINE)
+  if (rug)
     return y >= frame->height - RUG_HEIGHT ? nearest : TARE_PLOT_NO_POINT;
 
   return least <= MIN (TARE_PLOT_REACH, frame->width / (4.0 * MAX (shown, 1u)))

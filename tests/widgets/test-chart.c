@@ -248,6 +248,7 @@ test_markers (void)
   GtkWindow *window;
   g_autoptr(WidgetPixels) pixels = NULL;
   g_autoptr(WidgetPixels) rug = NULL;
+  g_autoptr(WidgetPixels) close = NULL;
   GdkRectangle area;
 
   tare_histogram_plot_set_counts (TARE_HISTOGRAM_PLOT (histogram), counts, 1, -1.0, 1.0);
@@ -269,6 +270,13 @@ test_markers (void)
   rug = widget_test_render (GTK_WIDGET (chart));
   g_assert_cmpuint (height_at (chart, rug, category (1), 0.25), <=, 8);
   g_assert_cmpuint (height_at (chart, rug, category (1), 0.25), >=, 7);
+
+  /* So are a few that stand close, however wide the chart. */
+  for (guint i = 0; i < 20; i++)
+    many[i] = 0.25 + i / 500.0;
+  tare_marker_plot_set_markers (TARE_MARKER_PLOT (plot), many, 20, NULL);
+  close = widget_test_render (GTK_WIDGET (chart));
+  g_assert_cmpuint (height_at (chart, close, category (1), 0.25), <=, 8);
 
   finish (chart, window);
 }
