@@ -75,12 +75,70 @@ static const TareTensorName gpt2_names[] = {
   { NULL, NULL },
 };
 
+static const TareTensorName phi3_names[] = {
+  { "token_embd", "model.embed_tokens" },
+  { "attn_norm", "model.layers.%d.input_layernorm" },
+  { "attn_qkv", "model.layers.%d.self_attn.qkv_proj" },
+  { "attn_output", "model.layers.%d.self_attn.o_proj" },
+  FEED_FORWARD_NORM_NAME,
+  { "ffn_up", "model.layers.%d.mlp.gate_up_proj" },
+  { "ffn_down", "model.layers.%d.mlp.down_proj" },
+  { "output_norm", "model.norm" },
+  { "output", "lm_head" },
+  { NULL, NULL },
+};
+
+static const TareTensorName gptneox_names[] = {
+  { "token_embd", "gpt_neox.embed_in" },
+  { "attn_norm", "gpt_neox.layers.%d.input_layernorm", TARE_TENSOR_BIASED },
+  { "attn_qkv", "gpt_neox.layers.%d.attention.query_key_value",
+    TARE_TENSOR_BIASED | TARE_TENSOR_GROUPED },
+  { "attn_output", "gpt_neox.layers.%d.attention.dense", TARE_TENSOR_BIASED },
+  { "ffn_norm", "gpt_neox.layers.%d.post_attention_layernorm", TARE_TENSOR_BIASED },
+  { "ffn_up", "gpt_neox.layers.%d.mlp.dense_h_to_4h", TARE_TENSOR_BIASED },
+  { "ffn_down", "gpt_neox.layers.%d.mlp.dense_4h_to_h", TARE_TENSOR_BIASED },
+  { "output_norm", "gpt_neox.final_layer_norm", TARE_TENSOR_BIASED },
+  { "output", "embed_out" },
+  { NULL, NULL },
+};
+
+static const TareTensorName stablelm_names[] = {
+  { "token_embd", "model.embed_tokens" },
+  { "attn_norm", "model.layers.%d.input_layernorm", TARE_TENSOR_BIASED },
+  HEAD_NAMES (0),
+  { "attn_output", "model.layers.%d.self_attn.o_proj" },
+  { "ffn_norm", "model.layers.%d.post_attention_layernorm", TARE_TENSOR_BIASED },
+  { "ffn_gate", "model.layers.%d.mlp.gate_proj" },
+  { "ffn_up", "model.layers.%d.mlp.up_proj" },
+  { "ffn_down", "model.layers.%d.mlp.down_proj" },
+  { "output_norm", "model.norm", TARE_TENSOR_BIASED },
+  { "output", "lm_head" },
+  { NULL, NULL },
+};
+
+static const TareTensorName starcoder2_names[] = {
+  { "token_embd", "model.embed_tokens" },
+  { "attn_norm", "model.layers.%d.input_layernorm", TARE_TENSOR_BIASED },
+  HEAD_NAMES (TARE_TENSOR_BIASED),
+  { "attn_output", "model.layers.%d.self_attn.o_proj", TARE_TENSOR_BIASED },
+  { "ffn_norm", "model.layers.%d.post_attention_layernorm", TARE_TENSOR_BIASED },
+  { "ffn_up", "model.layers.%d.mlp.c_fc", TARE_TENSOR_BIASED },
+  { "ffn_down", "model.layers.%d.mlp.c_proj", TARE_TENSOR_BIASED },
+  { "output_norm", "model.norm", TARE_TENSOR_BIASED },
+  { "output", "lm_head" },
+  { NULL, NULL },
+};
+
 static const char *const llama_classes[] = { "LlamaForCausalLM", "MistralForCausalLM", NULL };
 static const char *const qwen2_classes[] = { "Qwen2ForCausalLM", NULL };
 static const char *const qwen3_classes[] = { "Qwen3ForCausalLM", NULL };
 static const char *const gemma_classes[] = { "GemmaForCausalLM", NULL };
 static const char *const gemma2_classes[] = { "Gemma2ForCausalLM", NULL };
 static const char *const gpt2_classes[] = { "GPT2LMHeadModel", NULL };
+static const char *const phi3_classes[] = { "Phi3ForCausalLM", NULL };
+static const char *const gptneox_classes[] = { "GPTNeoXForCausalLM", NULL };
+static const char *const stablelm_classes[] = { "StableLmForCausalLM", NULL };
+static const char *const starcoder2_classes[] = { "Starcoder2ForCausalLM", NULL };
 
 static const TareArchitecture architectures[] = {
   {
@@ -151,6 +209,50 @@ static const TareArchitecture architectures[] = {
     .tied = TRUE,
     .copies_output = TRUE,
     .inner_factor = 4,
+  },
+  {
+    .id = "phi3",
+    .label = N_("Phi-3"),
+    .classes = phi3_classes,
+    .names = phi3_names,
+    .rotary = TARE_ROTARY_HALVES,
+    .rotary_share = 1.0f,
+    .fused_gate = TRUE,
+    .copies_output = TRUE,
+    .windowed = TRUE,
+  },
+  {
+    .id = "gptneox",
+    .label = N_("GPT-NeoX"),
+    .classes = gptneox_classes,
+    .names = gptneox_names,
+    .norm = TARE_NORM_LAYER,
+    .activation = TARE_ACTIVATION_GELU_ERF,
+    .rotary = TARE_ROTARY_HALVES,
+    .rotary_share = 0.25f,
+    .parallel = TRUE,
+    .copies_output = TRUE,
+  },
+  {
+    .id = "stablelm",
+    .label = N_("StableLM"),
+    .classes = stablelm_classes,
+    .names = stablelm_names,
+    .norm = TARE_NORM_LAYER,
+    .rotary = TARE_ROTARY_HALVES,
+    .rotary_share = 0.25f,
+    .copies_output = TRUE,
+  },
+  {
+    .id = "starcoder2",
+    .label = N_("StarCoder 2"),
+    .classes = starcoder2_classes,
+    .names = starcoder2_names,
+    .norm = TARE_NORM_LAYER,
+    .activation = TARE_ACTIVATION_GELU_TANH,
+    .rotary = TARE_ROTARY_HALVES,
+    .tied = TRUE,
+    .windowed = TRUE,
   },
 };
 

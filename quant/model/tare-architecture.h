@@ -96,8 +96,8 @@ typedef struct
  * @head_norm: whether query and key are normalised within each head
  * @norm_offset: what a Hugging Face file leaves out of every norm's weight
  * @fused_gate: whether ffn_up is the gate over the values, twice the inner width
- * @parallel: whether config.json or GGUF may let attention and feed-forward part both start from
- *   the same stream ("use_parallel_residual")
+ * @parallel: whether attention and feed-forward part both start from the same stream unless
+ *   config.json or GGUF says otherwise ("use_parallel_residual"); where not, neither may ask for it
  * @scales_embedding: whether the embedding is multiplied by sqrt (width)
  * @writes_head_width: whether GGUF always has the width of a head
  * @tied: whether the output is the embedding where config.json does not say

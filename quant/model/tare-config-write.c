@@ -137,6 +137,12 @@ tare_config_write_metadata (const TareConfig       *self,
       write_scaling (self, prefix, metadata);
     }
   write_bounds (self, architecture, metadata);
+  if (architecture->parallel)
+    {
+      g_autofree char *key = g_strconcat (prefix, ".use_parallel_residual", NULL);
+
+      tare_metadata_set_boolean (metadata, key, self->parallel);
+    }
   if (self->vocabulary > 0)
     set_u32 (metadata, prefix, "vocab_size", self->vocabulary);
 }

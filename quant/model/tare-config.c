@@ -408,6 +408,32 @@ read_yarn (const Source *source,
   return TRUE;
 }
 
+/* transformers has rounded it down since GPT-NeoX. */
+static gboolean
+read_rope_width (const Source           *source,
+                 JsonObject             *rope,
+                 const TareArchitecture *architecture,
+                 TareConfig             *self)
+{
+  double share = architecture->rotary_share > 0.0f ? (double) architecture->rotary_share : 1.0;
+
+  if (!tare_json_get_number (source->object, "partial_rotary_factor", &share)
+      && !tare_json_get_number (source->object, "rotary_pct", &share))
+    tare_json_get_number (rope, "partial_rotary_factor", &share);
+
+  if (architecture->rotary_share == 0.0f && share != 1.0)
+    {
+      self->rope_width = self->head_width;
+      return fail (source, TARE_ERROR_UNSUPPORTED, "partial_rotary_factor", "is not 1");
+    }
+
+  self->rope_width = share > 0.0 && share <= 1.0 ? (guint) (share * self->head_width) : 0;
+
+  return (self->rope_width > 0 && self->rope_width % 2 == 0)
+         || fail (source, TARE_ERROR_INVALID, "partial_rotary_factor",
+                  "leaves no pairs of a head's elements");
+}
+
 static gboolean
 read_json_rope (const Source           *source,
                 const TareArchitecture *architecture,
@@ -423,9 +449,10 @@ read_json_rope (const Source           *source,
   if (!_tare_config_rotates (architecture))
     return TRUE;
 
-  self->rope_width = self->head_width;
-  if (!read_positive (base_source != NULL ? base_source : source, "rope_theta", "",
-                      &self->rope_base))
+  if (!read_positive (base_source != NULL ? base_source : source,
+                      json_object_has_member (source->object, "rotary_emb_base")
+                      ? "rotary_emb_base" : "rope_theta", "", &self->rope_base)
+      || !read_rope_width (source, object, architecture, self))
     return FALSE;
 
   if (strcmp (type, "default") == 0 || strcmp (type, "dynamic") == 0)
@@ -475,14 +502,25 @@ read_json_activation (const Source           *source,
 }
 
 static gboolean
+read_parallel (const Source           *source,
+               const TareArchitecture *architecture,
+               TareConfig             *self)
+{
+  g_autofree char *key = g_strconcat (source->prefix, "use_parallel_residual", NULL);
+
+  self->parallel = architecture->parallel;
+  if (source->object != NULL)
+    self->parallel = tare_json_get_boolean (source->object, key, self->parallel);
+  else
+    tare_metadata_get_boolean (source->metadata, key, &self->parallel);
+
+  return architecture->parallel || !self->parallel
+         || fail (source, TARE_ERROR_UNSUPPORTED, "use_parallel_residual", "is set");
+}
+
+static gboolean
 check_json_features (const Source *source)
 {
-  double partial = 1.0;
-
-  tare_json_get_number (source->object, "partial_rotary_factor", &partial);
-  if (partial != 1.0)
-    return fail (source, TARE_ERROR_UNSUPPORTED, "partial_rotary_factor", "is not 1");
-
   if (tare_json_get_boolean (source->object, "scale_attn_by_inverse_layer_idx", FALSE))
     return fail (source, TARE_ERROR_UNSUPPORTED, "scale_attn_by_inverse_layer_idx", "is set");
 
@@ -526,6 +564,7 @@ tare_config_read_json (TareConfig              *self,
          && read_bounds (&source, architecture, self)
          && read_json_rope (&source, architecture, self)
          && read_json_activation (&source, architecture, self)
+         && read_parallel (&source, architecture, self)
          && check_json_features (&source);
 }
 
@@ -674,5 +713,6 @@ tare_config_read_metadata (TareConfig              *self,
   return read_numbers (&source, architecture, self)
          && read_bounds (&source, architecture, self)
          && read_metadata_rope (&source, architecture, self)
+         && read_parallel (&source, architecture, self)
          && check_metadata_features (&source, self);
 }

@@ -168,11 +168,20 @@ name_tensor (TareModel  *self,
   row = tare_architecture_find (self->architecture, tensor->role->id);
   if ((row->flags & TARE_TENSOR_TRANSPOSED) != 0 && tensor->n_dimensions == 2 && tensor->rows > 0)
     transpose (tensor);
-  if (!self->architecture->interleaves_heads || head == 0)
+  if (head == 0)
+    return;
+
+  rows = tensor->n_dimensions > 1 ? tensor->rows : tensor->columns;
+  if ((row->flags & TARE_TENSOR_GROUPED) != 0
+      && rows == (self->config.n_heads + 2 * (gsize) self->config.n_key_value_heads) * head)
+    {
+      tensor->head_rows = head;
+      tensor->head_groups = self->config.n_key_value_heads;
+    }
+  if (!self->architecture->interleaves_heads)
     return;
 
   /* Only of query and key do the rows rotate; a vector's elements stand for rows. */
-  rows = tensor->n_dimensions > 1 ? tensor->rows : tensor->columns;
   if ((strcmp (tensor->role->id, "attn_q") == 0 || strcmp (tensor->role->id, "attn_k") == 0)
       && rows % head == 0)
     tensor->head_rows = head;

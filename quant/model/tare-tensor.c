@@ -118,7 +118,31 @@ tare_tensor_get_n_weights (const TareTensor *self)
   return self->rows * self->columns;
 }
 
-/* Where GGUF's row (or element, of a bias) is in a file that keeps the halves of the rotary pairs
+/* Where GGUF's row (or element, of a bias) is in a file that has groups of q heads of queries, one
+ * of keys and one of values, of d rows each: gguf[(k q + j) d + i] = file[(k (q + 2) + j) d + i]
+ * and so on (llama.cpp's conversion of GPT-NeoX, where q is 1). */
+static gsize
+to_grouped_file (const TareTensor *self,
+                 gsize             row)
+{
+  gsize n = (self->n_dimensions > 1 ? self->rows : self->columns) / self->head_rows;
+  gsize queries = n / self->head_groups - 2;
+  gsize head = row / self->head_rows;
+  gsize group = head / queries;
+  gsize within = head % queries;
+
+  if (head >= self->head_groups * queries)
+    {
+      gsize rest = head - self->head_groups * queries;
+
+      group = rest % self->head_groups;
+      within = queries + rest / self->head_groups;
+    }
+
+  return (group * (queries + 2) + within) * self->head_rows + row % self->head_rows;
+}
+
+/* Likewise in a file that keeps the halves of the rotary pairs
  * of a head of d rows apart: gguf[2i+h] = file[h·d/2+i] (llama.cpp's conversion of Llama). */
 static gsize
 to_file (const TareTensor *self,
@@ -129,6 +153,9 @@ to_file (const TareTensor *self,
 
   if (self->head_rows == 0)
     return row;
+
+  if (self->head_groups > 0)
+    return to_grouped_file (self, row);
 
   return head * self->head_rows + within % 2 * (self->head_rows / 2) + within / 2;
 }
@@ -324,7 +351,7 @@ tare_tensor_read (const TareTensor  *self,
  * @n: how many
  *
  * Lets the system drop the pages of these rows; of an interleaved head that is only partly among
- * them, all of it, and of a transposed tensor with its last row all.
+ * them, all of it, and with the last row all of a tensor that is transposed or grouped.
  */
 void
 tare_tensor_release_rows (const TareTensor *self,
@@ -347,7 +374,7 @@ tare_tensor_release_rows (const TareTensor *self,
       last = MIN ((last + self->head_rows - 1) / self->head_rows * self->head_rows, self->rows);
     }
 
-  if (self->transposed)
+  if (self->transposed || self->head_groups > 0)
     {
       if (last < self->rows)
         return;

@@ -24,6 +24,9 @@ G_BEGIN_DECLS
  * @rows: the product of the others
  * @head_rows: rows of one attention head where the file keeps the halves of its rotary pairs
  *   apart and GGUF wants them interleaved (Hugging Face's llama: query and key); otherwise 0
+ * @head_groups: where the file has the queries, the key and the value of so many groups of heads
+ *   together, each @head_rows rows, and GGUF all queries before all keys before all values
+ *   (Hugging Face's gpt_neox); otherwise 0
  * @transposed: whether the file has columns x rows, as for the convolutions of GPT-2; @shape, @rows
  *   and @columns are GGUF's all the same
  * @file: where it lies
@@ -47,6 +50,7 @@ typedef struct
   gsize             columns;
   gsize             rows;
   gsize             head_rows;
+  gsize             head_groups;
   gboolean          transposed;
   TareFile         *file;
   guint64           offset;

@@ -212,7 +212,8 @@ run_feed_forward_slice (TareNetwork        *self,
 static gboolean
 branches (TareNetwork *self)
 {
-  return tare_architecture_find (self->architecture, "post_attention_norm") != NULL;
+  return self->config->parallel
+         || tare_architecture_find (self->architecture, "post_attention_norm") != NULL;
 }
 
 /* x += ... of a whole block for some sequences; FALSE when it was cancelled. */
@@ -228,14 +229,17 @@ run_group (TareNetwork        *self,
 {
   gsize n_tokens = n_sequences * length;
   gboolean apart = branches (self);
+  gboolean parallel = self->config->parallel;
   gboolean done = run_attention (self, space, block, x, n_sequences, length, apart ? 0.0f : 1.0f,
                                  apart ? space->branch.data : x, observer, progress);
 
-  if (done && apart)
+  if (done && apart && !parallel)
     add_branch (self, &block->attention_post_norm, space->branch.data, n_tokens, x);
   for (gsize i = 0; done && i < n_tokens; i += SHARED_TOKENS)
     done = run_feed_forward_slice (self, space, block, x + i * self->config->width,
                                    MIN (SHARED_TOKENS, n_tokens - i), observer, progress);
+  if (done && parallel)
+    add_branch (self, &block->attention_post_norm, space->branch.data, n_tokens, x);
 
   return done;
 }

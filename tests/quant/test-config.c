@@ -240,6 +240,11 @@ test_round_trip (void)
   check_round_trip ("gemma", HEAD ",\"head_dim\":32,\"hidden_act\":\"gelu\"}");
   check_round_trip ("gpt2", "{\"n_embd\":64,\"n_layer\":3,\"n_head\":4,\"n_positions\":128,"
                     "\"vocab_size\":512,\"n_inner\":null,\"layer_norm_epsilon\":1e-5}");
+  check_round_trip ("phi3", HEAD ",\"partial_rotary_factor\":0.5,\"sliding_window\":2047}");
+  check_round_trip ("gptneox", HEAD ",\"layer_norm_eps\":1e-5,\"rotary_emb_base\":5000,"
+                    "\"hidden_act\":\"gelu\"}");
+  check_round_trip ("gptneox", HEAD ",\"layer_norm_eps\":1e-5,\"rotary_pct\":1,"
+                    "\"use_parallel_residual\":false}");
   check_round_trip ("gemma2", HEAD "}");
   check_round_trip ("gemma2", HEAD ",\"query_pre_attn_scalar\":48,\"sliding_window\":null,"
                     "\"attn_logit_softcapping\":null,\"final_logit_softcapping\":12.5}");

@@ -13,246 +13,7 @@
 #include "quant/model/tare-safetensors.h"
 #include "quant/network/tare-network.h"
 #include "quant/recipe/tare-target.h"
-
-#define N_TOKENS 48
-
-typedef double (*Activation) (double x);
-
-/* The numbers of a network, by hand. */
-typedef struct
-{
-  gsize      width;
-  gsize      inner;
-  gsize      n_blocks;
-  gsize      n_heads;
-  gsize      n_groups;
-  gsize      d;
-  gsize      rotary;
-  gsize      vocabulary;
-  gsize      window;
-  double     epsilon;
-  double     scale;
-  double     cap;
-  Activation activation;
-} Shape;
-
-typedef struct
-{
-  const Shape *shape;
-  GPtrArray   *tensors;
-  double      *x;
-  gsize        window;
-} Naive;
-
-static double
-gelu_tanh (double x)
-{
-  return 0.5 * x * (1.0 + tanh (sqrt (2.0 / G_PI) * (x + 0.044715 * x * x * x)));
-}
-
-/* A tensor of the file, block @block's where the name has a hole. */
-static double *
-get (const Naive *self,
-     const char  *pattern,
-     gsize        block)
-{
-  const char *hole = strstr (pattern, "%d");
-  g_autofree char *name = hole == NULL
-                          ? g_strdup (pattern)
-                          : g_strdup_printf ("%.*s%" G_GSIZE_FORMAT "%s", (int) (hole - pattern),
-                                             pattern, block, hole + 2);
-
-  for (guint i = 0; i < self->tensors->len; i++)
-    {
-      const TareTensor *tensor = g_ptr_array_index (self->tensors, i);
-      gsize n = tare_tensor_get_n_weights (tensor);
-      g_autofree float *values = NULL;
-      double *result;
-
-      if (strcmp (tensor->name, name) != 0)
-        continue;
-      values = g_new (float, n);
-      result = g_new (double, n);
-      g_assert_true (tare_tensor_read (tensor, values, NULL));
-      for (gsize j = 0; j < n; j++)
-        result[j] = (double) values[j];
-      return result;
-    }
-
-  g_error ("no tensor %s", name);
-}
-
-/* x W' of the file's outputs x inputs, or x W of its inputs x outputs. */
-static double *
-linear (const Naive  *self,
-        const double *x,
-        const char   *name,
-        const char   *bias_name,
-        gsize         block,
-        gsize         inputs,
-        gsize         outputs,
-        gboolean      transposed)
-{
-  g_autofree double *weight = get (self, name, block);
-  g_autofree double *bias = bias_name != NULL ? get (self, bias_name, block) : NULL;
-  double *y = g_new (double, N_TOKENS * outputs);
-
-  for (gsize t = 0; t < N_TOKENS; t++)
-    for (gsize o = 0; o < outputs; o++)
-      {
-        double sum = bias != NULL ? bias[o] : 0.0;
-
-        for (gsize i = 0; i < inputs; i++)
-          sum += x[t * inputs + i] * weight[transposed ? i * outputs + o : o * inputs + i];
-        y[t * outputs + o] = sum;
-      }
-
-  return y;
-}
-
-/* x / rms (x) (offset + w) */
-static double *
-rms_norm (const Naive  *self,
-          const double *x,
-          const char   *name,
-          gsize         block,
-          double        offset)
-{
-  g_autofree double *weight = get (self, name, block);
-  gsize n = self->shape->width;
-  double *y = g_new (double, N_TOKENS * n);
-
-  for (gsize t = 0; t < N_TOKENS; t++)
-    {
-      double mean = 0.0;
-
-      for (gsize i = 0; i < n; i++)
-        mean += x[t * n + i] * x[t * n + i] / (double) n;
-      for (gsize i = 0; i < n; i++)
-        y[t * n + i] = x[t * n + i] / sqrt (mean + self->shape->epsilon) * (offset + weight[i]);
-    }
-
-  return y;
-}
-
-/* (x - mean) / deviation w + b */
-static double *
-layer_norm (const Naive  *self,
-            const double *x,
-            const char   *weight_name,
-            const char   *bias_name,
-            gsize         block)
-{
-  g_autofree double *weight = get (self, weight_name, block);
-  g_autofree double *bias = get (self, bias_name, block);
-  gsize n = self->shape->width;
-  double *y = g_new (double, N_TOKENS * n);
-
-  for (gsize t = 0; t < N_TOKENS; t++)
-    {
-      double mean = 0.0, variance = 0.0;
-
-      for (gsize i = 0; i < n; i++)
-        mean += x[t * n + i] / (double) n;
-      for (gsize i = 0; i < n; i++)
-        variance += (x[t * n + i] - mean) * (x[t * n + i] - mean) / (double) n;
-      for (gsize i = 0; i < n; i++)
-        y[t * n + i] = (x[t * n + i] - mean) / sqrt (variance + self->shape->epsilon) * weight[i]
-                       + bias[i];
-    }
-
-  return y;
-}
-
-/* Some columns of rows. */
-static double *
-slice (const double *x,
-       gsize         columns,
-       gsize         first,
-       gsize         n)
-{
-  double *y = g_new (double, N_TOKENS * n);
-
-  for (gsize t = 0; t < N_TOKENS; t++)
-    memcpy (y + t * n, x + t * columns + first, n * sizeof *y);
-
-  return y;
-}
-
-/* Pairs half of the rotating part apart, base 10000. */
-static void
-rotate (const Naive *self,
-        double      *heads,
-        gsize        n_heads)
-{
-  gsize d = self->shape->d, r = self->shape->rotary;
-
-  for (gsize t = 0; t < N_TOKENS; t++)
-    for (gsize h = 0; h < n_heads; h++)
-      for (gsize i = 0; i < r / 2; i++)
-        {
-          double angle = (double) t * pow (10000.0, -2.0 * (double) i / (double) r);
-          double *a = heads + (t * n_heads + h) * d + i;
-          double *b = a + r / 2;
-          double x = *a, y = *b;
-
-          *a = x * cos (angle) - y * sin (angle);
-          *b = x * sin (angle) + y * cos (angle);
-        }
-}
-
-/* N_TOKENS x n_heads d of queries, as many of the groups' keys and values. */
-static double *
-attend (const Naive  *self,
-        const double *q,
-        const double *k,
-        const double *v)
-{
-  const Shape *s = self->shape;
-  double *y = g_new0 (double, N_TOKENS * s->n_heads * s->d);
-
-  for (gsize t = 0; t < N_TOKENS; t++)
-    for (gsize h = 0; h < s->n_heads; h++)
-      {
-        gsize g = h * s->n_groups / s->n_heads;
-        double weights[N_TOKENS] = { 0.0 }, sum = 0.0;
-
-        for (gsize j = 0; j <= t; j++)
-          {
-            double score = 0.0;
-
-            if (self->window > 0 && t - j >= self->window)
-              continue;
-            for (gsize i = 0; i < s->d; i++)
-              score += q[(t * s->n_heads + h) * s->d + i] * k[(j * s->n_groups + g) * s->d + i];
-            score *= s->scale;
-            weights[j] = exp (s->cap > 0.0 ? s->cap * tanh (score / s->cap) : score);
-            sum += weights[j];
-          }
-        for (gsize j = 0; j <= t; j++)
-          for (gsize i = 0; i < s->d; i++)
-            y[(t * s->n_heads + h) * s->d + i] += weights[j] / sum
-                                                  * v[(j * s->n_groups + g) * s->d + i];
-      }
-
-  return y;
-}
-
-static void
-add (const Naive  *self,
-     const double *y)
-{
-  for (gsize i = 0; i < N_TOKENS * self->shape->width; i++)
-    self->x[i] += y[i];
-}
-
-static void
-activate (const Naive *self,
-          double      *x)
-{
-  for (gsize i = 0; i < N_TOKENS * self->shape->inner; i++)
-    x[i] = self->shape->activation (x[i]);
-}
+#include "tests/quant/naive.h"
 
 static void
 run_gemma2_attention (const Naive *self,
@@ -298,22 +59,6 @@ run_gemma2_feed_forward (const Naive *self,
                  FALSE);
   post = rms_norm (self, down, "model.layers.%d.post_feedforward_layernorm.weight", b, 1);
   add (self, post);
-}
-
-/* The rows of the tokens, times @factor. */
-static void
-embed (Naive         *self,
-       const char    *name,
-       const guint32 *tokens,
-       double         factor)
-{
-  g_autofree double *table = get (self, name, 0);
-  gsize width = self->shape->width;
-
-  self->x = g_new (double, N_TOKENS * width);
-  for (gsize t = 0; t < N_TOKENS; t++)
-    for (gsize i = 0; i < width; i++)
-      self->x[t * width + i] = table[tokens[t] * width + i] * factor;
 }
 
 static double *
@@ -479,6 +224,442 @@ test_gpt2 (void)
   check (folder, "gpt2.gguf", &gpt2_shape, run_gpt2);
 }
 
+/* Tensors of a made folder, random: a name with a hole stands for every block's. */
+typedef struct
+{
+  const char *name;
+  gsize       rows;
+  gsize       columns;
+  float       center;
+} Made;
+
+static void
+add_made (const Made *made,
+          const char *name,
+          guint32     seed,
+          GString    *header,
+          GByteArray *content)
+{
+  gsize n = MAX (made->rows, 1) * made->columns;
+  g_autofree float *x = g_new (float, n);
+  g_autofree char *rows = made->rows > 0 ? g_strdup_printf ("%" G_GSIZE_FORMAT ",", made->rows)
+                                         : g_strdup ("");
+
+  tare_test_fill_gaussian (x, n, seed);
+  for (gsize i = 0; i < n; i++)
+    x[i] = made->center + 0.2f * x[i];
+  g_string_append_printf (header, "%s\"%s\":{\"dtype\":\"F32\",\"shape\":[%s%" G_GSIZE_FORMAT
+                          "],\"data_offsets\":[%u,%u]}", header->len > 1 ? "," : "", name, rows,
+                          made->columns, content->len,
+                          content->len + (guint) (n * sizeof *x));
+  g_byte_array_append (content, (const guint8 *) x, (guint) (n * sizeof *x));
+}
+
+/* A folder of @n_blocks blocks, with the tokenizer of the sample. */
+static char *
+make_folder (const char *name,
+             const char *config,
+             const Made *made,
+             gsize       n_made,
+             gsize       n_blocks)
+{
+  char *folder = tare_test_temporary (name);
+  g_autofree char *config_path = g_build_filename (folder, "config.json", NULL);
+  g_autofree char *weights_path = g_build_filename (folder, "model.safetensors", NULL);
+  g_autofree char *tokenizer_path = g_build_filename (folder, "tokenizer.json", NULL);
+  g_autofree char *tokenizer = tare_test_source ("data/sample/tokenizer.json");
+  g_autoptr(GString) header = g_string_new ("{");
+  g_autoptr(GByteArray) content = g_byte_array_new ();
+  g_autoptr(GByteArray) file = g_byte_array_new ();
+  guint64 length;
+
+  for (gsize i = 0; i < n_made; i++)
+    for (gsize b = 0; b < (strstr (made[i].name, "%d") != NULL ? n_blocks : 1); b++)
+      {
+        g_autofree char *full = fill_hole (made[i].name, b);
+
+        add_made (&made[i], full, (guint32) (i * 10 + b + 1), header, content);
+      }
+  g_string_append_c (header, '}');
+  length = GUINT64_TO_LE ((guint64) header->len);
+  g_byte_array_append (file, (const guint8 *) &length, sizeof length);
+  g_byte_array_append (file, (const guint8 *) header->str, (guint) header->len);
+  g_byte_array_append (file, content->data, content->len);
+
+  g_assert_cmpint (g_mkdir_with_parents (folder, 0700), ==, 0);
+  g_assert_true (g_file_set_contents (config_path, config, -1, NULL));
+  g_assert_true (g_file_set_contents (weights_path, (const char *) file->data, file->len, NULL));
+  tare_test_copy_changed (tokenizer, tokenizer_path, "{", "{");
+
+  return folder;
+}
+
+/* Queries over keys over values in one matrix; gates over values in another. */
+static void
+run_phi3_block (const Naive *self,
+                gsize        b)
+{
+  const Shape *s = self->shape;
+  gsize queries = s->n_heads * s->d, keys = s->n_groups * s->d, all = queries + 2 * keys;
+  g_autofree double *n1 = rms_norm (self, self->x, "model.layers.%d.input_layernorm.weight", b, 0);
+  g_autofree double *qkv = linear (self, n1, "model.layers.%d.self_attn.qkv_proj.weight", NULL, b,
+                                   s->width, all, FALSE);
+  g_autofree double *q = slice (qkv, all, 0, queries);
+  g_autofree double *k = slice (qkv, all, queries, keys);
+  g_autofree double *v = slice (qkv, all, queries + keys, keys);
+  g_autofree double *mixed = NULL, *o = NULL, *n2 = NULL, *both = NULL, *gate = NULL, *up = NULL;
+  g_autofree double *down = NULL;
+
+  rotate (self, q, s->n_heads);
+  rotate (self, k, s->n_groups);
+  mixed = attend (self, q, k, v);
+  o = linear (self, mixed, "model.layers.%d.self_attn.o_proj.weight", NULL, b, queries, s->width,
+              FALSE);
+  add (self, o);
+  n2 = rms_norm (self, self->x, "model.layers.%d.post_attention_layernorm.weight", b, 0);
+  both = linear (self, n2, "model.layers.%d.mlp.gate_up_proj.weight", NULL, b, s->width,
+                 2 * s->inner, FALSE);
+  gate = slice (both, 2 * s->inner, 0, s->inner);
+  up = slice (both, 2 * s->inner, s->inner, s->inner);
+  activate (self, gate);
+  for (gsize i = 0; i < N_TOKENS * s->inner; i++)
+    gate[i] *= up[i];
+  down = linear (self, gate, "model.layers.%d.mlp.down_proj.weight", NULL, b, s->inner, s->width,
+                 FALSE);
+  add (self, down);
+}
+
+static double *
+run_phi3 (Naive         *self,
+          const guint32 *tokens)
+{
+  const Shape *s = self->shape;
+  g_autofree double *n = NULL;
+
+  embed (self, "model.embed_tokens.weight", tokens, 1.0);
+  self->window = s->window;
+  for (gsize b = 0; b < s->n_blocks; b++)
+    run_phi3_block (self, b);
+  n = rms_norm (self, self->x, "model.norm.weight", 0, 0);
+
+  return linear (self, n, "lm_head.weight", NULL, 0, s->width, s->vocabulary, FALSE);
+}
+
+static void
+test_phi3 (void)
+{
+  static const Made made[] = {
+    { "model.embed_tokens.weight", 1024, 32, 0.0f },
+    { "model.layers.%d.input_layernorm.weight", 0, 32, 1.0f },
+    { "model.layers.%d.self_attn.qkv_proj.weight", 64, 32, 0.0f },
+    { "model.layers.%d.self_attn.o_proj.weight", 32, 32, 0.0f },
+    { "model.layers.%d.post_attention_layernorm.weight", 0, 32, 1.0f },
+    { "model.layers.%d.mlp.gate_up_proj.weight", 96, 32, 0.0f },
+    { "model.layers.%d.mlp.down_proj.weight", 32, 48, 0.0f },
+    { "model.norm.weight", 0, 32, 1.0f },
+    { "lm_head.weight", 1024, 32, 0.0f },
+  };
+  static const Shape shape = {
+    .width = 32, .inner = 48, .n_blocks = 2, .n_heads = 4, .n_groups = 2, .d = 8, .rotary = 6,
+    .vocabulary = 1024, .window = 9, .epsilon = 1e-5, .scale = 0.35355339059327376,
+    .activation = silu,
+  };
+  g_autofree char *folder
+    = make_folder ("phi3", "{\"architectures\":[\"Phi3ForCausalLM\"],\"hidden_size\":32,"
+                   "\"intermediate_size\":48,\"num_hidden_layers\":2,"
+                   "\"num_attention_heads\":4,\"num_key_value_heads\":2,"
+                   "\"partial_rotary_factor\":0.75,\"vocab_size\":1024,"
+                   "\"max_position_embeddings\":64,\"rms_norm_eps\":1e-5,"
+                   "\"sliding_window\":9,\"hidden_act\":\"silu\"}",
+                   made, G_N_ELEMENTS (made), 2);
+
+  check (folder, "phi3.gguf", &shape, run_phi3);
+}
+
+/* Query, key and value of one head after the other. */
+static double *
+pick_heads (const Naive  *self,
+            const double *qkv,
+            gsize         part)
+{
+  const Shape *s = self->shape;
+  double *y = g_new (double, N_TOKENS * s->width);
+
+  for (gsize t = 0; t < N_TOKENS; t++)
+    for (gsize h = 0; h < s->n_heads; h++)
+      memcpy (y + t * s->width + h * s->d, qkv + t * 3 * s->width + (3 * h + part) * s->d,
+              s->d * sizeof *y);
+
+  return y;
+}
+
+#define NEOX "gpt_neox.layers.%d."
+
+static double *
+run_gptneox_attention (const Naive *self,
+                       gsize        b)
+{
+  const Shape *s = self->shape;
+  g_autofree double *n = layer_norm (self, self->x, NEOX "input_layernorm.weight",
+                                     NEOX "input_layernorm.bias", b);
+  g_autofree double *qkv = linear (self, n, NEOX "attention.query_key_value.weight",
+                                   NEOX "attention.query_key_value.bias", b, s->width,
+                                   3 * s->width, FALSE);
+  g_autofree double *q = pick_heads (self, qkv, 0);
+  g_autofree double *k = pick_heads (self, qkv, 1);
+  g_autofree double *v = pick_heads (self, qkv, 2);
+  g_autofree double *mixed = NULL;
+
+  rotate (self, q, s->n_heads);
+  rotate (self, k, s->n_heads);
+  mixed = attend (self, q, k, v);
+
+  return linear (self, mixed, NEOX "attention.dense.weight", NEOX "attention.dense.bias", b,
+                 s->width, s->width, FALSE);
+}
+
+static double *
+run_gptneox_feed_forward (const Naive *self,
+                          gsize        b)
+{
+  const Shape *s = self->shape;
+  g_autofree double *n = layer_norm (self, self->x, NEOX "post_attention_layernorm.weight",
+                                     NEOX "post_attention_layernorm.bias", b);
+  g_autofree double *up = linear (self, n, NEOX "mlp.dense_h_to_4h.weight",
+                                  NEOX "mlp.dense_h_to_4h.bias", b, s->width, s->inner, FALSE);
+
+  activate (self, up);
+
+  return linear (self, up, NEOX "mlp.dense_4h_to_h.weight", NEOX "mlp.dense_4h_to_h.bias", b,
+                 s->inner, s->width, FALSE);
+}
+
+/* Both parts from the same stream, or one after the other. */
+static double *
+run_gptneox (Naive         *self,
+             const guint32 *tokens)
+{
+  const Shape *s = self->shape;
+  g_autofree double *n = NULL;
+
+  embed (self, "gpt_neox.embed_in.weight", tokens, 1.0);
+  for (gsize b = 0; b < s->n_blocks; b++)
+    {
+      g_autofree double *attention = run_gptneox_attention (self, b);
+      g_autofree double *feed_forward = NULL;
+
+      if (!s->parallel)
+        add (self, attention);
+      feed_forward = run_gptneox_feed_forward (self, b);
+      if (s->parallel)
+        add (self, attention);
+      add (self, feed_forward);
+    }
+  n = layer_norm (self, self->x, "gpt_neox.final_layer_norm.weight",
+                  "gpt_neox.final_layer_norm.bias", 0);
+
+  return linear (self, n, "embed_out.weight", NULL, 0, s->width, s->vocabulary, FALSE);
+}
+
+#define NEOX_CONFIG "{\"architectures\":[\"GPTNeoXForCausalLM\"],\"hidden_size\":32,"       \
+                    "\"intermediate_size\":48,\"num_hidden_layers\":2,"                       \
+                    "\"num_attention_heads\":2,\"rotary_pct\":0.25,\"vocab_size\":1024,"     \
+                    "\"max_position_embeddings\":64,\"layer_norm_eps\":1e-5,"                 \
+                    "\"rotary_emb_base\":10000,\"hidden_act\":\"gelu\","                     \
+                    "\"tie_word_embeddings\":false"
+
+static void
+test_gptneox (void)
+{
+  static const Made made[] = {
+    { "gpt_neox.embed_in.weight", 1024, 32, 0.0f },
+    { NEOX "input_layernorm.weight", 0, 32, 1.0f },
+    { NEOX "input_layernorm.bias", 0, 32, 0.0f },
+    { NEOX "attention.query_key_value.weight", 96, 32, 0.0f },
+    { NEOX "attention.query_key_value.bias", 0, 96, 0.0f },
+    { NEOX "attention.dense.weight", 32, 32, 0.0f },
+    { NEOX "attention.dense.bias", 0, 32, 0.0f },
+    { NEOX "attention.rotary_emb.inv_freq", 0, 2, 0.0f },
+    { NEOX "post_attention_layernorm.weight", 0, 32, 1.0f },
+    { NEOX "post_attention_layernorm.bias", 0, 32, 0.0f },
+    { NEOX "mlp.dense_h_to_4h.weight", 48, 32, 0.0f },
+    { NEOX "mlp.dense_h_to_4h.bias", 0, 48, 0.0f },
+    { NEOX "mlp.dense_4h_to_h.weight", 32, 48, 0.0f },
+    { NEOX "mlp.dense_4h_to_h.bias", 0, 32, 0.0f },
+    { "gpt_neox.final_layer_norm.weight", 0, 32, 1.0f },
+    { "gpt_neox.final_layer_norm.bias", 0, 32, 0.0f },
+    { "embed_out.weight", 1024, 32, 0.0f },
+  };
+  Shape shape = {
+    .width = 32, .inner = 48, .n_blocks = 2, .n_heads = 2, .n_groups = 2, .d = 16, .rotary = 4,
+    .vocabulary = 1024, .epsilon = 1e-5, .scale = 0.25, .activation = gelu_erf, .parallel = TRUE,
+  };
+  g_autofree char *parallel = make_folder ("neox-parallel", NEOX_CONFIG "}", made,
+                                           G_N_ELEMENTS (made), 2);
+  g_autofree char *sequential = make_folder ("neox-sequential",
+                                             NEOX_CONFIG ",\"use_parallel_residual\":false}",
+                                             made, G_N_ELEMENTS (made), 2);
+
+  check (parallel, "neox-parallel.gguf", &shape, run_gptneox);
+  shape.parallel = FALSE;
+  check (sequential, "neox-sequential.gguf", &shape, run_gptneox);
+}
+
+#define LAYER "model.layers.%d."
+
+/* Layer norms, query, key and value apart with a bias. */
+static void
+run_separate_attention (const Naive *self,
+                        gsize        b)
+{
+  const Shape *s = self->shape;
+  gsize queries = s->n_heads * s->d, keys = s->n_groups * s->d;
+  g_autofree double *n = layer_norm (self, self->x, LAYER "input_layernorm.weight",
+                                     LAYER "input_layernorm.bias", b);
+  g_autofree double *q = linear (self, n, LAYER "self_attn.q_proj.weight",
+                                 LAYER "self_attn.q_proj.bias", b, s->width, queries, FALSE);
+  g_autofree double *k = linear (self, n, LAYER "self_attn.k_proj.weight",
+                                 LAYER "self_attn.k_proj.bias", b, s->width, keys, FALSE);
+  g_autofree double *v = linear (self, n, LAYER "self_attn.v_proj.weight",
+                                 LAYER "self_attn.v_proj.bias", b, s->width, keys, FALSE);
+  g_autofree double *mixed = NULL, *o = NULL;
+
+  rotate (self, q, s->n_heads);
+  rotate (self, k, s->n_groups);
+  mixed = attend (self, q, k, v);
+  o = linear (self, mixed, LAYER "self_attn.o_proj.weight",
+              s->gated ? NULL : LAYER "self_attn.o_proj.bias", b, queries, s->width, FALSE);
+  add (self, o);
+}
+
+static void
+run_stablelm_feed_forward (const Naive *self,
+                           gsize        b)
+{
+  const Shape *s = self->shape;
+  g_autofree double *n = layer_norm (self, self->x, LAYER "post_attention_layernorm.weight",
+                                     LAYER "post_attention_layernorm.bias", b);
+  g_autofree double *gate = linear (self, n, LAYER "mlp.gate_proj.weight", NULL, b, s->width,
+                                    s->inner, FALSE);
+  g_autofree double *up = linear (self, n, LAYER "mlp.up_proj.weight", NULL, b, s->width,
+                                  s->inner, FALSE);
+  g_autofree double *down = NULL;
+
+  activate (self, gate);
+  for (gsize i = 0; i < N_TOKENS * s->inner; i++)
+    gate[i] *= up[i];
+  down = linear (self, gate, LAYER "mlp.down_proj.weight", NULL, b, s->inner, s->width, FALSE);
+  add (self, down);
+}
+
+static void
+run_starcoder2_feed_forward (const Naive *self,
+                             gsize        b)
+{
+  const Shape *s = self->shape;
+  g_autofree double *n = layer_norm (self, self->x, LAYER "post_attention_layernorm.weight",
+                                     LAYER "post_attention_layernorm.bias", b);
+  g_autofree double *up = linear (self, n, LAYER "mlp.c_fc.weight", LAYER "mlp.c_fc.bias", b,
+                                  s->width, s->inner, FALSE);
+  g_autofree double *down = NULL;
+
+  activate (self, up);
+  down = linear (self, up, LAYER "mlp.c_proj.weight", LAYER "mlp.c_proj.bias", b, s->inner,
+                 s->width, FALSE);
+  add (self, down);
+}
+
+static double *
+run_separate (Naive         *self,
+              const guint32 *tokens)
+{
+  const Shape *s = self->shape;
+  g_autofree double *n = NULL;
+
+  embed (self, "model.embed_tokens.weight", tokens, 1.0);
+  self->window = s->window;
+  for (gsize b = 0; b < s->n_blocks; b++)
+    {
+      run_separate_attention (self, b);
+      if (s->gated)
+        run_stablelm_feed_forward (self, b);
+      else
+        run_starcoder2_feed_forward (self, b);
+    }
+  n = layer_norm (self, self->x, "model.norm.weight", "model.norm.bias", 0);
+
+  return linear (self, n, s->gated ? "lm_head.weight" : "model.embed_tokens.weight", NULL, 0,
+                 s->width, s->vocabulary, FALSE);
+}
+
+#define SEPARATE_NAMES                                            \
+  { "model.embed_tokens.weight", 1024, 32, 0.0f },                \
+  { LAYER "input_layernorm.weight", 0, 32, 1.0f },                \
+  { LAYER "input_layernorm.bias", 0, 32, 0.0f },                  \
+  { LAYER "self_attn.q_proj.weight", 32, 32, 0.0f },              \
+  { LAYER "self_attn.q_proj.bias", 0, 32, 0.0f },                 \
+  { LAYER "self_attn.k_proj.weight", 16, 32, 0.0f },              \
+  { LAYER "self_attn.k_proj.bias", 0, 16, 0.0f },                 \
+  { LAYER "self_attn.v_proj.weight", 16, 32, 0.0f },              \
+  { LAYER "self_attn.v_proj.bias", 0, 16, 0.0f },                 \
+  { LAYER "self_attn.o_proj.weight", 32, 32, 0.0f },              \
+  { LAYER "post_attention_layernorm.weight", 0, 32, 1.0f },       \
+  { LAYER "post_attention_layernorm.bias", 0, 32, 0.0f },         \
+  { "model.norm.weight", 0, 32, 1.0f },                           \
+  { "model.norm.bias", 0, 32, 0.0f }
+
+#define SEPARATE_CONFIG                                                                      \
+  "\"hidden_size\":32,\"intermediate_size\":48,\"num_hidden_layers\":2,"                       \
+  "\"num_attention_heads\":2,\"num_key_value_heads\":1,\"vocab_size\":1024,"                   \
+  "\"max_position_embeddings\":64,"
+
+static void
+test_stablelm (void)
+{
+  static const Made made[] = {
+    SEPARATE_NAMES,
+    { LAYER "mlp.gate_proj.weight", 48, 32, 0.0f },
+    { LAYER "mlp.up_proj.weight", 48, 32, 0.0f },
+    { LAYER "mlp.down_proj.weight", 32, 48, 0.0f },
+    { "lm_head.weight", 1024, 32, 0.0f },
+  };
+  static const Shape shape = {
+    .width = 32, .inner = 48, .n_blocks = 2, .n_heads = 2, .n_groups = 1, .d = 16, .rotary = 4,
+    .vocabulary = 1024, .epsilon = 1e-5, .scale = 0.25, .activation = silu, .gated = TRUE,
+  };
+  g_autofree char *folder
+    = make_folder ("stablelm", "{\"architectures\":[\"StableLmForCausalLM\"]," SEPARATE_CONFIG
+                   "\"partial_rotary_factor\":0.25,\"layer_norm_eps\":1e-5,\"use_qkv_bias\":true,"
+                   "\"use_parallel_residual\":false,\"hidden_act\":\"silu\"}",
+                   made, G_N_ELEMENTS (made), 2);
+
+  check (folder, "stablelm.gguf", &shape, run_separate);
+}
+
+static void
+test_starcoder2 (void)
+{
+  static const Made made[] = {
+    SEPARATE_NAMES,
+    { LAYER "self_attn.o_proj.bias", 0, 32, 0.0f },
+    { LAYER "mlp.c_fc.weight", 48, 32, 0.0f },
+    { LAYER "mlp.c_fc.bias", 0, 48, 0.0f },
+    { LAYER "mlp.c_proj.weight", 32, 48, 0.0f },
+    { LAYER "mlp.c_proj.bias", 0, 32, 0.0f },
+  };
+  static const Shape shape = {
+    .width = 32, .inner = 48, .n_blocks = 2, .n_heads = 2, .n_groups = 1, .d = 16, .rotary = 16,
+    .vocabulary = 1024, .window = 20, .epsilon = 1e-5, .scale = 0.25, .activation = gelu_tanh,
+  };
+  g_autofree char *folder
+    = make_folder ("starcoder2", "{\"architectures\":[\"Starcoder2ForCausalLM\"],"
+                   SEPARATE_CONFIG "\"norm_epsilon\":1e-5,\"sliding_window\":20,"
+                   "\"hidden_act\":\"gelu_pytorch_tanh\"}",
+                   made, G_N_ELEMENTS (made), 2);
+
+  check (folder, "starcoder2.gguf", &shape, run_separate);
+}
+
 int
 main (int    argc,
       char **argv)
@@ -487,6 +668,10 @@ main (int    argc,
 
   g_test_add_func ("/network-naive/gemma2", test_gemma2);
   g_test_add_func ("/network-naive/gpt2", test_gpt2);
+  g_test_add_func ("/network-naive/phi3", test_phi3);
+  g_test_add_func ("/network-naive/gptneox", test_gptneox);
+  g_test_add_func ("/network-naive/stablelm", test_stablelm);
+  g_test_add_func ("/network-naive/starcoder2", test_starcoder2);
 
   return g_test_run ();
 }

@@ -134,6 +134,24 @@ test_transposed (void)
     }
 }
 
+/* Two groups of two queries, a key and a value, two rows each: all queries, keys, values. */
+static void
+test_grouped (void)
+{
+  static const float expected[] = { 0, 1, 2, 3, 8, 9, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15 };
+  g_autoptr(TareTensor) matrix = new_counting (16, 1, 2, 2);
+  g_autoptr(TareTensor) bias = new_counting (1, 16, 2, 1);
+  float all[16];
+
+  matrix->head_groups = bias->head_groups = 2;
+  g_assert_true (tare_tensor_read (matrix, all, NULL));
+  g_assert_cmpmem (all, sizeof all, expected, sizeof expected);
+  g_assert_true (tare_tensor_read (bias, all, NULL));
+  g_assert_cmpmem (all, sizeof all, expected, sizeof expected);
+  tare_tensor_copy_rows (bias, 0, 1, (guint8 *) all);
+  g_assert_cmpmem (all, sizeof all, expected, sizeof expected);
+}
+
 static void
 test_undecodable (void)
 {
@@ -187,6 +205,7 @@ main (int    argc,
   g_test_add_func ("/tensor/interleaved-wide", test_interleaved_wide);
   g_test_add_func ("/tensor/interleaved-bias", test_interleaved_bias);
   g_test_add_func ("/tensor/transposed", test_transposed);
+  g_test_add_func ("/tensor/grouped", test_grouped);
   g_test_add_func ("/tensor/undecodable", test_undecodable);
   g_test_add_func ("/tensor/is-weight", test_is_weight);
 
