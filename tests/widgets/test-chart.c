@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "widgets/tare-bar-plot.h"
-#include "widgets/tare-bits-bar.h"
 #include "widgets/tare-chart.h"
 #include "widgets/tare-colormap.h"
 #include "widgets/tare-histogram-plot.h"
@@ -753,33 +752,6 @@ test_accessible (void)
   finish (chart, window);
 }
 
-static void
-test_bits_bar (void)
-{
-  GtkWidget *bar = tare_bits_bar_new ();
-  GtkWindow *window = widget_test_show (bar, 200, 40);
-  g_autoptr(WidgetPixels) pixels = NULL;
-  GdkRGBA color;
-  guint n = 0;
-
-  g_signal_connect (bar, "notify::value", G_CALLBACK (count_cb), &n);
-  tare_bits_bar_set_value (TARE_BITS_BAR (bar), 0.75);
-  tare_bits_bar_set_value (TARE_BITS_BAR (bar), 0.75);
-  g_assert_cmpuint (n, ==, 1);
-  pixels = widget_test_render (bar);
-  tare_colormap_get (0.75, FALSE, &color);
-  g_assert_cmpuint (widget_pixels_count (pixels, widget_test_color (&color), 0, pixels->height / 2,
-                                         pixels->width, 1), ==, (guint) pixels->width * 3 / 4);
-
-  tare_bits_bar_set_value (TARE_BITS_BAR (bar), 7.0);
-  g_assert_cmpfloat (tare_bits_bar_get_value (TARE_BITS_BAR (bar)), ==, 1.0);
-  tare_bits_bar_set_value (TARE_BITS_BAR (bar), NAN);
-  tare_bits_bar_set_value (TARE_BITS_BAR (bar), NAN);
-  g_assert_cmpuint (n, ==, 3);
-
-  gtk_window_destroy (window);
-}
-
 int
 main (int    argc,
       char **argv)
@@ -804,7 +776,6 @@ main (int    argc,
   g_test_add_func ("/chart/save", test_save);
   g_test_add_func ("/chart/csv", test_csv);
   g_test_add_func ("/chart/accessible", test_accessible);
-  g_test_add_func ("/chart/bits-bar", test_bits_bar);
 
   return g_test_run ();
 }
