@@ -23,10 +23,14 @@
 void
 tare_threads_settle (char **argv)
 {
+  g_autofree char *program = NULL;
+
   if (g_getenv ("GOMP_SPINCOUNT") != NULL || g_getenv ("OMP_WAIT_POLICY") != NULL)
     return;
 
   g_setenv ("GOMP_SPINCOUNT", SPIN_COUNT, FALSE);
-  execv ("/proc/self/exe", argv);
+  /* By its own path, so that it keeps its name among the processes. */
+  program = g_file_read_link ("/proc/self/exe", NULL);
+  execv (program != NULL ? program : argv[0], argv);
   /* Without it the program only waits less politely. */
 }

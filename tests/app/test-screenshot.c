@@ -153,7 +153,7 @@ test_main_window (WindowFixture *fixture,
   window_fixture_open_sample (fixture);
   shoot (fixture, "opened", FALSE);
   measure_all (fixture);
-  select_one (fixture, "blk.3.ffn_down.weight");
+  select_one (fixture, "blk.3.ffn_gate.weight");
   for (gsize i = 0; i < G_N_ELEMENTS (pages); i++)
     {
       tare_window_show_page (fixture->window, pages[i]);
