@@ -273,10 +273,10 @@ read_numbers (const Source           *source,
 
   if (self->feed_forward_width == 0)
     self->feed_forward_width = self->width * architecture->inner_factor;
-  if (self->feed_forward_width == 0)
+  if (self->feed_forward_width == 0 || self->feed_forward_width > MAX_WIDTH)
     return fail (source, TARE_ERROR_INVALID,
                  source->object != NULL ? "intermediate_size" : "feed_forward_length",
-                 "is missing, or is no number");
+                 "is missing, is no number, or is beyond bounds");
 
   return check_heads (source, architecture, self) && read_epsilon (source, architecture, self);
 }

@@ -32,8 +32,19 @@ read_escape (const char *text,
   return unit;
 }
 
-/* Finds the end of a string. JsonParser takes an escape of too few digits, and makes half a
- * surrogate pair into bytes that are not UTF-8; *@fault is set to the offset of such a one. */
+/* Whether there is a backslash at @i with something after it that JSON does not have. */
+static gboolean
+is_strange_escape (const char *text,
+                   gsize       length,
+                   gsize       i)
+{
+  return text[i] == '\\'
+         && (i + 1 >= length || text[i + 1] == '\0' || strchr ("\"\\/bfnrt", text[i + 1]) == NULL);
+}
+
+/* Finds the end of a string. JsonParser takes an escape of too few digits and octal ones, and makes
+ * half a surrogate pair into bytes that are not UTF-8; *@fault is set to the offset of such a
+ * one. */
 static gsize
 skip_string (const char *text,
              gsize       length,
@@ -49,7 +60,7 @@ skip_string (const char *text,
                       && (read_escape (text, length, i + 6) & ~0x3ff) == 0xdc00;
 
       if ((unit >= 0xd800 && unit < 0xe000 && !pair)
-          || (unit < 0 && text[i] == '\\' && i + 1 < length && text[i + 1] == 'u'))
+          || (unit < 0 && is_strange_escape (text, length, i)))
         *fault = MIN (*fault, i);
       i += pair ? 12 : unit >= 0 ? 6 : text[i] == '\\' ? 2 : 1;
     }
@@ -87,7 +98,7 @@ check_nesting (const char  *text,
 
       if (fault < length)
         return _tare_file_fail_path (path, error, TARE_ERROR_INVALID,
-                                     "a broken \\u escape at offset %" G_GSIZE_FORMAT, fault);
+                                     "a broken escape at offset %" G_GSIZE_FORMAT, fault);
       if (depth > MAX_DEPTH)
         return _tare_file_fail_path (path, error, TARE_ERROR_LIMIT,
                                      "JSON nested deeper than %d levels at offset %"

@@ -63,6 +63,20 @@ test_depth (void)
 }
 
 static void
+test_escapes (void)
+{
+  static const char good[] = "[\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e9\\ud83d\\ude00\"]";
+  static const char *const bad[] = {
+    "[\"\\255\"]", "[\"\\x41\"]", "[\"\\u12\"]", "[\"\\ud800\"]", "[\"\\",
+  };
+  g_autoptr(JsonNode) node = tare_json_parse (good, strlen (good), "good", NULL);
+
+  g_assert_nonnull (node);
+  for (gsize i = 0; i < G_N_ELEMENTS (bad); i++)
+    check_refused (bad[i], strlen (bad[i]), TARE_ERROR_INVALID);
+}
+
+static void
 test_depth_allowed (void)
 {
   g_autoptr(GString) text = g_string_new (NULL);
@@ -168,6 +182,7 @@ main (int    argc,
   g_test_add_func ("/json/refused", test_refused);
   g_test_add_func ("/json/depth", test_depth);
   g_test_add_func ("/json/depth-allowed", test_depth_allowed);
+  g_test_add_func ("/json/escapes", test_escapes);
   g_test_add_func ("/json/too-large", test_too_large);
   g_test_add_func ("/json/load", test_load);
   g_test_add_func ("/json/accessors", test_accessors);
