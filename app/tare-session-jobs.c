@@ -346,16 +346,20 @@ survey_work (const TareProgress  *progress,
   return TRUE;
 }
 
+/* For work whose findings came one by one: nothing is left to take over. */
 static void
-survey_done (TareJob      *job,
-             const GError *error,
-             gpointer      data)
+streamed_done (TareJob      *job,
+               const GError *error,
+               gpointer      data)
 {
   Errand *errand = data;
   TareSession *session = errand->mailbox->session;
 
-  if (session != NULL)
-    forget_job (&session->surveying, job);
+  if (session == NULL)
+    return;
+
+  forget_job (&session->surveying, job);
+  forget_job (&session->weighing, job);
 }
 
 void
@@ -364,7 +368,7 @@ _tare_session_start_survey (TareSession *self)
   cancel_job (&self->surveying);
   if (self->model != NULL)
     self->surveying = send_errand (self, TARE_JOB_LANE_FILES, _("Reading the weights"),
-                                   survey_work, survey_done, errand_new (self));
+                                   survey_work, streamed_done, errand_new (self));
 }
 
 /* --- calibration --- */
@@ -471,18 +475,6 @@ weigh_work (const TareProgress  *progress,
   return TRUE;
 }
 
-static void
-weigh_done (TareJob      *job,
-            const GError *error,
-            gpointer      data)
-{
-  Errand *errand = data;
-  TareSession *session = errand->mailbox->session;
-
-  if (session != NULL)
-    forget_job (&session->weighing, job);
-}
-
 void
 _tare_session_start_weighing (TareSession *self)
 {
@@ -496,7 +488,7 @@ _tare_session_start_weighing (TareSession *self)
   errand->assignment = self->brush;
   errand->assignment.format = self->reference;
   self->weighing = send_errand (self, TARE_JOB_LANE_ENGINE, _("Weighing the layers"), weigh_work,
-                                weigh_done, errand);
+                                streamed_done, errand);
 }
 
 /* --- measuring: errors of the layers, then accuracy --- */
