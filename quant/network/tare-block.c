@@ -170,7 +170,7 @@ load_tensor (TareNetwork        *self,
                    rows, columns);
       return NULL;
     }
-  if (!weights->load (weights->data, tensor, out, error))
+  if (!weights->load (weights->data, tensor, out, weights->progress, error))
     return NULL;
 
   return tensor;

@@ -202,7 +202,7 @@ look_up (TareNetwork        *self,
     {
       ok = _tare_buffer_reserve (&table, tensor->rows, width, tare_model_get_path (self->model),
                                  error)
-           && weights->load (weights->data, tensor, table.data, error);
+           && weights->load (weights->data, tensor, table.data, weights->progress, error);
       for (gsize i = 0; ok && i < n_tokens; i++)
         memcpy (x + i * width, table.data + tokens[i] * width, width * sizeof *x);
       _tare_buffer_clear (&table);
@@ -241,7 +241,7 @@ add_positions (TareNetwork        *self,
     }
 
   ok = _tare_buffer_reserve (&table, tensor->rows, width, tare_model_get_path (self->model), error)
-       && weights->load (weights->data, tensor, table.data, error);
+       && weights->load (weights->data, tensor, table.data, weights->progress, error);
   for (gsize i = 0; ok && i < n_tokens; i += length)
     tare_kernel_add (table.data, MIN (length, n_tokens - i), width, x + i * width);
   _tare_buffer_clear (&table);

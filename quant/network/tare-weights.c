@@ -1,13 +1,64 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "quant/network/tare-weights.h"
 
-static gboolean
-load (gpointer           data,
-      const TareTensor  *tensor,
-      float             *out,
-      GError           **error)
+/* Weights of a band of rows: a few milliseconds of decoding, between which it can be cancelled and
+ * after which their pages need not stay. */
+#define BAND_WEIGHTS (1024 * 1024)
+
+/* Where the rows of the file are read one by one, or not as rows, bands are of no use. */
+static gsize
+choose_band (const TareTensor *tensor)
 {
-  return tare_tensor_read (tensor, out, error);
+  if (tensor->transposed || tensor->head_groups > 0 || tensor->columns == 0)
+    return MAX (tensor->rows, 1);
+
+  return MAX (BAND_WEIGHTS / tensor->columns, 1);
+}
+
+/* Each band's pages are let go when it is read, so that of a file larger than memory no more is
+ * resident than is being read. */
+static gboolean
+load (gpointer             data,
+      const TareTensor    *tensor,
+      float               *out,
+      const TareProgress  *progress,
+      GError             **error)
+{
+  gsize band = choose_band (tensor);
+  gsize n_bands = (tensor->rows + band - 1) / band;
+  GError *first_error = NULL;
+
+#pragma omp parallel for schedule(dynamic) if (n_bands > 1)
+  for (gsize i = 0; i < n_bands; i++)
+    {
+      gsize first = i * band;
+      gsize n = MIN (band, tensor->rows - first);
+      GError *band_error = NULL;
+
+      if (tare_progress_cancelled (progress)
+          || !tare_tensor_read_rows (tensor, first, n, out + first * tensor->columns, &band_error))
+        {
+#pragma omp critical (tare_weights_load)
+          if (first_error == NULL)
+            first_error = g_steal_pointer (&band_error);
+          g_clear_error (&band_error);
+          continue;
+        }
+      tare_tensor_release_rows (tensor, first, n);
+    }
+
+  if (first_error != NULL)
+    {
+      g_propagate_error (error, first_error);
+      return FALSE;
+    }
+  if (tare_progress_cancelled (progress))
+    {
+      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CANCELLED, "Loading was cancelled");
+      return FALSE;
+    }
+
+  return TRUE;
 }
 
 static guint64
@@ -17,4 +68,22 @@ fingerprint (gpointer          data,
   return 0;
 }
 
-const TareWeights tare_weights_of_file = { load, fingerprint, NULL };
+const TareWeights tare_weights_of_file = { load, fingerprint, NULL, NULL };
+
+/**
+ * tare_weights_with_progress:
+ * @self: weights
+ * @progress: (nullable): what to ask whether to go on; outlives what is returned
+ *
+ * Returns: the same weights, whose loading can be cancelled
+ */
+TareWeights
+tare_weights_with_progress (const TareWeights  *self,
+                            const TareProgress *progress)
+{
+  TareWeights weights = *self;
+
+  weights.progress = progress;
+
+  return weights;
+}

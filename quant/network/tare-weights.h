@@ -2,6 +2,7 @@
 #pragma once
 
 #include "quant/model/tare-tensor.h"
+#include "quant/tare-progress.h"
 
 G_BEGIN_DECLS
 
@@ -10,22 +11,28 @@ G_BEGIN_DECLS
  * @load: writes the tensor's rows x columns values to @out, in GGUF's row order
  * @fingerprint: the same number for the same values of one tensor; 0 for those of the file
  * @data: closure of both
+ * @progress: (nullable): asked by @load whether to go on, and told nothing
  *
  * Where a network takes its weights from: the file itself, or what a recipe makes of them. The
  * forward pass is the same for both. Both functions may be called in any thread, one at a time.
  */
 typedef struct
 {
-  gboolean (*load)        (gpointer           data,
-                           const TareTensor  *tensor,
-                           float             *out,
-                           GError           **error);
-  guint64  (*fingerprint) (gpointer           data,
-                           const TareTensor  *tensor);
-  gpointer   data;
+  gboolean (*load)        (gpointer             data,
+                           const TareTensor    *tensor,
+                           float               *out,
+                           const TareProgress  *progress,
+                           GError             **error);
+  guint64  (*fingerprint) (gpointer             data,
+                           const TareTensor    *tensor);
+  gpointer             data;
+  const TareProgress  *progress;
 } TareWeights;
 
 /* The values as the file has them. */
 extern const TareWeights tare_weights_of_file;
+
+TareWeights tare_weights_with_progress (const TareWeights   *self,
+                                        const TareProgress  *progress);
 
 G_END_DECLS

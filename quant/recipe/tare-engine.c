@@ -516,17 +516,21 @@ tare_engine_quantize (TareEngine            *self,
 }
 
 static gboolean
-load (gpointer           data,
-      const TareTensor  *tensor,
-      float             *out,
-      GError           **error)
+load (gpointer             data,
+      const TareTensor    *tensor,
+      float               *out,
+      const TareProgress  *progress,
+      GError             **error)
 {
   TareRecipeWeights *self = data;
   TareAssignment assignment = tare_recipe_resolve (self->recipe, tensor);
+  const TareProgress quiet = {
+    .cancellable = progress != NULL ? progress->cancellable : NULL, .end = 1.0,
+  };
   g_autoptr(TareQuantized) quantized = NULL;
 
-  quantized = tare_engine_quantize (self->engine, tensor, &assignment, self->calibration, NULL,
-                                    error);
+  quantized = tare_engine_quantize (self->engine, tensor, &assignment, self->calibration,
+                                    &quiet, error);
   if (quantized == NULL)
     return FALSE;
 

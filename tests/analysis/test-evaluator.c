@@ -20,10 +20,11 @@ typedef struct
 } Change;
 
 static gboolean
-load_changed (gpointer           data,
-              const TareTensor  *tensor,
-              float             *out,
-              GError           **error)
+load_changed (gpointer             data,
+              const TareTensor    *tensor,
+              float               *out,
+              const TareProgress  *progress,
+              GError             **error)
 {
   const Change *change = data;
   gsize n = tare_tensor_get_n_weights (tensor);

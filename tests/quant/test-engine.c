@@ -420,11 +420,11 @@ test_weights (void)
   g_autoptr(TareQuantized) quantized = quantize (engine, up, "q4_k", NULL);
   g_autoptr(GError) error = NULL;
 
-  g_assert_true (a->weights.load (a->weights.data, up, x, &error));
+  g_assert_true (a->weights.load (a->weights.data, up, x, NULL, &error));
   g_assert_true (tare_quantized_decode (quantized, up, y, &error));
   g_assert_cmpmem (x, n * sizeof (float), y, n * sizeof (float));
 
-  g_assert_true (a->weights.load (a->weights.data, down, x, &error));
+  g_assert_true (a->weights.load (a->weights.data, down, x, NULL, &error));
   g_assert_true (tare_tensor_read (down, y, &error));
   g_assert_cmpmem (x, n * sizeof (float), y, n * sizeof (float));
 

@@ -358,10 +358,11 @@ typedef struct
 } Change;
 
 static gboolean
-load_changed (gpointer           data,
-              const TareTensor  *tensor,
-              float             *out,
-              GError           **error)
+load_changed (gpointer             data,
+              const TareTensor    *tensor,
+              float               *out,
+              const TareProgress  *progress,
+              GError             **error)
 {
   const Change *change = data;
 
@@ -516,6 +517,26 @@ test_cancelled (void)
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
 }
 
+static void
+test_cancelled_load (void)
+{
+  g_autoptr(TareNetwork) network = open_sample ();
+  g_autoptr(GCancellable) cancellable = g_cancellable_new ();
+  const TareProgress progress = TARE_PROGRESS_INIT (cancellable, NULL, NULL);
+  const TareWeights weights = tare_weights_with_progress (&tare_weights_of_file, &progress);
+  g_autoptr(GError) error = NULL;
+  g_autoptr(TareBlock) block = tare_network_load_block (network, &weights, 0, &error);
+
+  g_assert_no_error (error);
+  g_assert_nonnull (block);
+  g_clear_pointer (&block, tare_block_free);
+
+  g_cancellable_cancel (cancellable);
+  block = tare_network_load_block (network, &weights, 0, &error);
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+  g_assert_null (block);
+}
+
 int
 main (int    argc,
       char **argv)
@@ -540,6 +561,7 @@ main (int    argc,
   g_test_add_func ("/network/slabs", test_slabs);
   g_test_add_func ("/network/token-beyond", test_token_beyond);
   g_test_add_func ("/network/cancelled", test_cancelled);
+  g_test_add_func ("/network/cancelled-load", test_cancelled_load);
 
   return g_test_run ();
 }
