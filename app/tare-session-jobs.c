@@ -451,6 +451,8 @@ weigh_work (const TareProgress  *progress,
 {
   Errand *errand = data;
   const TareMeasure *measure = tare_measure_lookup ("proxy_loss");
+  g_autoptr(TareMeasureContext) context = tare_measure_context_new (errand->engine,
+                                                                    errand->calibration);
   gsize n = tare_model_get_n_tensors (errand->model);
 
   for (gsize i = 0; i < n; i++)
@@ -459,17 +461,17 @@ weigh_work (const TareProgress  *progress,
       TareProgress part = tare_progress_part (progress, (double) i / (double) n,
                                               (double) (i + 1) / (double) n);
       g_autoptr(GError) local = NULL;
-      double value = (double) NAN;
+      TareMeasureValue value;
 
       if (!tare_progress_step (&part, 0.0, tensor->canonical, error))
         return FALSE;
       if (!tare_tensor_is_weight (tensor))
         continue;
 
-      if (!measure->compute (measure, errand->engine, tensor, &errand->assignment,
-                             errand->calibration, &part, &value, &local))
+      if (!tare_measure_compute (measure, context, tensor, &errand->assignment, &part, &value,
+                                 &local))
         g_debug ("%s: %s", tensor->canonical, local->message);
-      send_news (errand, NEWS_SENSITIVITY, (guint) i, NULL, &errand->assignment, value);
+      send_news (errand, NEWS_SENSITIVITY, (guint) i, NULL, &errand->assignment, value.value);
     }
 
   return TRUE;

@@ -109,12 +109,11 @@ get_calibration (const Request       *request,
 }
 
 static JsonObject *
-measure_layer (const Request     *request,
-               TareEngine        *engine,
-               const TareTensor  *tensor,
-               TareRecipe        *recipe,
-               TareCalibration   *calibration,
-               GError           **error)
+measure_layer (const Request       *request,
+               TareMeasureContext  *context,
+               const TareTensor    *tensor,
+               TareRecipe          *recipe,
+               GError             **error)
 {
   TareAssignment assignment = tare_recipe_resolve (recipe, tensor);
   g_autoptr(JsonObject) object = json_object_new ();
@@ -126,12 +125,11 @@ measure_layer (const Request     *request,
   for (guint i = 0; i < request->table->len; i++)
     {
       const TareMeasure *measure = g_ptr_array_index (request->table, i);
-      double value = 0.0;
+      TareMeasureValue value;
 
-      if (!measure->compute (measure, engine, tensor, &assignment, calibration, NULL, &value,
-                             error))
+      if (!tare_measure_compute (measure, context, tensor, &assignment, NULL, &value, error))
         return NULL;
-      cli_set_number (measures, measure->id, value);
+      cli_set_number (measures, measure->id, value.value);
     }
 
   return g_steal_pointer (&object);
@@ -147,6 +145,7 @@ measure_layers (const Request       *request,
                 GError             **error)
 {
   g_autoptr(TareEngine) engine = tare_engine_new (model);
+  g_autoptr(TareMeasureContext) context = tare_measure_context_new (engine, calibration);
   g_autoptr(TareRecipe) none = tare_recipe_new ();
   g_autoptr(TareRecipe) recipe = tare_recipe_with_rule (none, "*", &request->assignment);
   gsize n_tensors = tare_model_get_n_tensors (model);
@@ -162,7 +161,7 @@ measure_layers (const Request       *request,
       if (tare_recipe_resolve (recipe, tensor).format == NULL ||
           tare_calibration_lookup (calibration, tensor->canonical) == NULL)
         continue;
-      object = measure_layer (request, engine, tensor, recipe, calibration, error);
+      object = measure_layer (request, context, tensor, recipe, error);
       if (object == NULL)
         return FALSE;
       json_array_add_object_element (layers, object);

@@ -119,8 +119,15 @@ test_table (void)
 
       g_assert_true (tare_measure_lookup (measure->id) == measure);
       g_assert_cmpuint (strlen (measure->label), >, 0);
-      g_assert_cmpuint (strlen (measure->description), >, 0);
+      g_assert_cmpuint (strlen (measure->definition), >, 0);
+      g_assert_nonnull (measure->unit);
       g_assert_cmpuint (strlen (measure->source), >, 0);
+      g_assert_nonnull (tare_measure_cost_get_id (measure->cost));
+      g_assert_nonnull (tare_measure_cost_get_label (measure->cost));
+      g_assert_nonnull (tare_measure_direction_get_id (measure->direction));
+      g_assert_true ((measure->needs & TARE_MEASURE_NEEDS_WEIGHTS) != 0
+                     || (measure->needs & TARE_MEASURE_NEEDS_CALIBRATION) != 0);
+      g_assert_nonnull (measure->compute);
     }
 }
 
@@ -171,14 +178,15 @@ compute (Fixture         *fixture,
     .format = format != NULL ? tare_format_lookup (format) : NULL,
     .method = tare_method_get (0),
   };
+  g_autoptr(TareMeasureContext) context = tare_measure_context_new (fixture->engine, calibration);
   g_autoptr(GError) error = NULL;
-  double value = -1.0;
+  TareMeasureValue value = { -1.0, -1.0 };
 
-  g_assert_true (measure->compute (measure, fixture->engine, tensor, &assignment, calibration, NULL,
-                                   &value, &error));
+  g_assert_true (tare_measure_compute (measure, context, tensor, &assignment, NULL, &value,
+                                       &error));
   g_assert_no_error (error);
 
-  return value;
+  return value.value;
 }
 
 /* Σ over rows of d gram d', an element at a time. */
@@ -242,7 +250,13 @@ test_sample (Fixture       *fixture,
                      quantized->distortion.weighted);
 }
 
-/* Fewer bits cost more, by every measure. */
+static gboolean
+is_cheap_by_format (const TareMeasure *measure)
+{
+  return tare_measure_is_by_format (measure) && measure->cost <= TARE_MEASURE_COST_CALIBRATION;
+}
+
+/* Fewer bits cost more, by every measure that looks at the format. */
 static void
 test_order (Fixture       *fixture,
             gconstpointer  data)
@@ -251,7 +265,12 @@ test_order (Fixture       *fixture,
 
   for (gsize i = 0; i < tare_measure_get_n_measures (); i++)
     {
-      double last = 0.0;
+      const TareMeasure *measure = tare_measure_get (i);
+      double sign = measure->direction == TARE_MEASURE_DIRECTION_LESS_IS_WORSE ? -1.0 : 1.0;
+      double last = -INFINITY;
+
+      if (!is_cheap_by_format (measure))
+        continue;
 
       for (gsize k = 0; k < G_N_ELEMENTS (formats); k++)
         {
@@ -259,8 +278,8 @@ test_order (Fixture       *fixture,
 
           if (tare_format_lookup (formats[k]) == NULL)
             continue;
-          value = compute (fixture, tare_measure_get (i)->id, "blk.0.ffn_gate.weight", formats[k],
-                           fixture->calibration);
+          value = sign * compute (fixture, measure->id, "blk.0.ffn_gate.weight", formats[k],
+                                  fixture->calibration);
           g_assert_cmpfloat (value, >, last);
           last = value;
         }
@@ -281,9 +300,58 @@ test_undefined (Fixture       *fixture,
   g_assert_true (isnan (compute (fixture, "proxy_loss", "token_embd.weight", "q4_0",
                                  calibration)));
 
+  /* What is not rounded costs nothing. */
   for (gsize i = 0; i < tare_measure_get_n_measures (); i++)
-    g_assert_cmpfloat (compute (fixture, tare_measure_get (i)->id, name, NULL, calibration), ==,
-                       0.0);
+    {
+      const TareMeasure *measure = tare_measure_get (i);
+
+      if (is_cheap_by_format (measure)
+          && measure->direction == TARE_MEASURE_DIRECTION_MORE_IS_WORSE)
+        g_assert_cmpfloat (compute (fixture, measure->id, name, NULL, calibration), ==, 0.0);
+    }
+  g_assert_true (isnan (compute (fixture, "sqnr", name, NULL, calibration)));
+}
+
+static int n_made;
+
+static gpointer
+make_number (TareMeasureContext  *context,
+             const TareTensor    *tensor,
+             const TareProgress  *progress,
+             GError             **error)
+{
+  n_made++;
+
+  return tensor != NULL ? g_strdup (tensor->canonical) : g_strdup ("model");
+}
+
+/* What is found out once is known from then on, of each tensor by itself and of the model. */
+static void
+test_context (Fixture       *fixture,
+              gconstpointer  data)
+{
+  g_autoptr(TareMeasureContext) context = tare_measure_context_new (fixture->engine, NULL);
+  const TareTensor *tensors[] = {
+    NULL, tare_model_get_tensor (fixture->model, 1), tare_model_get_tensor (fixture->model, 2),
+  };
+  const char *const names[] = { "model", tensors[1]->canonical, tensors[2]->canonical };
+  gsize length = 1;
+
+  n_made = 0;
+  for (int round = 0; round < 2; round++)
+    {
+      for (gsize i = 0; i < G_N_ELEMENTS (tensors); i++)
+        g_assert_cmpstr (tare_measure_context_find (context, "name", tensors[i], make_number,
+                                                    g_free, NULL, NULL), ==, names[i]);
+    }
+  g_assert_cmpint (n_made, ==, 3);
+  tare_measure_context_find (context, "other", NULL, make_number, g_free, NULL, NULL);
+  g_assert_cmpint (n_made, ==, 4);
+
+  g_assert_null (tare_measure_context_get_text (context, NULL, NULL, NULL));
+  tare_measure_context_set_text (context, "a text", 4, 8, 16);
+  g_assert_cmpstr (tare_measure_context_get_text (context, &length, NULL, NULL), ==, "a te");
+  g_assert_cmpuint (length, ==, 4);
 }
 
 int
@@ -296,6 +364,7 @@ main (int    argc,
   g_test_add_func ("/measure/table", test_table);
   g_test_add ("/measure/sample", Fixture, NULL, set_up, test_sample, tear_down);
   g_test_add ("/measure/order", Fixture, NULL, set_up, test_order, tear_down);
+  g_test_add ("/measure/context", Fixture, NULL, set_up, test_context, tear_down);
   g_test_add ("/measure/undefined", Fixture, NULL, set_up, test_undefined, tear_down);
 
   return g_test_run ();

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "analysis/sensitivity/tare-measure-private.h"
+
+#include <math.h>
+
+#include "analysis/sensitivity/tare-proxy.h"
+#include "quant/tare-error.h"
+
+/* So that gettext finds what the application translates. */
+#define N_(string) (string)
+
+/* Weights of the rows that are multiplied at a time: three buffers of 4 MB. */
+#define TILE_WEIGHTS (1 << 20)
+
+/* Buffers of one tile, each rows x columns. */
+typedef struct
+{
+  gsize  rows;
+  float *w;
+  float *d;
+  float *product;
+} Tile;
+
+static void
+tile_clear (Tile *tile)
+{
+  g_clear_pointer (&tile->w, g_free);
+  g_clear_pointer (&tile->d, g_free);
+  g_clear_pointer (&tile->product, g_free);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Tile, tile_clear)
+
+static gboolean
+tile_init (Tile              *tile,
+           const TareTensor  *tensor,
+           GError           **error)
+{
+  gsize columns = tensor->columns;
+
+  tile->rows = MIN (MAX (TILE_WEIGHTS / columns, 16), MAX (tensor->rows, 1));
+  tile->w = g_try_malloc_n (tile->rows * sizeof (float), columns);
+  tile->d = g_try_malloc_n (tile->rows * sizeof (float), columns);
+  tile->product = g_try_malloc_n (tile->rows * sizeof (float), columns);
+
+  if (tile->w == NULL || tile->d == NULL || tile->product == NULL)
+    {
+      g_set_error (error, TARE_ERROR, TARE_ERROR_LIMIT, "%s: %s: no memory to measure its rows",
+                   tare_file_get_path (tensor->file), tensor->canonical);
+      return FALSE;
+    }
+
+  return TRUE;
+}
+
+/* Reads rows of W, and of W less what it was rounded to. */
+static gboolean
+tile_read (Tile              *tile,
+           const TareTensor  *tensor,
+           TareQuantized     *quantized,
+           gsize              first,
+           gsize              n,
+           GError           **error)
+{
+  gsize columns = tensor->columns;
+  gsize row_bytes = tare_format_get_row_bytes (quantized->format, columns);
+  const guint8 *codes = g_bytes_get_data (quantized->bytes, NULL);
+
+  if (!tare_tensor_read_rows (tensor, first, n, tile->w, error))
+    return FALSE;
+
+  tare_tensor_release_rows (tensor, first, n);
+  tare_format_decode (quantized->format, codes + first * row_bytes, n, columns, tile->d);
+  for (gsize i = 0; i < n * columns; i++)
+    tile->d[i] = tile->w[i] - tile->d[i];
+
+  return TRUE;
+}
+
+/* tr(dW H dW') in @loss and, if asked for, tr(W H W') in @energy; both NaN if no token was seen. */
+static gboolean
+measure_forms (const TareTensor            *tensor,
+               TareQuantized               *quantized,
+               const TareLayerActivations  *activations,
+               const TareProgress          *progress,
+               double                      *loss,
+               double                      *energy,
+               GError                     **error)
+{
+  g_auto(Tile) tile = { 0 };
+  gboolean known = TRUE;
+
+  if (!tile_init (&tile, tensor, error))
+    return FALSE;
+
+  *loss = 0.0;
+  if (energy != NULL)
+    *energy = 0.0;
+
+  for (gsize first = 0; first < tensor->rows; first += tile.rows)
+    {
+      gsize n = MIN (tile.rows, tensor->rows - first);
+
+      if (!tare_progress_step (progress, (double) first / (double) tensor->rows, NULL, error)
+          || !tile_read (&tile, tensor, quantized, first, n, error))
+        return FALSE;
+
+      known = known && tare_proxy_form (tile.d, n, activations, tile.product, loss);
+      if (energy != NULL)
+        known = known && tare_proxy_form (tile.w, n, activations, tile.product, energy);
+    }
+
+  if (!known)
+    {
+      *loss = NAN;
+      if (energy != NULL)
+        *energy = NAN;
+    }
+
+  return TRUE;
+}
+
+/* Rounds a layer whose inputs are known; tr(dW H dW') in @loss and, if asked for, tr(W H W') in
+ * @energy. */
+static gboolean
+compute_loss (TareMeasureContext    *context,
+              const TareTensor      *tensor,
+              const TareAssignment  *assignment,
+              const TareProgress    *progress,
+              double                *loss,
+              double                *energy,
+              GError               **error)
+{
+  TareCalibration *calibration = tare_measure_context_get_calibration (context);
+  const TareLayerActivations *activations = NULL;
+  g_autoptr(TareQuantized) quantized = NULL;
+
+  activations = tare_calibration_lookup (calibration, tensor->canonical);
+  quantized = tare_engine_quantize (tare_measure_context_get_engine (context), tensor, assignment,
+                                    calibration, progress, error);
+  if (quantized == NULL)
+    return FALSE;
+
+  if (quantized->bytes == NULL)
+    {
+      *loss = 0.0;
+      return TRUE;
+    }
+
+  return measure_forms (tensor, quantized, activations, progress, loss, energy, error);
+}
+
+static gboolean
+compute_proxy_loss (const TareMeasure     *self,
+                    TareMeasureContext    *context,
+                    const TareTensor      *tensor,
+                    const TareAssignment  *assignment,
+                    const TareProgress    *progress,
+                    TareMeasureValue      *value,
+                    GError               **error)
+{
+  return compute_loss (context, tensor, assignment, progress, &value->value, NULL, error);
+}
+
+static gboolean
+compute_proxy_loss_relative (const TareMeasure     *self,
+                             TareMeasureContext    *context,
+                             const TareTensor      *tensor,
+                             const TareAssignment  *assignment,
+                             const TareProgress    *progress,
+                             TareMeasureValue      *value,
+                             GError               **error)
+{
+  double loss = NAN;
+  double energy = NAN;
+
+  if (!compute_loss (context, tensor, assignment, progress, &loss, &energy, error))
+    return FALSE;
+
+  if (loss == 0.0)
+    value->value = 0.0;
+  else if (energy > 0.0)
+    value->value = loss / energy;
+
+  return TRUE;
+}
+
+/* One of the figures that the engine keeps of a rounded tensor, and makes it exact. */
+static gboolean
+compute_distortion (const TareMeasure     *self,
+                    TareMeasureContext    *context,
+                    const TareTensor      *tensor,
+                    const TareAssignment  *assignment,
+                    const TareProgress    *progress,
+                    TareMeasureValue      *value,
+                    GError               **error)
+{
+  g_autoptr(TareQuantized) quantized = NULL;
+
+  quantized = tare_engine_quantize (tare_measure_context_get_engine (context), tensor, assignment,
+                                    tare_measure_context_get_calibration (context), progress,
+                                    error);
+  if (quantized == NULL)
+    return FALSE;
+
+  value->value = G_STRUCT_MEMBER (double, &quantized->distortion, self->offset);
+  value->error = 0.0;
+
+  return TRUE;
+}
+
+static gboolean
+compute_signal_to_noise (const TareMeasure     *self,
+                         TareMeasureContext    *context,
+                         const TareTensor      *tensor,
+                         const TareAssignment  *assignment,
+                         const TareProgress    *progress,
+                         TareMeasureValue      *value,
+                         GError               **error)
+{
+  if (!compute_distortion (self, context, tensor, assignment, progress, value, error))
+    return FALSE;
+
+  if (value->value > 0.0)
+    value->value = -10.0 * log10 (value->value);
+  else
+    value->value = NAN;
+
+  return TRUE;
+}
+
+const TareMeasure _tare_measures_of_rounding[] = {
+  {
+    .id = "proxy_loss",
+    .label = N_("Proxy loss"),
+    .definition = N_("How far rounding moves the layer's outputs: tr(dW H dW') with "
+                     "H = 2XX'/T, twice the mean over tokens of the squared error of all "
+                     "outputs; the diagonal of H alone where no more is known."),
+    .unit = "",
+    .source = "Frantar et al., GPTQ, arXiv:2210.17323, equation 1",
+    .cost = TARE_MEASURE_COST_CALIBRATION,
+    .direction = TARE_MEASURE_DIRECTION_MORE_IS_WORSE,
+    .needs = TARE_MEASURE_NEEDS_WEIGHTS | TARE_MEASURE_NEEDS_CALIBRATION
+             | TARE_MEASURE_NEEDS_FORMAT,
+    .compute = compute_proxy_loss,
+  },
+  {
+    .id = "proxy_loss_relative",
+    .label = N_("Relative proxy loss"),
+    .definition = N_("The share of the layer's output energy that rounding disturbs: "
+                     "tr(dW H dW') / tr(W H W')."),
+    .unit = "",
+    .source = "Frantar et al., GPTQ, arXiv:2210.17323, equation 1",
+    .cost = TARE_MEASURE_COST_CALIBRATION,
+    .direction = TARE_MEASURE_DIRECTION_MORE_IS_WORSE,
+    .needs = TARE_MEASURE_NEEDS_WEIGHTS | TARE_MEASURE_NEEDS_CALIBRATION
+             | TARE_MEASURE_NEEDS_FORMAT,
+    .compute = compute_proxy_loss_relative,
+  },
+  {
+    .id = "relative_error",
+    .label = N_("Weight error"),
+    .definition = N_("How far rounding moves the weights: the mean over rows of the squared "
+                     "error over the squared norm."),
+    .unit = "",
+    .source = "quant/formats/tare-metric.h",
+    .cost = TARE_MEASURE_COST_WEIGHTS,
+    .direction = TARE_MEASURE_DIRECTION_MORE_IS_WORSE,
+    .needs = TARE_MEASURE_NEEDS_WEIGHTS | TARE_MEASURE_NEEDS_FORMAT,
+    .compute = compute_distortion,
+    .offset = G_STRUCT_OFFSET (TareDistortion, relative),
+  },
+  {
+    .id = "weighted_error",
+    .label = N_("Weighted weight error"),
+    .definition = N_("The weight error with every column weighted by the mean of x² that enters "
+                     "it."),
+    .unit = "",
+    .source = "quant/formats/tare-metric.h",
+    .cost = TARE_MEASURE_COST_CALIBRATION,
+    .direction = TARE_MEASURE_DIRECTION_MORE_IS_WORSE,
+    .needs = TARE_MEASURE_NEEDS_WEIGHTS | TARE_MEASURE_NEEDS_CALIBRATION
+             | TARE_MEASURE_NEEDS_FORMAT,
+    .compute = compute_distortion,
+    .offset = G_STRUCT_OFFSET (TareDistortion, weighted),
+  },
+  {
+    .id = "squared_error",
+    .label = N_("Squared weight error"),
+    .definition = N_("The sum of the squared changes of all weights, with which Hessians of the "
+                     "loss are multiplied."),
+    .unit = "",
+    .source = "quant/formats/tare-metric.h",
+    .cost = TARE_MEASURE_COST_WEIGHTS,
+    .direction = TARE_MEASURE_DIRECTION_MORE_IS_WORSE,
+    .needs = TARE_MEASURE_NEEDS_WEIGHTS | TARE_MEASURE_NEEDS_FORMAT,
+    .compute = compute_distortion,
+    .offset = G_STRUCT_OFFSET (TareDistortion, squared),
+  },
+  {
+    .id = "sqnr",
+    .label = N_("Signal to noise"),
+    .definition = N_("The weights' energy over that of their rounding errors, averaged over rows, "
+                     "in decibels; none where nothing is rounded."),
+    .unit = "dB",
+    .source = "quant/formats/tare-metric.h",
+    .cost = TARE_MEASURE_COST_WEIGHTS,
+    .direction = TARE_MEASURE_DIRECTION_LESS_IS_WORSE,
+    .needs = TARE_MEASURE_NEEDS_WEIGHTS | TARE_MEASURE_NEEDS_FORMAT,
+    .compute = compute_signal_to_noise,
+    .offset = G_STRUCT_OFFSET (TareDistortion, relative),
+  },
+  { .id = NULL },
+};
