@@ -206,6 +206,7 @@ add_gram (TareCollector *self,
 /**
  * tare_collector_observe:
  * @tensor: the first of the layers that take an input
+ * @expert: which of its matrices takes it
  * @x: the input, @n_tokens x @columns
  * @n_tokens: how many
  * @columns: inputs of the layer
@@ -215,6 +216,7 @@ add_gram (TareCollector *self,
  */
 void
 tare_collector_observe (const TareTensor *tensor,
+                        gsize             expert,
                         const float      *x,
                         gsize             n_tokens,
                         gsize             columns,

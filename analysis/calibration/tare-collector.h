@@ -19,6 +19,7 @@ TareCollector *tare_collector_new     (TareCalibration     *calibration,
                                        const TareProgress  *progress);
 void           tare_collector_free    (TareCollector       *self);
 void           tare_collector_observe (const TareTensor    *tensor,
+                                       gsize                expert,
                                        const float         *x,
                                        gsize                n_tokens,
                                        gsize                columns,

@@ -36,6 +36,7 @@ typedef struct
   const TareAttentionShape *shape;
   const float              *qkv;
   float                     scale;
+  double                   *received;
   float                    *keys;
   float                    *values;
   gsize                     padded_length;
@@ -192,6 +193,18 @@ pack (const Attention *self,
                self->values + place * self->padded_length * self->padded_width);
 }
 
+/* What a query with these weights, whose sum is @sum, adds to what the positions receive. */
+static void
+add_received (const float *weights,
+              gsize        begin,
+              gsize        end,
+              double       sum,
+              double      *received)
+{
+  for (gsize j = begin; j < end; j++)
+    received[j] += (double) weights[j] / sum;
+}
+
 /* One block of queries, from @first on, of one head of one sequence. */
 static void
 attend (const Attention *self,
@@ -233,6 +246,10 @@ attend (const Attention *self,
     multiply_panel (scores + begin, self->padded_length,
                     values + e * self->padded_length + begin * PANEL, n_keys - begin,
                     mixed + e, self->padded_width);
+
+  for (gsize i = 0; self->received != NULL && i < rows; i++)
+    add_received (scores + i * self->padded_length, begin, n_keys, sums[i],
+                  self->received + (sequence * shape->n_heads + head) * shape->length);
 
   for (gsize i = 0; i < rows; i++)
     {
@@ -299,15 +316,43 @@ tare_kernel_attention (const TareAttentionShape *shape,
                        float                    *y,
                        const TareProgress       *progress)
 {
+  tare_kernel_attention_tapped (shape, qkv, scale, scratch, y, NULL, progress);
+}
+
+/**
+ * tare_kernel_attention_tapped:
+ * @shape: the sizes
+ * @qkv: as for tare_kernel_attention()
+ * @scale: likewise
+ * @scratch: likewise
+ * @y: (out caller-allocates): likewise
+ * @received: (nullable) (inout): n_sequences x n_heads x length, to which the probabilities that
+ *   all queries of a head give to each position are added
+ * @progress: (nullable): once it is cancelled the rest of @y is left as it was
+ *
+ * tare_kernel_attention(), telling what it attends to. One task then has a whole head, so that
+ * sums are made in one order by whatever number of threads.
+ */
+void
+tare_kernel_attention_tapped (const TareAttentionShape *shape,
+                              const float              *qkv,
+                              float                     scale,
+                              float                    *scratch,
+                              float                    *y,
+                              double                   *received,
+                              const TareProgress       *progress)
+{
   Attention self = attention_init (shape);
   gsize n_panels = self.padded_length / PANEL;
   gsize n_groups = shape->n_sequences * shape->n_key_value_heads;
-  gsize n_blocks = ROUND_UP (shape->length, TILE_ROWS * TASK_TILES) / (TILE_ROWS * TASK_TILES);
+  gsize step = received == NULL ? TILE_ROWS * TASK_TILES : ROUND_UP (shape->length, TILE_ROWS);
+  gsize n_blocks = shape->length / step + (shape->length % step > 0);
   gsize n_tasks = shape->n_sequences * shape->n_heads * n_blocks;
   float *threads;
 
   self.qkv = qkv;
   self.scale = scale;
+  self.received = received;
   self.keys = scratch;
   self.values = self.keys + n_groups * self.padded_length * shape->head_width;
   threads = self.values + n_groups * self.padded_length * self.padded_width;
@@ -324,8 +369,8 @@ tare_kernel_attention (const TareAttentionShape *shape,
 #pragma omp for schedule(dynamic)
     for (gsize i = 0; i < n_tasks; i++)
       {
-        gsize begin = i % n_blocks * TILE_ROWS * TASK_TILES;
-        gsize end = MIN (shape->length, begin + TILE_ROWS * TASK_TILES);
+        gsize begin = i % n_blocks * step;
+        gsize end = MIN (shape->length, begin + step);
 
         if (tare_progress_cancelled (progress))
           continue;

@@ -238,13 +238,15 @@ attend (const TareAttentionShape *shape,
       scores[j] = exp (scores[j] - maximum);
       sum += scores[j];
     }
+  for (gsize j = 0; j <= position; j++)
+    scores[j] = j < first ? 0.0 : scores[j] / sum;
   for (gsize i = 0; i < d; i++)
     {
       double mixed = 0.0;
 
       for (gsize j = first; j <= position; j++)
         mixed += scores[j] * (double) values[j * stride + i];
-      y[i] = (float) (mixed / sum);
+      y[i] = (float) mixed;
     }
 }
 
@@ -263,6 +265,25 @@ tare_reference_attention (const TareAttentionShape *shape,
                           float                     scale,
                           float                    *y)
 {
+  tare_reference_attention_tapped (shape, qkv, scale, y, NULL);
+}
+
+/**
+ * tare_reference_attention_tapped:
+ * @shape: the sizes
+ * @qkv: as for tare_reference_attention()
+ * @scale: likewise
+ * @y: (out caller-allocates): likewise
+ * @received: (nullable) (inout): n_sequences x n_heads x length, to which the probabilities that
+ *   all queries of a head give to each position are added
+ */
+void
+tare_reference_attention_tapped (const TareAttentionShape *shape,
+                                 const float              *qkv,
+                                 float                     scale,
+                                 float                    *y,
+                                 double                   *received)
+{
   gsize d = shape->head_width;
   gsize stride = (shape->n_heads + 2 * shape->n_key_value_heads) * d;
   g_autofree double *scores = g_new (double, MAX (shape->length, 1));
@@ -270,8 +291,12 @@ tare_reference_attention (const TareAttentionShape *shape,
   for (gsize s = 0; s < shape->n_sequences; s++)
     for (gsize i = 0; i < shape->length; i++)
       for (gsize head = 0; head < shape->n_heads; head++)
-        attend (shape, qkv + s * shape->length * stride, i, head, scale, scores,
-                y + ((s * shape->length + i) * shape->n_heads + head) * d);
+        {
+          attend (shape, qkv + s * shape->length * stride, i, head, scale, scores,
+                  y + ((s * shape->length + i) * shape->n_heads + head) * d);
+          for (gsize j = 0; received != NULL && j <= i; j++)
+            received[(s * shape->n_heads + head) * shape->length + j] += scores[j];
+        }
 }
 
 /**

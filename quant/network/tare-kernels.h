@@ -100,6 +100,13 @@ void           tare_kernel_attention         (const TareAttentionShape *shape,
                                               float                    *scratch,
                                               float                    *y,
                                               const TareProgress       *progress);
+void           tare_kernel_attention_tapped  (const TareAttentionShape *shape,
+                                              const float              *qkv,
+                                              float                     scale,
+                                              float                    *scratch,
+                                              float                    *y,
+                                              double                   *received,
+                                              const TareProgress       *progress);
 TareLogSoftmax tare_kernel_log_softmax       (const float              *logits,
                                               gsize                     n);
 double         tare_kernel_divergence        (const float              *base,

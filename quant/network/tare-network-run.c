@@ -78,8 +78,8 @@ observe (const TareObserver *observer,
          const float        *x,
          gsize               n_tokens)
 {
-  if (observer != NULL)
-    observer->observe (linear->tensor, x, n_tokens, linear->columns, observer->data);
+  if (observer != NULL && observer->observe != NULL)
+    observer->observe (linear->tensor, 0, x, n_tokens, linear->columns, observer->data);
 }
 
 static TareAttentionShape
@@ -116,6 +116,26 @@ add_branch (TareNetwork       *self,
   tare_kernel_add (y, n_tokens, self->config->width, x);
 }
 
+/* The heads of a sequence are added up where the first of them is, those places moved together. */
+static void
+tell_received (const TareObserver       *observer,
+               guint                     block,
+               const TareAttentionShape *shape,
+               double                   *received)
+{
+  gsize length = shape->length;
+
+  for (gsize s = 0; s < shape->n_sequences; s++)
+    for (gsize h = 0; h < shape->n_heads; h++)
+      for (gsize i = 0; i < length; i++)
+        {
+          double share = received[(s * shape->n_heads + h) * length + i];
+
+          received[s * length + i] = h == 0 ? share : received[s * length + i] + share;
+        }
+  observer->attend (block, received, shape->n_sequences, length, observer->data);
+}
+
 /* y = keep y + attention (norm (x)) for some sequences; FALSE when it was cancelled. */
 static gboolean
 run_attention (TareNetwork        *self,
@@ -133,6 +153,7 @@ run_attention (TareNetwork        *self,
   const TareAttentionShape shape = get_shape (self, block->index, n_sequences, length);
   gsize n_tokens = n_sequences * length;
   float *qkv = space->wide.data;
+  g_autofree double *received = NULL;
 
   run_norm (self, &block->attention_norm, x, n_tokens, config->width, space->input.data);
   observe (observer, &block->qkv, space->input.data, n_tokens);
@@ -143,11 +164,15 @@ run_attention (TareNetwork        *self,
   for (gsize i = 0; i < n_tokens; i++)
     prepare_heads (self, block, i % length, qkv + i * block->qkv.outputs);
 
-  tare_kernel_attention (&shape, qkv, config->attention_scale, space->scratch.data,
-                         space->mixed.data, progress);
+  if (observer != NULL && observer->attend != NULL)
+    received = g_new0 (double, n_sequences * config->n_heads * length);
+  tare_kernel_attention_tapped (&shape, qkv, config->attention_scale, space->scratch.data,
+                                  space->mixed.data, received, progress);
   if (tare_progress_cancelled (progress))
     return FALSE;
 
+  if (received != NULL)
+    tell_received (observer, block->index, &shape, received);
   observe (observer, &block->attention_output, space->mixed.data, n_tokens);
 
   return _tare_linear_run (&block->attention_output, space->mixed.data, n_tokens, keep, y,
@@ -353,15 +378,23 @@ run_shared (TareNetwork        *self,
             const TareProgress *progress)
 {
   gsize stride = length * self->config->width;
+  gboolean streams = observer != NULL && observer->stream != NULL;
+  g_autofree float *before = streams ? g_new (float, plan->group * stride) : NULL;
   gboolean done = TRUE;
 
   for (gsize i = 0; done && i < plan->n_groups; i++)
     {
       gsize first = i * plan->group;
+      gsize n = MIN (plan->group, n_sequences - first);
 
       tare_progress_step (progress, (double) i / (double) plan->n_groups, NULL, NULL);
-      done = run_group (self, &self->workspaces[0], block, x + first * stride,
-                        MIN (plan->group, n_sequences - first), length, observer, progress);
+      if (streams)
+        memcpy (before, x + first * stride, n * stride * sizeof *before);
+      done = run_group (self, &self->workspaces[0], block, x + first * stride, n, length, observer,
+                        progress);
+      if (done && streams)
+        observer->stream (block->index, before, x + first * stride, n * length,
+                          self->config->width, observer->data);
     }
 
   return done;

@@ -20,20 +20,39 @@ typedef struct _TareBlock TareBlock;
 
 /**
  * TareObserver:
- * @observe: told of the input of every linear layer before it is used
- * @data: closure
+ * @observe: (nullable): told of the input of every linear layer before it is used
+ * @data: closure of all
+ * @stream: (nullable): told of the residual stream before and after each block, both n_tokens x
+ *   width
+ * @attend: (nullable): told how much attention each position receives, n_sequences x length: the
+ *   probabilities that all queries of all heads give to it, which for a sequence add up to heads x
+ *   length
  *
  * @tensor is the first tensor that takes this input (attn_q for query, key and value; ffn_gate
- * for gate and up); @x is n_tokens x columns. Called in the thread that runs the block.
+ * for gate and up), and @expert which of its matrices, 0 where it is but one; @x is n_tokens x
+ * columns. Called in the thread that runs the block, for a group of sequences at a time and these
+ * in their order; the tokens of an expert are those that are routed to it.
  */
 typedef struct
 {
   void     (*observe) (const TareTensor *tensor,
+                       gsize             expert,
                        const float      *x,
                        gsize             n_tokens,
                        gsize             columns,
                        gpointer          data);
   gpointer   data;
+  void     (*stream)  (guint             block,
+                       const float      *before,
+                       const float      *after,
+                       gsize             n_tokens,
+                       gsize             width,
+                       gpointer          data);
+  void     (*attend)  (guint             block,
+                       const double     *received,
+                       gsize             n_sequences,
+                       gsize             length,
+                       gpointer          data);
 } TareObserver;
 
 TareNetwork      *tare_network_new          (TareModel           *model,

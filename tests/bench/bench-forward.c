@@ -212,6 +212,7 @@ typedef struct
 
 static void
 note (const TareTensor *tensor,
+      gsize             expert,
       const float      *x,
       gsize             n_tokens,
       gsize             columns,
@@ -260,9 +261,9 @@ forward (gpointer data)
   moments.times[0] = g_get_monotonic_time ();
   keep_least (&self->embed, begin, moments.times[0]);
   tare_network_run_block (self->network, self->block, self->x, 1, TOKENS, &observer, NULL, NULL);
-  note (NULL, NULL, 0, 0, &moments);
+  note (NULL, 0, NULL, 0, 0, &moments);
   tare_network_run_output (self->network, self->output, self->x, TOKENS, self->logits, NULL, NULL);
-  note (NULL, NULL, 0, 0, &moments);
+  note (NULL, 0, NULL, 0, 0, &moments);
 
   /* Start, qkv, output, gate and up, down, end of the block, end: the second norm is counted with
    * attention, since nobody tells where it starts. */

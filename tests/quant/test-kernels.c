@@ -366,10 +366,25 @@ check_bounded_attention (gsize n_sequences,
   g_autofree float *scratch = g_new (float, tare_kernel_attention_scratch (&shape));
   g_autofree float *fast = g_new (float, n);
   g_autofree float *truth = g_new (float, n);
+  g_autofree float *same = g_new (float, n);
+  g_autofree double *received = g_new0 (double, tokens * n_heads);
+  g_autofree double *received_truth = g_new0 (double, tokens * n_heads);
+  double all = 0.0;
 
   tare_kernel_attention (&shape, qkv, scale, scratch, fast, NULL);
-  tare_reference_attention (&shape, qkv, scale, truth);
+  tare_reference_attention_tapped (&shape, qkv, scale, truth, received_truth);
   g_assert_cmpfloat (tare_test_difference (fast, truth, n), <, 1e-6);
+
+  tare_kernel_attention_tapped (&shape, qkv, scale, scratch, same, received, NULL);
+  g_assert_cmpmem (same, n * sizeof *same, fast, n * sizeof *fast);
+  for (gsize i = 0; i < tokens * n_heads; i++)
+    {
+      g_assert_cmpfloat_with_epsilon (received[i], received_truth[i],
+                                      1e-6 * (1.0 + received_truth[i]));
+      all += received[i];
+    }
+  /* Every query gives away 1. */
+  g_assert_cmpfloat_with_epsilon (all, (double) (tokens * n_heads), 1e-5 * (double) all);
 }
 
 static void

@@ -303,6 +303,7 @@ typedef struct
 
 static void
 observe (const TareTensor *tensor,
+         gsize             expert,
          const float      *x,
          gsize             n_tokens,
          gsize             columns,
@@ -348,6 +349,79 @@ test_observer (void)
   g_assert_no_error (error);
   g_assert_cmpstr (roles->str, ==, "output ");
   g_assert_cmpfloat (seen.squares, >, 0.0);
+}
+
+/* What a block did to the stream, and who was attended to. */
+typedef struct
+{
+  GByteArray *before;
+  GByteArray *after;
+  gsize       n_sequences;
+  double      received;
+  double      first;
+} Tapped;
+
+static void
+tap_stream (guint        block,
+            const float *before,
+            const float *after,
+            gsize        n_tokens,
+            gsize        width,
+            gpointer     data)
+{
+  Tapped *tapped = data;
+  guint bytes = (guint) (n_tokens * width * sizeof *before);
+
+  g_assert_cmpuint (block, ==, 1);
+  g_byte_array_append (tapped->before, (const guint8 *) before, bytes);
+  g_byte_array_append (tapped->after, (const guint8 *) after, bytes);
+}
+
+static void
+tap_attention (guint         block,
+               const double *received,
+               gsize         n_sequences,
+               gsize         length,
+               gpointer      data)
+{
+  Tapped *tapped = data;
+
+  g_assert_cmpuint (length, ==, 600);
+  tapped->n_sequences += n_sequences;
+  for (gsize i = 0; i < n_sequences * length; i++)
+    tapped->received += received[i];
+  for (gsize i = 0; i < n_sequences; i++)
+    tapped->first += received[i * length];
+}
+
+static void
+test_taps (void)
+{
+  g_autoptr(TareNetwork) network = open_sample ();
+  g_autoptr(GError) error = NULL;
+  g_autoptr(TareBlock) block = tare_network_load_block (network, &tare_weights_of_file, 1, &error);
+  const TareConfig *config = tare_network_get_config (network);
+  gsize n = 3 * 600 * (gsize) config->width;
+  g_autofree float *x = g_new (float, n), *y = g_new (float, n);
+  g_autoptr(GByteArray) before = g_byte_array_new (), after = g_byte_array_new ();
+  Tapped tapped = { .before = before, .after = after };
+  const TareObserver observer = { .stream = tap_stream, .attend = tap_attention, .data = &tapped };
+
+  g_assert_no_error (error);
+  tare_test_fill_gaussian (x, n, 5);
+  memcpy (y, x, n * sizeof *x);
+  tare_network_run_block (network, block, y, 3, 600, &observer, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpmem (before->data, before->len, x, n * sizeof *x);
+  g_assert_cmpmem (after->data, after->len, y, n * sizeof *y);
+
+  /* Every query of every head gives away 1, and the first position is seen by all. */
+  g_assert_cmpuint (tapped.n_sequences, ==, 3);
+  g_assert_cmpfloat_with_epsilon (tapped.received, 3.0 * 600.0 * config->n_heads, 1e-3);
+  g_assert_cmpfloat (tapped.first, >=, 3.0 * config->n_heads);
+
+  tare_network_run_block (network, block, x, 3, 600, NULL, NULL, &error);
+  g_assert_cmpfloat (tare_test_difference (x, y, n), <, 1e-5);
 }
 
 /* The file's weights, one tensor of them multiplied. */
@@ -555,6 +629,7 @@ main (int    argc,
   g_test_add_func ("/network/sequences", test_sequences);
   g_test_add_func ("/network/long-sequence", test_long_sequence);
   g_test_add_func ("/network/observer", test_observer);
+  g_test_add_func ("/network/taps", test_taps);
   g_test_add_func ("/network/fingerprint", test_fingerprint);
   g_test_add_func ("/network/fingerprint-tied", test_fingerprint_tied);
   g_test_add_func ("/network/weights", test_weights);
