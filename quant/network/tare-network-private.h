@@ -101,21 +101,40 @@ struct _TareBlock
   TareLinear   down;
 };
 
-float    *_tare_floats_new     (gsize                n,
-                                gsize                columns,
-                                const char          *path,
-                                GError             **error);
-gboolean  _tare_buffer_reserve (TareBuffer          *self,
-                                gsize                n,
-                                gsize                columns,
-                                const char          *path,
-                                GError             **error);
-void      _tare_buffer_clear   (TareBuffer          *self);
-gboolean  _tare_linear_run     (const TareLinear    *self,
-                                const float         *x,
-                                gsize                rows,
-                                float                keep,
-                                float               *y,
-                                const TareProgress  *progress);
+float              *_tare_floats_new             (gsize                n,
+                                                  gsize                columns,
+                                                  const char          *path,
+                                                  GError             **error);
+gboolean            _tare_buffer_reserve         (TareBuffer          *self,
+                                                  gsize                n,
+                                                  gsize                columns,
+                                                  const char          *path,
+                                                  GError             **error);
+void                _tare_buffer_clear           (TareBuffer          *self);
+gboolean            _tare_linear_run             (const TareLinear    *self,
+                                                  const float         *x,
+                                                  gsize                rows,
+                                                  float                keep,
+                                                  float               *y,
+                                                  const TareProgress  *progress);
+
+void                _tare_network_norm           (TareNetwork         *self,
+                                                  const TareScaling   *norm,
+                                                  const float         *x,
+                                                  gsize                rows,
+                                                  gsize                columns,
+                                                  float               *y);
+void                _tare_network_reserve_angles (TareNetwork         *self,
+                                                  gsize                length);
+const TareAngles   *_tare_network_get_angles     (TareNetwork         *self,
+                                                  guint                block);
+void                _tare_network_prepare_heads  (TareNetwork         *self,
+                                                  const TareBlock     *block,
+                                                  gsize                position,
+                                                  float               *row);
+TareAttentionShape  _tare_network_get_shape      (TareNetwork         *self,
+                                                  guint                block,
+                                                  gsize                n_sequences,
+                                                  gsize                length);
 
 G_END_DECLS

@@ -35,13 +35,13 @@ typedef struct
 } Plan;
 
 /* Norm of some rows, in place where @y is @x; layer norms never are. */
-static void
-run_norm (TareNetwork       *self,
-          const TareScaling *norm,
-          const float       *x,
-          gsize              rows,
-          gsize              columns,
-          float             *y)
+void
+_tare_network_norm (TareNetwork       *self,
+                    const TareScaling *norm,
+                    const float       *x,
+                    gsize              rows,
+                    gsize              columns,
+                    float             *y)
 {
   float epsilon = self->config->norm_epsilon;
 
@@ -51,12 +51,20 @@ run_norm (TareNetwork       *self,
     tare_kernel_layer_norm (x, norm->weight, norm->bias, epsilon, rows, columns, y);
 }
 
+/* By how much the heads of a block turn. */
+const TareAngles *
+_tare_network_get_angles (TareNetwork *self,
+                          guint        block)
+{
+  return self->angles;
+}
+
 /* Norm (where the architecture has one) and rotation of the queries and keys of one token. */
-static void
-prepare_heads (TareNetwork     *self,
-               const TareBlock *block,
-               gsize            position,
-               float           *row)
+void
+_tare_network_prepare_heads (TareNetwork     *self,
+                             const TareBlock *block,
+                             gsize            position,
+                             float           *row)
 {
   const TareConfig *config = self->config;
   gsize n = config->n_heads + config->n_key_value_heads;
@@ -67,8 +75,8 @@ prepare_heads (TareNetwork     *self,
       float *head = row + i * config->head_width;
 
       if (norm->weight != NULL)
-        run_norm (self, norm, head, 1, config->head_width, head);
-      tare_kernel_rotate (self->angles, position, head);
+        _tare_network_norm (self, norm, head, 1, config->head_width, head);
+      tare_kernel_rotate (_tare_network_get_angles (self, block->index), position, head);
     }
 }
 
@@ -82,11 +90,12 @@ observe (const TareObserver *observer,
     observer->observe (linear->tensor, 0, x, n_tokens, linear->columns, observer->data);
 }
 
-static TareAttentionShape
-get_shape (TareNetwork *self,
-           guint        block,
-           gsize        n_sequences,
-           gsize        length)
+/* What attention sees in one block. */
+TareAttentionShape
+_tare_network_get_shape (TareNetwork *self,
+                         guint        block,
+                         gsize        n_sequences,
+                         gsize        length)
 {
   const TareConfig *config = self->config;
   guint period = self->architecture->window_period;
@@ -112,7 +121,7 @@ add_branch (TareNetwork       *self,
             float             *x)
 {
   if (norm->weight != NULL)
-    run_norm (self, norm, y, n_tokens, self->config->width, y);
+    _tare_network_norm (self, norm, y, n_tokens, self->config->width, y);
   tare_kernel_add (y, n_tokens, self->config->width, x);
 }
 
@@ -150,19 +159,21 @@ run_attention (TareNetwork        *self,
                const TareProgress *progress)
 {
   const TareConfig *config = self->config;
-  const TareAttentionShape shape = get_shape (self, block->index, n_sequences, length);
+  const TareAttentionShape shape = _tare_network_get_shape (self, block->index, n_sequences,
+                                                            length);
   gsize n_tokens = n_sequences * length;
   float *qkv = space->wide.data;
   g_autofree double *received = NULL;
 
-  run_norm (self, &block->attention_norm, x, n_tokens, config->width, space->input.data);
+  _tare_network_norm (self, &block->attention_norm, x, n_tokens, config->width,
+                      space->input.data);
   observe (observer, &block->qkv, space->input.data, n_tokens);
   if (!_tare_linear_run (&block->qkv, space->input.data, n_tokens, 0.0f, qkv, progress))
     return FALSE;
 
 #pragma omp parallel for schedule(static)
   for (gsize i = 0; i < n_tokens; i++)
-    prepare_heads (self, block, i % length, qkv + i * block->qkv.outputs);
+    _tare_network_prepare_heads (self, block, i % length, qkv + i * block->qkv.outputs);
 
   if (observer != NULL && observer->attend != NULL)
     received = g_new0 (double, n_sequences * config->n_heads * length);
@@ -195,7 +206,8 @@ run_feed_forward (TareNetwork        *self,
   const TareConfig *config = self->config;
   gsize width = config->feed_forward_width;
 
-  run_norm (self, &block->feed_forward_norm, x, n_tokens, config->width, space->input.data);
+  _tare_network_norm (self, &block->feed_forward_norm, x, n_tokens, config->width,
+                      space->input.data);
   observe (observer, &block->gate_up, space->input.data, n_tokens);
   if (!_tare_linear_run (&block->gate_up, space->input.data, n_tokens, 0.0f, space->wide.data,
                          progress))
@@ -329,6 +341,19 @@ reserve_workspaces (TareNetwork *self,
   self->n_workspaces = n;
 }
 
+/* Angles for so many positions. */
+void
+_tare_network_reserve_angles (TareNetwork *self,
+                              gsize        length)
+{
+  if (self->angles != NULL && self->angles->length >= length)
+    return;
+
+  tare_angles_free (self->angles);
+  self->angles = tare_angles_new (self->architecture->rotary, self->frequencies, self->magnitude,
+                                  self->config->rope_width / 2, length);
+}
+
 /* Room for the groups, and angles for their positions. */
 static gboolean
 reserve (TareNetwork  *self,
@@ -337,18 +362,12 @@ reserve (TareNetwork  *self,
          GError      **error)
 {
   const TareConfig *config = self->config;
-  const TareAttentionShape shape = get_shape (self, 0, plan->group, length);
+  const TareAttentionShape shape = _tare_network_get_shape (self, 0, plan->group, length);
   const char *path = tare_model_get_path (self->model);
   gboolean ok = TRUE;
   gsize wide, mixed;
 
-  if (self->angles == NULL || self->angles->length < length)
-    {
-      tare_angles_free (self->angles);
-      self->angles = tare_angles_new (self->architecture->rotary, self->frequencies,
-                                      self->magnitude, config->rope_width / 2, length);
-    }
-
+  _tare_network_reserve_angles (self, length);
   measure (self, plan->group * length, &wide, &mixed);
   reserve_workspaces (self, plan->n_threads);
   for (gsize i = 0; ok && i < plan->n_threads; i++)
@@ -496,8 +515,8 @@ run_output_slice (TareNetwork        *self,
 {
   const TareConfig *config = self->config;
 
-  run_norm (self, &output->attention_norm, x + first * config->width, n_tokens, config->width,
-            space->input.data);
+  _tare_network_norm (self, &output->attention_norm, x + first * config->width, n_tokens,
+                      config->width, space->input.data);
   observe (observer, &output->qkv, space->input.data, n_tokens);
   _tare_linear_run (&output->qkv, space->input.data, n_tokens, 0.0f,
                     logits + first * config->vocabulary, NULL);
