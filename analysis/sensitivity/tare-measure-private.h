@@ -7,5 +7,6 @@ G_BEGIN_DECLS
 
 /* The rows of the measure table, one array for each file, ended by a row without an id. */
 extern const TareMeasure _tare_measures_of_rounding[];
+extern const TareMeasure _tare_measures_of_divergence[];
 
 G_END_DECLS

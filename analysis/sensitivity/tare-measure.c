@@ -12,6 +12,7 @@
 /* The table's parts, in the order in which a person meets them. */
 static const TareMeasure *const parts[] = {
   _tare_measures_of_rounding,
+  _tare_measures_of_divergence,
 };
 
 static const struct
@@ -21,8 +22,8 @@ static const struct
 } costs[] = {
   [TARE_MEASURE_COST_WEIGHTS] = { "weights", N_("Weights") },
   [TARE_MEASURE_COST_CALIBRATION] = { "calibration", N_("Calibration") },
-  [TARE_MEASURE_COST_FORWARD] = { "forward", N_("Forward passes") },
   [TARE_MEASURE_COST_GRADIENT] = { "gradient", N_("Gradients") },
+  [TARE_MEASURE_COST_FORWARD] = { "forward", N_("Forward passes") },
   [TARE_MEASURE_COST_HESSIAN] = { "hessian", N_("Hessian of the loss") },
 };
 

@@ -9,8 +9,8 @@ G_BEGIN_DECLS
  * TareMeasureCost:
  * @TARE_MEASURE_COST_WEIGHTS: the weights are read, and perhaps rounded
  * @TARE_MEASURE_COST_CALIBRATION: a calibration is looked at too
+ * @TARE_MEASURE_COST_GRADIENT: the network is run forth and back, for all layers at once
  * @TARE_MEASURE_COST_FORWARD: the network is run for every layer
- * @TARE_MEASURE_COST_GRADIENT: the network is run forth and back
  * @TARE_MEASURE_COST_HESSIAN: products with the Hessian of the loss are formed
  *
  * How dear a measure is; each class costs more than those before it.
@@ -19,8 +19,8 @@ typedef enum
 {
   TARE_MEASURE_COST_WEIGHTS,
   TARE_MEASURE_COST_CALIBRATION,
-  TARE_MEASURE_COST_FORWARD,
   TARE_MEASURE_COST_GRADIENT,
+  TARE_MEASURE_COST_FORWARD,
   TARE_MEASURE_COST_HESSIAN,
 } TareMeasureCost;
 

@@ -9,170 +9,8 @@
 #include <sys/wait.h>
 
 #include "quant/formats/tare-format.h"
+#include "tests/app/cli-fixture.h"
 #include "tests/tare-test.h"
-
-#define MAX_ARGUMENTS 24
-
-/* What a run of the program left behind. */
-typedef struct
-{
-  int   status;
-  char *output;
-  char *error;
-} Run;
-
-static void
-run_clear (Run *self)
-{
-  g_free (self->output);
-  g_free (self->error);
-}
-
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Run, run_clear)
-
-static char *
-find_program (void)
-{
-  const char *root = g_getenv ("TARE_BUILD_ROOT");
-
-  return g_build_filename (root != NULL ? root : "build", "app", "cli", "tare-cli", NULL);
-}
-
-static char *
-find_sample (const char *name)
-{
-  g_autofree char *folder = tare_test_source ("data/sample");
-
-  return g_build_filename (folder, name, NULL);
-}
-
-/* The program with the arguments of a line; what is in @paths stands for each %s in it. */
-static char **
-make_arguments (const char *line,
-                va_list     paths)
-{
-  g_auto(GStrv) words = g_strsplit (line, " ", -1);
-  char **arguments = g_new0 (char *, MAX_ARGUMENTS);
-
-  g_assert_cmpuint (g_strv_length (words) + 2, <, MAX_ARGUMENTS);
-  arguments[0] = find_program ();
-  for (gsize i = 0; words[i] != NULL; i++)
-    if (*words[i] != '\0')
-      arguments[i + 1] = g_strdup (g_str_equal (words[i], "%s") ? va_arg (paths, const char *)
-                                                                : words[i]);
-
-  return arguments;
-}
-
-static Run
-run_with (GSpawnChildSetupFunc  setup,
-          char                **arguments)
-{
-  g_autoptr(GError) error = NULL;
-  Run run = { 0 };
-  int status = 0;
-
-  g_spawn_sync (NULL, arguments, NULL, G_SPAWN_DEFAULT, setup, NULL, &run.output, &run.error,
-                &status, &error);
-  g_assert_no_error (error);
-  run.status = WIFEXITED (status) ? WEXITSTATUS (status) : 128 + WTERMSIG (status);
-
-  return run;
-}
-
-static Run
-run (const char *line,
-     ...)
-{
-  g_auto(GStrv) arguments = NULL;
-  va_list paths;
-
-  va_start (paths, line);
-  arguments = make_arguments (line, paths);
-  va_end (paths);
-
-  return run_with (NULL, arguments);
-}
-
-/* The one object of a run that went well. */
-static JsonObject *
-run_json (const char *line,
-          ...)
-{
-  g_auto(GStrv) arguments = NULL;
-  g_auto(Run) done = { 0 };
-  g_autoptr(GError) error = NULL;
-  g_autoptr(JsonNode) node = NULL;
-  va_list paths;
-
-  va_start (paths, line);
-  arguments = make_arguments (line, paths);
-  va_end (paths);
-  done = run_with (NULL, arguments);
-  if (done.status != 0)
-    g_test_message ("%s: %s", line, done.error);
-  g_assert_cmpint (done.status, ==, 0);
-  g_assert_cmpstr (done.error, ==, "");
-
-  node = json_from_string (done.output, &error);
-  g_assert_no_error (error);
-  g_assert_true (JSON_NODE_HOLDS_OBJECT (node));
-  g_assert_null (strstr (done.output, ":nan"));
-  g_assert_null (strstr (done.output, ":inf"));
-
-  return json_node_dup_object (node);
-}
-
-static double
-get_number (JsonObject *object,
-            const char *key)
-{
-  g_assert_true (json_object_has_member (object, key));
-  g_assert_false (json_object_get_null_member (object, key));
-
-  return json_object_get_double_member (object, key);
-}
-
-static JsonObject *
-find_row (JsonObject *object,
-          const char *array_key,
-          const char *key,
-          const char *value)
-{
-  JsonArray *array = json_object_get_array_member (object, array_key);
-
-  for (guint i = 0; i < json_array_get_length (array); i++)
-    {
-      JsonObject *row = json_array_get_object_element (array, i);
-
-      if (g_strcmp0 (json_object_get_string_member (row, key), value) == 0)
-        return row;
-    }
-
-  return NULL;
-}
-
-static void
-write_recipe (const char *path,
-              const char *rules)
-{
-  g_autofree char *text = g_strdup_printf ("{\"tare\": 1, \"rules\": [%s]}", rules);
-  g_autoptr(GError) error = NULL;
-
-  g_file_set_contents (path, text, -1, &error);
-  g_assert_no_error (error);
-}
-
-static void
-write_floats (const char  *path,
-              const float *x,
-              gsize        n)
-{
-  g_autoptr(GError) error = NULL;
-
-  g_file_set_contents (path, (const char *) x, (gssize) (n * sizeof (float)), &error);
-  g_assert_no_error (error);
-}
 
 static void
 test_usage (void)
@@ -211,7 +49,7 @@ test_usage (void)
 
   for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
     {
-      g_auto(Run) done = run (cases[i].line);
+      g_auto(CliRun) done = cli_run (cases[i].line);
 
       if (strstr (done.error, cases[i].says) == NULL)
         g_test_message ("%s: %s", cases[i].line, done.error);
@@ -228,8 +66,8 @@ test_help (void)
     "inspect", "formats", "tokenize", "logits", "encode", "decode", "evaluate", "calibrate",
     "sensitivity", "quantize", "compare",
   };
-  g_auto(Run) list = run ("--help");
-  g_auto(Run) version = run ("--version");
+  g_auto(CliRun) list = cli_run ("--help");
+  g_auto(CliRun) version = cli_run ("--version");
 
   g_assert_cmpint (list.status, ==, 0);
   g_assert_cmpint (version.status, ==, 0);
@@ -237,7 +75,7 @@ test_help (void)
   for (gsize i = 0; i < G_N_ELEMENTS (commands); i++)
     {
       g_autofree char *line = g_strconcat (commands[i], " --help", NULL);
-      g_auto(Run) done = run (line);
+      g_auto(CliRun) done = cli_run (line);
 
       g_assert_nonnull (strstr (list.output, commands[i]));
       g_assert_cmpint (done.status, ==, 0);
@@ -247,7 +85,7 @@ test_help (void)
 
 /* One line that names what is at fault, and nothing on standard output. Takes over @done. */
 static void
-check_failure (Run         done,
+check_failure (CliRun         done,
                const char *names)
 {
   const char *end = strchr (done.error, '\n');
@@ -258,41 +96,41 @@ check_failure (Run         done,
   g_assert_true (g_str_has_prefix (done.error, "tare-cli: "));
   g_assert_nonnull (strstr (done.error, names));
   g_assert_cmpstr (end, ==, "\n");
-  run_clear (&done);
+  cli_run_clear (&done);
 }
 
 static void
 test_failures (void)
 {
-  g_autofree char *sample = find_sample (NULL);
-  g_autofree char *readme = find_sample ("README.md");
+  g_autofree char *sample = cli_find_sample (NULL);
+  g_autofree char *readme = cli_find_sample ("README.md");
   g_autofree char *recipe = tare_test_temporary ("wrong.json");
   g_autofree char *odd = tare_test_temporary ("odd.f32");
   const char *nowhere = "/nowhere/file";
 
-  write_recipe (recipe, "{\"match\": \"*\", \"format\": \"q4_z\"}");
+  cli_write_recipe (recipe, "{\"match\": \"*\", \"format\": \"q4_z\"}");
   g_assert_true (g_file_set_contents (odd, "12345", -1, NULL));
 
-  check_failure (run ("inspect %s --json", nowhere), nowhere);
-  check_failure (run ("inspect %s --json", readme), "README.md");
-  check_failure (run ("evaluate %s --text %s --json", sample, nowhere), nowhere);
-  check_failure (run ("quantize %s --format q8_0 --calibration %s --output %s", sample, nowhere,
-                      odd), nowhere);
-  check_failure (run ("quantize %s --format q8_0 --output %s", sample, nowhere), nowhere);
-  check_failure (run ("quantize %s --recipe %s --output %s", sample, recipe, nowhere),
+  check_failure (cli_run ("inspect %s --json", nowhere), nowhere);
+  check_failure (cli_run ("inspect %s --json", readme), "README.md");
+  check_failure (cli_run ("evaluate %s --text %s --json", sample, nowhere), nowhere);
+  check_failure (cli_run ("quantize %s --format q8_0 --calibration %s --output %s", sample, nowhere,
+                          odd), nowhere);
+  check_failure (cli_run ("quantize %s --format q8_0 --output %s", sample, nowhere), nowhere);
+  check_failure (cli_run ("quantize %s --recipe %s --output %s", sample, recipe, nowhere),
                  "rules[0]: format");
-  check_failure (run ("quantize %s --format int4_channel --output %s", sample, nowhere),
+  check_failure (cli_run ("quantize %s --format int4_channel --output %s", sample, nowhere),
                  "token_embd.weight");
-  check_failure (run ("encode %s --format q8_0 --columns 32 --output %s", odd, nowhere), odd);
-  check_failure (run ("decode %s --format q8_0 --columns 32 --output %s", odd, nowhere), odd);
+  check_failure (cli_run ("encode %s --format q8_0 --columns 32 --output %s", odd, nowhere), odd);
+  check_failure (cli_run ("decode %s --format q8_0 --columns 32 --output %s", odd, nowhere), odd);
 }
 
 static void
 test_formats (void)
 {
-  g_autoptr(JsonObject) root = run_json ("formats --json");
+  g_autoptr(JsonObject) root = cli_run_json ("formats --json");
   JsonArray *formats = json_object_get_array_member (root, "formats");
-  g_auto(Run) shown = run ("formats");
+  g_auto(CliRun) shown = cli_run ("formats");
 
   g_assert_cmpuint (json_array_get_length (formats), ==, tare_format_get_n_formats ());
   for (gsize i = 0; i < tare_format_get_n_formats (); i++)
@@ -306,7 +144,7 @@ test_formats (void)
       g_assert_nonnull (json_object_get_string_member (row, "family"));
       g_assert_cmpint (json_object_get_int_member (row, "block"), ==, format->block);
       g_assert_cmpint (json_object_get_int_member (row, "group"), ==, format->group);
-      g_assert_cmpfloat (get_number (row, "bits_per_weight"), >=, format->bits);
+      g_assert_cmpfloat (cli_get_number (row, "bits_per_weight"), >=, format->bits);
       g_assert_cmpint (json_array_get_length (exports) > 0, ==,
                        (format->containers & TARE_CONTAINER_GGUF) != 0);
       g_assert_nonnull (strstr (shown.output, format->label));
@@ -320,9 +158,9 @@ test_inspect (void)
     "minimum", "maximum", "mean", "standard_deviation", "kurtosis", "absolute_maximum",
     "outlier_ratio", "bytes",
   };
-  g_autofree char *sample = find_sample (NULL);
-  g_autoptr(JsonObject) root = run_json ("inspect %s --json", sample);
-  JsonObject *row = find_row (root, "tensors", "canonical", "blk.3.ffn_down.weight");
+  g_autofree char *sample = cli_find_sample (NULL);
+  g_autoptr(JsonObject) root = cli_run_json ("inspect %s --json", sample);
+  JsonObject *row = cli_find_row (root, "tensors", "canonical", "blk.3.ffn_down.weight");
   JsonArray *shape;
 
   g_assert_cmpstr (json_object_get_string_member (root, "architecture"), ==, "llama");
@@ -330,7 +168,7 @@ test_inspect (void)
   g_assert_cmpint (json_object_get_int_member (root, "vocabulary"), ==, 1024);
   g_assert_cmpint (json_object_get_int_member (root, "parameters"), ==, 5246208);
   g_assert_cmpint (json_object_get_int_member (root, "bytes"), ==, 2 * 5246208);
-  g_assert_cmpfloat (get_number (root, "bits_per_weight"), ==, 16.0);
+  g_assert_cmpfloat (cli_get_number (root, "bits_per_weight"), ==, 16.0);
 
   g_assert_nonnull (row);
   g_assert_cmpstr (json_object_get_string_member (row, "name"), ==,
@@ -342,7 +180,7 @@ test_inspect (void)
   g_assert_cmpint (json_array_get_int_element (shape, 0), ==, 256);
   g_assert_cmpint (json_array_get_int_element (shape, 1), ==, 768);
   for (gsize i = 0; i < G_N_ELEMENTS (numbers); i++)
-    g_assert_true (isfinite (get_number (row, numbers[i])));
+    g_assert_true (isfinite (cli_get_number (row, numbers[i])));
 }
 
 /* One weight that is no number, in a model of which no architecture is known. */
@@ -363,11 +201,11 @@ test_inspect_not_finite (void)
   g_string_append_len (bytes, (const char *) values, sizeof values);
   g_assert_true (g_file_set_contents (path, bytes->str, (gssize) bytes->len, NULL));
 
-  root = run_json ("inspect %s --json", path);
-  row = find_row (root, "tensors", "canonical", "a.weight");
+  root = cli_run_json ("inspect %s --json", path);
+  row = cli_find_row (root, "tensors", "canonical", "a.weight");
   g_assert_nonnull (row);
   g_assert_cmpint (json_object_get_int_member (row, "not_finite"), ==, 2);
-  g_assert_cmpfloat (get_number (row, "minimum"), ==, -3.0);
+  g_assert_cmpfloat (cli_get_number (row, "minimum"), ==, -3.0);
   g_assert_true (json_object_get_null_member (row, "role"));
   g_assert_true (json_object_has_member (root, "unsupported"));
 }
@@ -388,8 +226,8 @@ test_tokenize (void)
 
   g_assert_true (g_file_get_contents (tokens_path, &expected, NULL, NULL));
   words = g_strsplit_set (g_strstrip (expected), " ,\n", -1);
-  root = run_json ("tokenize %s --text %s --json", model, text_path);
-  bare = run_json ("tokenize %s --text %s --no-special --json", model, text_path);
+  root = cli_run_json ("tokenize %s --text %s --json", model, text_path);
+  bare = cli_run_json ("tokenize %s --text %s --no-special --json", model, text_path);
   tokens = json_object_get_array_member (root, "tokens");
   g_assert_cmpuint (json_array_get_length (tokens), >=, g_strv_length (words));
   for (guint i = 0; words[i] != NULL; i++)
@@ -406,15 +244,15 @@ check_logits (const char *model,
 {
   g_autofree char *output = tare_test_temporary ("logits.f32");
   g_autofree char *count = g_strdup_printf ("%u", n_tokens);
-  g_autoptr(JsonObject) root = run_json ("logits %s --text %s --tokens %s --output %s --json",
-                                         model, text, count, output);
+  g_autoptr(JsonObject) root = cli_run_json ("logits %s --text %s --tokens %s --output %s --json",
+                                             model, text, count, output);
   gsize n = 0;
   gsize n_expected = 0;
   g_autofree float *logits = tare_test_load_floats (output, &n);
   g_autofree float *expected = tare_test_load_floats (expected_path, &n_expected);
 
   g_assert_cmpuint (n, ==, n_expected);
-  g_assert_cmpuint (n, ==, (gsize) (n_tokens * get_number (root, "vocabulary")));
+  g_assert_cmpuint (n, ==, (gsize) (n_tokens * cli_get_number (root, "vocabulary")));
   g_assert_cmpuint (json_array_get_length (json_object_get_array_member (root, "tokens")), ==,
                     n_tokens);
   g_assert_cmpfloat (tare_test_difference (logits, expected, n), <, 1e-4);
@@ -425,13 +263,13 @@ static void
 test_tokenizer_alone (void)
 {
   g_autofree char *sample = tare_test_source ("data/sample");
-  g_autofree char *file = find_sample ("tokenizer.json");
+  g_autofree char *file = cli_find_sample ("tokenizer.json");
   g_autofree char *text = tare_test_write_excerpt ("alice.txt", 500);
   g_autofree char *folder = tare_test_temporary ("tokenizer-alone");
   g_autofree char *copy = g_build_filename (folder, "tokenizer.json", NULL);
   g_autoptr(GBytes) bytes = tare_test_load_bytes (file);
-  g_autoptr(JsonObject) whole = run_json ("tokenize %s --text %s --no-special --json", sample,
-                                          text);
+  g_autoptr(JsonObject) whole = cli_run_json ("tokenize %s --text %s --no-special --json", sample,
+                                              text);
   const char *paths[] = { file, folder };
 
   g_assert_cmpint (g_mkdir_with_parents (folder, 0700), ==, 0);
@@ -439,8 +277,8 @@ test_tokenizer_alone (void)
                                       (gssize) g_bytes_get_size (bytes), NULL));
   for (gsize i = 0; i < G_N_ELEMENTS (paths); i++)
     {
-      g_autoptr(JsonObject) alone = run_json ("tokenize %s --text %s --no-special --json",
-                                              paths[i], text);
+      g_autoptr(JsonObject) alone = cli_run_json ("tokenize %s --text %s --no-special --json",
+                                                  paths[i], text);
 
       g_assert_true (json_node_equal (json_object_get_member (whole, "tokens"),
                                       json_object_get_member (alone, "tokens")));
@@ -450,7 +288,7 @@ test_tokenizer_alone (void)
 static void
 test_logits (void)
 {
-  g_autofree char *sample = find_sample (NULL);
+  g_autofree char *sample = cli_find_sample (NULL);
 
   TARE_TEST_NEED_SHARED (alice, "texts/alice-3k.txt");
   TARE_TEST_NEED_SHARED (sample_logits, "models/tare-sample/logits.f32");
@@ -483,19 +321,19 @@ test_codec (void)
   tare_test_fill_gaussian (x, N, 21);
   for (gsize i = 0; i < COLUMNS; i++)
     importance[i] = i % 8 == 0 ? 100.0f : 1.0f;
-  write_floats (input, x, N);
-  write_floats (weights, importance, COLUMNS);
+  cli_write_floats (input, x, N);
+  cli_write_floats (weights, importance, COLUMNS);
 
-  plain = run_json ("encode --format q4_k --columns 256 %s --output %s --decoded %s --json",
-                    input, codes, decoded);
+  plain = cli_run_json ("encode --format q4_k --columns 256 %s --output %s --decoded %s --json",
+                        input, codes, decoded);
   g_assert_cmpint (json_object_get_int_member (plain, "bytes"), ==, ROWS * 144);
-  g_assert_cmpfloat (get_number (plain, "bits_per_weight"), ==, 4.5);
-  g_assert_cmpfloat (get_number (plain, "relative_error"), ==,
-                     get_number (plain, "weighted_relative_error"));
-  g_assert_cmpfloat (get_number (plain, "relative_error"), >, 0.001);
-  g_assert_cmpfloat (get_number (plain, "relative_error"), <, 0.01);
+  g_assert_cmpfloat (cli_get_number (plain, "bits_per_weight"), ==, 4.5);
+  g_assert_cmpfloat (cli_get_number (plain, "relative_error"), ==,
+                     cli_get_number (plain, "weighted_relative_error"));
+  g_assert_cmpfloat (cli_get_number (plain, "relative_error"), >, 0.001);
+  g_assert_cmpfloat (cli_get_number (plain, "relative_error"), <, 0.01);
 
-  back = run_json ("decode --format q4_k --columns 256 %s --output %s --json", codes, again);
+  back = cli_run_json ("decode --format q4_k --columns 256 %s --output %s --json", codes, again);
   g_assert_cmpint (json_object_get_int_member (back, "rows"), ==, ROWS);
   g_assert_cmpint (json_object_get_int_member (back, "columns"), ==, COLUMNS);
   first = tare_test_load_bytes (decoded);
@@ -505,18 +343,18 @@ test_codec (void)
   g_assert_cmpuint (g_bytes_get_size (first), ==, N * sizeof (float));
   g_assert_cmpuint (g_bytes_get_size (written), ==, ROWS * 144);
 
-  weighted = run_json ("encode --format q4_k --columns 256 %s --importance %s --output %s --json",
-                       input, weights, codes);
-  g_assert_cmpfloat (get_number (weighted, "weighted_relative_error"), <,
-                     get_number (weighted, "relative_error"));
+  weighted = cli_run_json ("encode --format q4_k --columns 256 %s --importance %s --output %s "
+                           "--json", input, weights, codes);
+  g_assert_cmpfloat (cli_get_number (weighted, "weighted_relative_error"), <,
+                     cli_get_number (weighted, "relative_error"));
 }
 
 /* What is previewed is what is written, and what is written is what was asked for. */
 static void
 test_preview_is_export (void)
 {
-  g_autofree char *sample = find_sample (NULL);
-  g_autofree char *text = find_sample ("alice.txt");
+  g_autofree char *sample = cli_find_sample (NULL);
+  g_autofree char *text = cli_find_sample ("alice.txt");
   g_autofree char *recipe = tare_test_temporary ("recipe.json");
   g_autofree char *output = tare_test_temporary ("previewed.gguf");
   g_autoptr(JsonObject) preview = NULL;
@@ -525,40 +363,40 @@ test_preview_is_export (void)
   g_autoptr(JsonObject) compared = NULL;
   JsonObject *row;
 
-  write_recipe (recipe, "{\"match\": \"*\", \"format\": \"q4_0\", \"range\": \"minmax\"},"
+  cli_write_recipe (recipe, "{\"match\": \"*\", \"format\": \"q4_0\", \"range\": \"minmax\"},"
                         "{\"match\": \"*.attn_v.weight\", \"format\": \"q8_0\"},"
                         "{\"match\": \"output.weight\", \"format\": null}");
-  preview = run_json ("evaluate %s --text %s --context 64 --chunks 4 --recipe %s --json", sample,
-                      text, recipe);
-  written = run_json ("quantize %s --recipe %s --output %s --json", sample, recipe, output);
-  evaluated = run_json ("evaluate %s --text %s --context 64 --chunks 4 --base %s --json", output,
-                        text, sample);
-  compared = run_json ("compare %s %s --json", sample, output);
+  preview = cli_run_json ("evaluate %s --text %s --context 64 --chunks 4 --recipe %s --json",
+                          sample, text, recipe);
+  written = cli_run_json ("quantize %s --recipe %s --output %s --json", sample, recipe, output);
+  evaluated = cli_run_json ("evaluate %s --text %s --context 64 --chunks 4 --base %s --json",
+                            output, text, sample);
+  compared = cli_run_json ("compare %s %s --json", sample, output);
 
   g_assert_cmpstr (json_object_get_string_member (preview, "mode"), ==, "llama.cpp");
   g_assert_cmpint (json_object_get_int_member (preview, "context"), ==, 64);
   g_assert_cmpint (json_object_get_int_member (preview, "chunks"), ==, 4);
   g_assert_cmpint (json_object_get_int_member (preview, "tokens"), ==, 4 * 31);
-  g_assert_cmpfloat (get_number (preview, "kl_mean"), >, 0.0);
-  g_assert_cmpfloat_with_epsilon (get_number (preview, "perplexity"),
-                                  get_number (evaluated, "perplexity"), 1e-6);
-  g_assert_cmpfloat_with_epsilon (get_number (preview, "kl_mean"),
-                                  get_number (evaluated, "kl_mean"), 1e-9);
+  g_assert_cmpfloat (cli_get_number (preview, "kl_mean"), >, 0.0);
+  g_assert_cmpfloat_with_epsilon (cli_get_number (preview, "perplexity"),
+                                  cli_get_number (evaluated, "perplexity"), 1e-6);
+  g_assert_cmpfloat_with_epsilon (cli_get_number (preview, "kl_mean"),
+                                  cli_get_number (evaluated, "kl_mean"), 1e-9);
   g_assert_cmpint (json_object_get_int_member (preview, "bytes"), ==,
                    json_object_get_int_member (written, "bytes"));
 
-  row = find_row (written, "tensors", "canonical", "blk.2.attn_v.weight");
+  row = cli_find_row (written, "tensors", "canonical", "blk.2.attn_v.weight");
   g_assert_cmpstr (json_object_get_string_member (row, "format"), ==, "q8_0");
-  row = find_row (written, "tensors", "canonical", "output.weight");
+  row = cli_find_row (written, "tensors", "canonical", "output.weight");
   g_assert_cmpstr (json_object_get_string_member (row, "format"), ==, "bf16");
   g_assert_true (json_object_get_null_member (row, "method"));
-  row = find_row (compared, "tensors", "canonical", "output.weight");
-  g_assert_cmpfloat (get_number (row, "relative_error"), ==, 0.0);
-  row = find_row (compared, "tensors", "canonical", "blk.2.ffn_up.weight");
-  g_assert_cmpfloat_with_epsilon (get_number (row, "relative_error"),
-                                  get_number (find_row (written, "tensors", "canonical",
-                                                        "blk.2.ffn_up.weight"),
-                                              "relative_error"), 1e-12);
+  row = cli_find_row (compared, "tensors", "canonical", "output.weight");
+  g_assert_cmpfloat (cli_get_number (row, "relative_error"), ==, 0.0);
+  row = cli_find_row (compared, "tensors", "canonical", "blk.2.ffn_up.weight");
+  g_assert_cmpfloat_with_epsilon (cli_get_number (row, "relative_error"),
+                                  cli_get_number (cli_find_row (written, "tensors", "canonical",
+                                                                "blk.2.ffn_up.weight"),
+                                                  "relative_error"), 1e-12);
   g_assert_cmpstr (json_array_get_string_element (json_object_get_array_member (row, "formats"),
                                                   1), ==, "q4_0");
   g_assert_cmpuint (json_array_get_length (json_object_get_array_member (compared, "only_in_a")),
@@ -568,8 +406,8 @@ test_preview_is_export (void)
 static void
 test_calibrated (void)
 {
-  g_autofree char *sample = find_sample (NULL);
-  g_autofree char *text = find_sample ("treasure-island.txt");
+  g_autofree char *sample = cli_find_sample (NULL);
+  g_autofree char *text = cli_find_sample ("treasure-island.txt");
   g_autofree char *calibration = tare_test_temporary ("calibration.gguf");
   g_autofree char *imatrix = tare_test_temporary ("imatrix.dat");
   g_autofree char *output = tare_test_temporary ("calibrated.gguf");
@@ -581,18 +419,19 @@ test_calibrated (void)
   JsonObject *row;
   JsonArray *layers;
 
-  calibrated = run_json ("calibrate %s --text %s --output %s --context 64 --tokens 512 --json",
-                         sample, text, calibration);
-  g_assert_cmpfloat (get_number (calibrated, "tokens"), ==, 512.0);
-  g_assert_nonnull (find_row (calibrated, "layers", "canonical", "blk.0.ffn_down.weight"));
+  calibrated = cli_run_json ("calibrate %s --text %s --output %s --context 64 --tokens 512 --json",
+                             sample, text, calibration);
+  g_assert_cmpfloat (cli_get_number (calibrated, "tokens"), ==, 512.0);
+  g_assert_nonnull (cli_find_row (calibrated, "layers", "canonical", "blk.0.ffn_down.weight"));
 
-  imported = run_json ("calibrate %s --import %s --output %s --json", sample, calibration, imatrix);
+  imported = cli_run_json ("calibrate %s --import %s --output %s --json", sample, calibration,
+                           imatrix);
   g_assert_cmpuint (json_array_get_length (json_object_get_array_member (imported, "layers")), ==,
                     json_array_get_length (json_object_get_array_member (calibrated, "layers")));
 
-  coarse = run_json ("sensitivity %s --calibration %s --measure proxy_loss --format q4_0 "
-                     "--range minmax --json", sample, calibration);
-  fine = run_json ("sensitivity %s --calibration %s --format q8_0 --json", sample, calibration);
+  coarse = cli_run_json ("sensitivity %s --calibration %s --measure proxy_loss --format q4_0 "
+                         "--range minmax --json", sample, calibration);
+  fine = cli_run_json ("sensitivity %s --calibration %s --format q8_0 --json", sample, calibration);
   layers = json_object_get_array_member (coarse, "layers");
   g_assert_cmpuint (json_array_get_length (layers), >=, 42);
   for (guint i = 0; i < json_array_get_length (layers); i++)
@@ -602,25 +441,25 @@ test_calibrated (void)
 
       row = json_array_get_object_element (layers, i);
       name = json_object_get_string_member (row, "canonical");
-      loss = get_number (json_object_get_object_member (row, "measures"), "proxy_loss");
+      loss = cli_get_number (json_object_get_object_member (row, "measures"), "proxy_loss");
       g_assert_cmpstr (json_object_get_string_member (row, "format"), ==, "q4_0");
-      row = find_row (fine, "layers", "canonical", name);
-      g_assert_cmpfloat (get_number (json_object_get_object_member (row, "measures"),
-                                     "proxy_loss"), <, loss);
+      row = cli_find_row (fine, "layers", "canonical", name);
+      g_assert_cmpfloat (cli_get_number (json_object_get_object_member (row, "measures"),
+                                         "proxy_loss"), <, loss);
     }
 
-  written = run_json ("quantize %s --format q4_0 --calibration %s --output %s --json", sample,
-                      imatrix, output);
-  row = find_row (written, "tensors", "canonical", "blk.0.ffn_down.weight");
-  g_assert_cmpfloat (get_number (row, "weighted_relative_error"), !=,
-                     get_number (row, "relative_error"));
+  written = cli_run_json ("quantize %s --format q4_0 --calibration %s --output %s --json", sample,
+                          imatrix, output);
+  row = cli_find_row (written, "tensors", "canonical", "blk.0.ffn_down.weight");
+  g_assert_cmpfloat (cli_get_number (row, "weighted_relative_error"), !=,
+                     cli_get_number (row, "relative_error"));
 }
 
 static void
 test_dry_run (void)
 {
-  g_autofree char *sample = find_sample (NULL);
-  g_autoptr(JsonObject) root = run_json ("quantize %s --format q4_k --dry-run --json", sample);
+  g_autofree char *sample = cli_find_sample (NULL);
+  g_autoptr(JsonObject) root = cli_run_json ("quantize %s --format q4_k --dry-run --json", sample);
 
   /* 5242880 weights in matrices at 4.5 bits, the rest of norms in F32. */
   g_assert_cmpint (json_object_get_int_member (root, "bytes"), ==,
@@ -631,11 +470,11 @@ test_dry_run (void)
 static void
 test_output (void)
 {
-  g_autofree char *program = find_program ();
+  g_autofree char *program = cli_find_program ();
   g_autofree char *line = g_strdup_printf ("'%s' formats > /dev/full", program);
   char *arguments[] = { (char *) "/bin/sh", (char *) "-c", line, NULL };
-  g_auto(Run) shown = run ("formats");
-  g_auto(Run) full = run_with (NULL, arguments);
+  g_auto(CliRun) shown = cli_run ("formats");
+  g_auto(CliRun) full = cli_run_with (NULL, arguments);
 
   g_assert_cmpint (shown.status, ==, 0);
   g_assert_nonnull (strstr (shown.output, "FORMAT"));
@@ -670,19 +509,19 @@ check_folder_has_only (const char *folder,
 static void
 test_full_disk (void)
 {
-  g_autofree char *sample = find_sample (NULL);
+  g_autofree char *sample = cli_find_sample (NULL);
   g_autofree char *folder = tare_test_temporary ("full");
   g_autofree char *path = g_build_filename (folder, "model.gguf", NULL);
-  g_autofree char *program = find_program ();
+  g_autofree char *program = cli_find_program ();
   char *arguments[] = {
     program, (char *) "quantize", sample, (char *) "--format", (char *) "q8_0",
     (char *) "--output", path, NULL,
   };
-  g_auto(Run) done = { 0 };
+  g_auto(CliRun) done = { 0 };
 
   g_assert_cmpint (g_mkdir_with_parents (folder, 0700), ==, 0);
   g_assert_true (g_file_set_contents (path, "old", -1, NULL));
-  done = run_with (limit_files, arguments);
+  done = cli_run_with (limit_files, arguments);
   g_assert_cmpint (done.status, ==, 1);
   g_assert_nonnull (strstr (done.error, "model.gguf"));
   check_folder_has_only (folder, "model.gguf");
@@ -695,9 +534,9 @@ stop_after (int         number,
             const char *folder,
             gboolean    cleans_up)
 {
-  g_autofree char *sample = find_sample (NULL);
+  g_autofree char *sample = cli_find_sample (NULL);
   g_autofree char *path = g_build_filename (folder, "model.gguf", NULL);
-  g_autofree char *program = find_program ();
+  g_autofree char *program = cli_find_program ();
   char *arguments[] = {
     program, (char *) "quantize", sample, (char *) "--format", (char *) "q4_k",
     (char *) "--output", path, NULL,
