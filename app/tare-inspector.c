@@ -154,6 +154,14 @@ get_shared_columns (TareInspector *self,
   return columns;
 }
 
+/* The rows of the only one, or 0 for the bits per weight that rows without end would have. */
+static gsize
+get_rows (TareInspector *self,
+          GArray        *indices)
+{
+  return indices->len == 1 ? tare_layer_get_tensor (get_layer (self, indices, 0))->rows : 0;
+}
+
 static guint
 count_misfits (TareInspector    *self,
                GArray           *indices,
@@ -215,8 +223,8 @@ fill_formats (TareInspector    *self,
       gboolean first = i == 0 || tare_format_get (i - 1)->family != format->family;
       gsize length = columns > 0 && tare_format_accepts (format, columns) ? columns : 4096;
       g_autofree char *note = describe_misfit (self, indices, format);
-      g_autofree char *bits = g_strdup_printf ("%.4g", tare_format_get_bits_per_weight (format,
-                                                                                      length));
+      double weight = tare_format_get_bits_per_weight (format, get_rows (self, indices), length);
+      g_autofree char *bits = g_strdup_printf ("%.4g", weight);
       /* translators: bits per weight, short */
       g_autofree char *detail = g_strdup_printf (_("%s b/w"), bits);
 

@@ -497,7 +497,7 @@ painting_cb (TareMapView *self,
   format = brush.format != NULL ? tare_format_fit (brush.format, tensor->columns)
                                 : tensor->format;
   cell.value = format != NULL && self->measure->get == tare_layer_get_bits
-                 ? tare_format_get_bits_per_weight (format, tensor->columns)
+                 ? tare_format_get_bits_per_weight (format, tensor->rows, tensor->columns)
                  : (double) NAN;
   label = self->measure->write (cell.value);
   cell.label = label;

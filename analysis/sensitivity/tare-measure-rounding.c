@@ -12,6 +12,9 @@
 /* Weights of the rows that are multiplied at a time: three buffers of 4 MB. */
 #define TILE_WEIGHTS (1 << 20)
 
+/* Where rows cannot be decoded without all the others, how often that may be. */
+#define MOST_DECODED 8
+
 /* Buffers of one tile, each rows x columns. */
 typedef struct
 {
@@ -34,11 +37,14 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Tile, tile_clear)
 static gboolean
 tile_init (Tile              *tile,
            const TareTensor  *tensor,
+           const TareFormat  *format,
            GError           **error)
 {
   gsize columns = tensor->columns;
 
   tile->rows = MIN (MAX (TILE_WEIGHTS / columns, 16), MAX (tensor->rows, 1));
+  if (format->along_outputs)
+    tile->rows = MAX (tile->rows, tensor->rows / MOST_DECODED);
   tile->w = g_try_malloc_n (tile->rows * sizeof (float), columns);
   tile->d = g_try_malloc_n (tile->rows * sizeof (float), columns);
   tile->product = g_try_malloc_n (tile->rows * sizeof (float), columns);
@@ -63,14 +69,13 @@ tile_read (Tile              *tile,
            GError           **error)
 {
   gsize columns = tensor->columns;
-  gsize row_bytes = tare_format_get_row_bytes (quantized->format, columns);
   const guint8 *codes = g_bytes_get_data (quantized->bytes, NULL);
 
   if (!tare_tensor_read_rows (tensor, first, n, tile->w, error))
     return FALSE;
 
   tare_tensor_release_rows (tensor, first, n);
-  tare_format_decode (quantized->format, codes + first * row_bytes, n, columns, tile->d);
+  tare_format_decode_rows (quantized->format, codes, tensor->rows, columns, first, n, tile->d);
   for (gsize i = 0; i < n * columns; i++)
     tile->d[i] = tile->w[i] - tile->d[i];
 
@@ -90,7 +95,7 @@ measure_forms (const TareTensor            *tensor,
   g_auto(Tile) tile = { 0 };
   gboolean known = TRUE;
 
-  if (!tile_init (&tile, tensor, error))
+  if (!tile_init (&tile, tensor, quantized->format, error))
     return FALSE;
 
   *loss = 0.0;

@@ -164,12 +164,12 @@ plan_get_finished_rows (const Plan *plan,
   return end / plan->pieces_per_row;
 }
 
-/* Part of a row that is spread over the file. */
+/* Part of a row that is spread over the file, or cannot be decoded in part. */
 static gboolean
-read_transposed (const TareTensor  *tensor,
-                 const Piece       *piece,
-                 float             *out,
-                 GError           **error)
+read_whole_row (const TareTensor  *tensor,
+                const Piece       *piece,
+                float             *out,
+                GError           **error)
 {
   g_autofree float *row = g_new (float, tensor->columns);
 
@@ -191,8 +191,8 @@ read_piece (const Plan   *plan,
 
   if (plan->rows_per_piece > 0)
     return tare_tensor_read_rows (tensor, piece->row, piece->n_rows, out, error);
-  if (tensor->transposed)
-    return read_transposed (tensor, piece, out, error);
+  if (tensor->transposed || !tare_format_has_blocks (tensor->format))
+    return read_whole_row (tensor, piece, out, error);
 
   row = tare_tensor_get_row (tensor, piece->row);
   tare_format_decode (tensor->format,

@@ -13,6 +13,7 @@ typedef struct
   char             *output;
   char             *decoded;
   gint64            columns;
+  gint64            rows;
   const TareFormat *format;
   TareRange         range;
 } Request;
@@ -37,6 +38,7 @@ check_request (Request  *self,
   if (!cli_require (self->format_id, "--format", error) ||
       !cli_require (self->output, "--output", error) ||
       !cli_parse_count (self->columns, "--columns", 1, G_MAXINT32, error) ||
+      (self->rows != 0 && !cli_parse_count (self->rows, "--rows", 1, G_MAXINT32, error)) ||
       !cli_parse_range (self->range_id, &self->range, error))
     return FALSE;
   self->format = cli_parse_format (self->format_id, error);
@@ -128,11 +130,11 @@ encode_matrix (const Request  *request,
   if (x == NULL || !load_importance (request->importance_path, columns, &importance, error))
     return FALSE;
 
-  bytes = rows * tare_format_get_row_bytes (request->format, columns);
+  bytes = tare_format_get_bytes (request->format, rows, columns);
   codes = g_malloc (bytes);
   y = g_new (float, rows * columns);
   encoding.importance = importance;
-  if (!tare_format_encode (request->format, &encoding, x, rows, columns, codes, error))
+  if (!tare_format_encode (request->format, &encoding, x, rows, columns, codes, NULL, error))
     {
       g_prefix_error (error, "%s: ", path);
       return FALSE;
@@ -201,6 +203,32 @@ static const CliField decode_fields[] = {
 
 static const CliView decode_view = { decode_fields, NULL, NULL };
 
+/* How many rows have so many bytes; several may where they share a byte, unless they are named. */
+static gboolean
+find_rows (const Request  *request,
+           gsize           length,
+           gsize          *rows)
+{
+  gsize columns = (gsize) request->columns;
+  gsize low = request->rows > 0 ? (gsize) request->rows : 1;
+  gsize high = request->rows > 0 ? low : (gsize) G_MAXINT32;
+
+  while (low < high)
+    {
+      gsize middle = low + (high - low) / 2;
+
+      if (tare_format_get_bytes (request->format, middle, columns) < length)
+        low = middle + 1;
+      else
+        high = middle;
+    }
+  *rows = low;
+
+  return tare_format_get_bytes (request->format, low, columns) == length
+         && (request->rows > 0
+             || tare_format_get_bytes (request->format, low + 1, columns) != length);
+}
+
 static gboolean
 decode_matrix (const Request  *request,
                const char     *path,
@@ -208,7 +236,6 @@ decode_matrix (const Request  *request,
                GError        **error)
 {
   gsize columns = (gsize) request->columns;
-  gsize row_bytes = tare_format_get_row_bytes (request->format, columns);
   g_autofree char *codes = NULL;
   g_autofree float *y = NULL;
   gsize length = 0;
@@ -216,15 +243,16 @@ decode_matrix (const Request  *request,
 
   if (!g_file_get_contents (path, &codes, &length, error))
     return FALSE;
-  if (length == 0 || length % row_bytes != 0)
+  if (!find_rows (request, length, &rows))
     {
       g_set_error (error, TARE_ERROR, TARE_ERROR_INVALID,
-                   "%s: %" G_GSIZE_FORMAT " bytes are not rows of %" G_GSIZE_FORMAT, path, length,
-                   row_bytes);
+                   "%s: %" G_GSIZE_FORMAT " bytes are not rows of %" G_GSIZE_FORMAT " weights%s",
+                   path, length, columns,
+                   request->rows > 0 ? "" : ", or of more than one number of rows: name it with "
+                                            "--rows");
       return FALSE;
     }
 
-  rows = length / row_bytes;
   y = g_try_malloc_n (rows, columns * sizeof (float));
   if (y == NULL)
     {
@@ -249,6 +277,7 @@ decode (const CliCommand  *self,
   const GOptionEntry entries[] = {
     { "format", 0, 0, G_OPTION_ARG_STRING, &request.format_id, "The format", "F" },
     { "columns", 0, 0, G_OPTION_ARG_INT64, &request.columns, "Numbers in a row", "N" },
+    { "rows", 0, 0, G_OPTION_ARG_INT64, &request.rows, "Rows, where the size does not tell", "M" },
     { "output", 0, 0, G_OPTION_ARG_FILENAME, &request.output, "Where the numbers go", "FILE" },
     { NULL },
   };
@@ -264,7 +293,7 @@ decode (const CliCommand  *self,
 
 const CliCommand cli_command_decode = {
   .name = "decode",
-  .arguments = "--format F --columns N Q --output Y.f32 [--json]",
+  .arguments = "--format F --columns N [--rows M] Q --output Y.f32 [--json]",
   .description = "The F32 matrix that codes stand for",
   .run = decode,
 };

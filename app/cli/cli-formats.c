@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "app/cli/cli.h"
 
-/* The width at which bits per weight are told, for formats with a scale for a whole row. */
-#define TYPICAL_COLUMNS 4096
+/* The side of the square matrix for which bits per weight are told: formats may keep a scale for a
+ * whole row, or more for the whole matrix. */
+#define TYPICAL_SIDE 4096
 
 static const CliField columns[] = {
   { "id", "FORMAT", CLI_TEXT },
@@ -54,7 +55,7 @@ formats (const CliCommand  *self,
       cli_set_string (object, "label", format->label);
       cli_set_string (object, "family", tare_format_family_get_id (format->family));
       cli_set_number (object, "bits_per_weight",
-                      tare_format_get_bits_per_weight (format, TYPICAL_COLUMNS));
+                      tare_format_get_bits_per_weight (format, TYPICAL_SIDE, TYPICAL_SIDE));
       cli_set_size (object, "block", format->block);
       cli_set_size (object, "group", format->group);
       json_object_set_array_member (object, "exports", list_exports (format));

@@ -49,6 +49,7 @@ struct _TareGridClass
  * @bias: of its exponent
  * @highest: the code of its largest finite magnitude
  * @infinite: whether the code after that stands for infinity, others for NaN
+ * @signed_codes: whether a code is an integer in two's complement
  * @codebook: the levels of a codebook
  *
  * A fixed set of levels that a scale for every group stretches: see tare-format-grid.c.
@@ -64,6 +65,7 @@ struct _TareGrid
   int                           bias;
   guint                         highest;
   gboolean                      infinite;
+  gboolean                      signed_codes;
   const struct _TareCodebook   *codebook;
 };
 
@@ -74,6 +76,8 @@ struct _TareGrid
     .encode_row = _tare_grid_encode_row,        \
     .decode_row = _tare_grid_decode_row,        \
     .get_levels = _tare_grid_get_levels,        \
+    .take_apart = _tare_grid_take_apart,        \
+    .put_together = _tare_grid_put_together,    \
   }
 
 extern const TareGridClass _tare_minifloat_class;
@@ -103,6 +107,10 @@ extern const TareGrid _tare_format_nf4_grid;
 extern const TareGrid _tare_format_nf3_grid;
 extern const TareGrid _tare_format_bnb_fp4_grid;
 
+float    _tare_power_load  (guint8   byte);
+gboolean _tare_power_store (float    scale,
+                            guint8  *byte);
+
 gsize _tare_grid_get_row_bytes (const TareFormat *self,
                                 gsize             columns);
 void  _tare_grid_encode_row    (const TareFormat *self,
@@ -119,5 +127,12 @@ gsize _tare_grid_get_levels    (const TareFormat *self,
                                 float             minimum,
                                 float             maximum,
                                 float            *levels);
+void  _tare_grid_take_apart    (const TareFormat *self,
+                                const guint8     *codes,
+                                TareParts        *parts);
+gboolean _tare_grid_put_together (const TareFormat  *self,
+                                  const TareParts   *parts,
+                                  guint8            *codes,
+                                  GError           **error);
 
 G_END_DECLS

@@ -217,18 +217,32 @@ static void (*const packers[]) (const guint8 *restrict, gsize, guint8 *restrict)
 
 /* --- scales --- */
 
+/* Returns: 2^(byte - 127), of which the least is subnormal; NaN for the last byte */
+float
+_tare_power_load (guint8 byte)
+{
+  if (byte == 0)
+    return 0x1p-127f;
+
+  return byte > POWER_MOST ? NAN : tare_float_from_bits ((guint32) byte << 23);
+}
+
+/* Returns: whether the byte stands for that very scale */
+gboolean
+_tare_power_store (float   scale,
+                   guint8 *byte)
+{
+  *byte = isnan (scale) ? POWER_MOST + 1 : (guint8) (tare_float_to_bits (scale) >> 23);
+
+  return isnan (scale) || (scale > 0.0f && _tare_power_load (*byte) == scale);
+}
+
 static float
 load_scale (const TareFormat *self,
             const guint8     *bytes)
 {
   if (get_grid (self)->powers)
-    {
-      /* 2^-127 is subnormal. */
-      if (bytes[0] == 0)
-        return 0x1p-127f;
-
-      return bytes[0] > POWER_MOST ? NAN : tare_float_from_bits ((guint32) bytes[0] << 23);
-    }
+    return _tare_power_load (bytes[0]);
 
   if (self->group != 0)
     return load_half (bytes);
@@ -242,7 +256,7 @@ store_scale (const TareFormat *self,
              guint8           *bytes)
 {
   if (get_grid (self)->powers)
-    bytes[0] = (guint8) (tare_float_to_bits (scale) >> 23);
+    _tare_power_store (scale, bytes);
   else if (self->group != 0)
     store_half (bytes, scale);
   else
@@ -574,4 +588,80 @@ _tare_grid_get_levels (const TareFormat *self,
       levels[n_used++] = levels[k] * scale;
 
   return n_used;
+}
+
+void
+_tare_grid_take_apart (const TareFormat *self,
+                       const guint8     *codes,
+                       TareParts        *parts)
+{
+  gsize columns = parts->columns;
+  gsize row_bytes = _tare_grid_get_row_bytes (self, columns);
+  g_autofree guint8 *unpacked = g_malloc (MAX (columns, 1));
+
+  for (gsize i = 0; i < parts->rows; i++)
+    {
+      const guint8 *row = codes + i * row_bytes;
+      const guint8 *scales = row + packed_bytes (columns, self->bits);
+
+      unpackers[self->bits] (row, columns, unpacked);
+      for (gsize j = 0; j < columns; j++)
+        parts->codes[i * columns + j] = get_grid (self)->signed_codes ? (gint8) unpacked[j]
+                                                                      : unpacked[j];
+      for (gsize g = 0; g < parts->n_groups; g++)
+        parts->scales[i * parts->n_groups + g] = load_scale (self, scales + g * scale_bytes (self));
+    }
+}
+
+static gboolean
+put_scales (const TareFormat  *self,
+            const TareParts   *parts,
+            gsize              row,
+            guint8            *bytes,
+            GError           **error)
+{
+  for (gsize g = 0; g < parts->n_groups; g++)
+    {
+      gsize index = row * parts->n_groups + g;
+      guint8 *place = bytes + g * scale_bytes (self);
+
+      store_scale (self, parts->scales[index], place);
+      if (load_scale (self, place) != parts->scales[index]
+          && !(isnan (parts->scales[index]) && isnan (load_scale (self, place))))
+        return _tare_parts_fail_scale (self, parts, index, error);
+    }
+
+  return TRUE;
+}
+
+gboolean
+_tare_grid_put_together (const TareFormat  *self,
+                         const TareParts   *parts,
+                         guint8            *codes,
+                         GError           **error)
+{
+  gsize columns = parts->columns;
+  gsize row_bytes = _tare_grid_get_row_bytes (self, columns);
+  int least = get_grid (self)->signed_codes ? -(1 << (self->bits - 1)) : 0;
+  g_autofree guint8 *unpacked = g_malloc (MAX (columns, 1));
+
+  for (gsize i = 0; i < parts->rows; i++)
+    {
+      guint8 *row = codes + i * row_bytes;
+
+      for (gsize j = 0; j < columns; j++)
+        {
+          int code = parts->codes[i * columns + j];
+
+          if (code < least || code >= least + (1 << self->bits))
+            return _tare_parts_fail_code (self, parts, i * columns + j, error);
+          unpacked[j] = (guint8) code;
+        }
+
+      packers[self->bits] (unpacked, columns, row);
+      if (!put_scales (self, parts, i, row + packed_bytes (columns, self->bits), error))
+        return FALSE;
+    }
+
+  return TRUE;
 }

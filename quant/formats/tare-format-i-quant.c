@@ -608,6 +608,8 @@ const TareFormatClass _tare_format_iq4_nl_class = {
 
 const TareFormatClass _tare_format_mxfp4_class = {
   .block_bytes = 17,
+  .take_apart = _tare_mxfp4_take_apart,
+  .put_together = _tare_mxfp4_put_together,
   .encode_row = encode_mxfp4,
   .decode_row = decode_mxfp4,
   .get_levels = get_mxfp4_levels,

@@ -483,7 +483,93 @@ get_levels (const TareFormat *self,
   return n;
 }
 
+/* What is taken off a code for a level: half the grid where there is no zero point. */
+static int
+get_middle (const TareFormat *self)
+{
+  return self->asymmetric ? 0 : 1 << (self->bits - 1);
+}
+
+static void
+take_apart (const TareFormat *self,
+            const guint8     *codes,
+            TareParts        *parts)
+{
+  gsize row_bytes = get_row_bytes (self, parts->columns);
+
+  for (gsize i = 0; i < parts->rows; i++)
+    {
+      const guint8 *row = codes + i * row_bytes;
+      const guint8 *scales = row + packed_bytes (parts->columns, self->bits);
+      const guint8 *zeros = scales + parts->n_groups * sizeof (guint16);
+
+      for (gsize j = 0; j < parts->columns; j++)
+        parts->codes[i * parts->columns + j] =
+          (gint16) ((int) load_code (row, j, self->bits) - get_middle (self));
+      for (gsize g = 0; g < parts->n_groups; g++)
+        {
+          parts->scales[i * parts->n_groups + g] = load_half (scales + 2 * g);
+          if (self->asymmetric)
+            parts->zeros[i * parts->n_groups + g] = (gint16) load_code (zeros, g, self->bits);
+        }
+    }
+}
+
+static gboolean
+put_scales (const TareFormat  *self,
+            const TareParts   *parts,
+            gsize              row,
+            guint8            *scales,
+            GError           **error)
+{
+  guint8 *zeros = scales + parts->n_groups * sizeof (guint16);
+
+  for (gsize g = 0; g < parts->n_groups; g++)
+    {
+      gsize index = row * parts->n_groups + g;
+
+      store_half (scales + 2 * g, parts->scales[index]);
+      if (load_half (scales + 2 * g) != parts->scales[index]
+          || (self->asymmetric && parts->zeros[index] >> self->bits != 0))
+        return _tare_parts_fail_scale (self, parts, index, error);
+      if (self->asymmetric)
+        store_code (zeros, g, self->bits, (guint) parts->zeros[index]);
+    }
+
+  return TRUE;
+}
+
+static gboolean
+put_together (const TareFormat  *self,
+              const TareParts   *parts,
+              guint8            *codes,
+              GError           **error)
+{
+  gsize row_bytes = get_row_bytes (self, parts->columns);
+
+  memset (codes, 0, parts->rows * row_bytes);
+  for (gsize i = 0; i < parts->rows; i++)
+    {
+      guint8 *row = codes + i * row_bytes;
+
+      for (gsize j = 0; j < parts->columns; j++)
+        {
+          int code = parts->codes[i * parts->columns + j] + get_middle (self);
+
+          if (code >> self->bits != 0)
+            return _tare_parts_fail_code (self, parts, i * parts->columns + j, error);
+          store_code (row, j, self->bits, (guint) code);
+        }
+      if (!put_scales (self, parts, i, row + packed_bytes (parts->columns, self->bits), error))
+        return FALSE;
+    }
+
+  return TRUE;
+}
+
 const TareFormatClass _tare_format_integer_class = {
+  .take_apart = take_apart,
+  .put_together = put_together,
   .get_row_bytes = get_row_bytes,
   .encode_row = encode_row,
   .decode_row = decode_row,

@@ -69,6 +69,7 @@ const TareGridClass _tare_byte_class = {
     .bias = offset,                                                                       \
     .highest = code,                                                                      \
     .infinite = infinity,                                                                 \
+    .signed_codes = &elements == &_tare_byte_class,                                       \
   }
 
 MX (mxfp8_e5m2, _tare_minifloat_class, 5, 2, 15, 0x7b, 57344.0f, TRUE);
@@ -78,3 +79,49 @@ MX (mxfp6_e2m3, _tare_minifloat_class, 2, 3, 1, 0x1f, 7.5f, FALSE);
 MX (mxint8, _tare_byte_class, 1, 6, 1, 0x7f, 127.0f / 64.0f, FALSE);
 MX (bfp6, _tare_minifloat_class, 1, 4, 1, 0x1f, 31.0f / 16.0f, FALSE);
 MX (bfp4, _tare_minifloat_class, 1, 2, 1, 0x07, 7.0f / 4.0f, FALSE);
+
+/* ggml's own layout of MXFP4: the scale, and then the codes of a block's first half in the low
+ * halves of 16 bytes and those of its second half in the high ones. */
+#define BLOCK 32
+#define BLOCK_BYTES 17
+
+void
+_tare_mxfp4_take_apart (const TareFormat *self,
+                        const guint8     *codes,
+                        TareParts        *parts)
+{
+  for (gsize b = 0; b < parts->rows * parts->n_groups; b++)
+    {
+      const guint8 *block = codes + b * BLOCK_BYTES;
+
+      parts->scales[b] = _tare_power_load (block[0]);
+      for (gsize k = 0; k < BLOCK / 2; k++)
+        {
+          parts->codes[b * BLOCK + k] = block[1 + k] & 0xf;
+          parts->codes[b * BLOCK + BLOCK / 2 + k] = block[1 + k] >> 4;
+        }
+    }
+}
+
+gboolean
+_tare_mxfp4_put_together (const TareFormat  *self,
+                          const TareParts   *parts,
+                          guint8            *codes,
+                          GError           **error)
+{
+  for (gsize b = 0; b < parts->rows * parts->n_groups; b++)
+    {
+      guint8 *block = codes + b * BLOCK_BYTES;
+
+      if (!_tare_power_store (parts->scales[b], block))
+        return _tare_parts_fail_scale (self, parts, b, error);
+      for (gsize k = 0; k < BLOCK; k++)
+        if (parts->codes[b * BLOCK + k] >> 4 != 0)
+          return _tare_parts_fail_code (self, parts, b * BLOCK + k, error);
+      for (gsize k = 0; k < BLOCK / 2; k++)
+        block[1 + k] = (guint8) (parts->codes[b * BLOCK + k]
+                                 | parts->codes[b * BLOCK + BLOCK / 2 + k] << 4);
+    }
+
+  return TRUE;
+}

@@ -8,6 +8,29 @@
 G_BEGIN_DECLS
 
 /**
+ * TareMatrix:
+ * @x: finite numbers, rows x columns; transposed already where groups lie along the outputs
+ * @rows: of @x
+ * @columns: of @x
+ * @weights: one positive importance for each column of @x, of which the largest is 1
+ * @row_weights: (nullable): the same for each row; %NULL where all are alike
+ * @range: how ranges are chosen; never %TARE_RANGE_PERCENTILE, for which @x was clipped before
+ * @progress: (nullable): what fit() asks every now and then
+ *
+ * A matrix on its way into a format that keeps something once for all of it.
+ */
+typedef struct
+{
+  const float        *x;
+  gsize               rows;
+  gsize               columns;
+  const float        *weights;
+  const float        *row_weights;
+  TareRange           range;
+  const TareProgress *progress;
+} TareMatrix;
+
+/**
  * TareFormatClass:
  * @block_bytes: of one block, where rows are made of blocks
  * @get_row_bytes: (nullable): where they are not
@@ -15,29 +38,82 @@ G_BEGIN_DECLS
  *   asks for the scale of least weighted squared error, else the range reaches from end to end
  * @decode_row: and back
  * @get_levels: (nullable): the levels of one group in any order, perhaps repeated; none for a float
+ * @get_parameter_bytes: (nullable): of what is kept once for a matrix and lies before its rows
+ * @fit: (nullable): chooses that; only where there is any, and before any row is encoded
+ * @encode_matrix_row: (nullable): instead of @encode_row, one row with the parameters at hand, so
+ *   that its index matters; @parameters is %NULL where there are none
+ * @decode_matrix_row: (nullable): and back
+ * @take_apart: (nullable): fills the codes, scales and zeros of @parts, sized as it says
+ * @put_together: (nullable): and back; says with %TARE_ERROR_INVALID what it cannot hold
  *
- * How a format stores one row of weights. Rows know nothing of each other.
+ * How a format stores a matrix of weights: its parameters, if it has any, and then its rows, which
+ * know nothing of each other but by them. Where groups lie along the outputs all of these see the
+ * transposed matrix.
  */
 struct _TareFormatClass
 {
-  gsize block_bytes;
-  gsize (*get_row_bytes) (const TareFormat *self,
-                          gsize             columns);
-  void  (*encode_row)    (const TareFormat *self,
-                          gboolean          search,
-                          const float      *x,
-                          const float      *weights,
-                          gsize             columns,
-                          guint8           *codes);
-  void  (*decode_row)    (const TareFormat *self,
-                          const guint8     *codes,
-                          gsize             columns,
-                          float            *y);
-  gsize (*get_levels)    (const TareFormat *self,
-                          float             minimum,
-                          float             maximum,
-                          float            *levels);
+  gsize    block_bytes;
+  gsize    (*get_row_bytes)       (const TareFormat  *self,
+                                   gsize              columns);
+  void     (*encode_row)          (const TareFormat  *self,
+                                   gboolean           search,
+                                   const float       *x,
+                                   const float       *weights,
+                                   gsize              columns,
+                                   guint8            *codes);
+  void     (*decode_row)          (const TareFormat  *self,
+                                   const guint8      *codes,
+                                   gsize              columns,
+                                   float             *y);
+  gsize    (*get_levels)          (const TareFormat  *self,
+                                   float              minimum,
+                                   float              maximum,
+                                   float             *levels);
+  gsize    (*get_parameter_bytes) (const TareFormat  *self,
+                                   gsize              rows,
+                                   gsize              columns);
+  gboolean (*fit)                 (const TareFormat  *self,
+                                   const TareMatrix  *matrix,
+                                   guint8            *parameters,
+                                   GError           **error);
+  void     (*encode_matrix_row)   (const TareFormat  *self,
+                                   const TareMatrix  *matrix,
+                                   gsize              row,
+                                   const guint8      *parameters,
+                                   guint8            *codes);
+  void     (*decode_matrix_row)   (const TareFormat  *self,
+                                   const guint8      *parameters,
+                                   gsize              row,
+                                   const guint8      *codes,
+                                   gsize              columns,
+                                   float             *y);
+  void     (*take_apart)          (const TareFormat  *self,
+                                   const guint8      *codes,
+                                   TareParts         *parts);
+  gboolean (*put_together)        (const TareFormat  *self,
+                                   const TareParts   *parts,
+                                   guint8            *codes,
+                                   GError           **error);
 };
+
+gsize    _tare_format_get_parameter_bytes (const TareFormat  *self,
+                                           gsize              rows,
+                                           gsize              columns);
+gboolean _tare_parts_fail_code            (const TareFormat  *self,
+                                           const TareParts   *parts,
+                                           gsize              index,
+                                           GError           **error);
+gboolean _tare_parts_fail_scale           (const TareFormat  *self,
+                                           const TareParts   *parts,
+                                           gsize              index,
+                                           GError           **error);
+void     _tare_mxfp4_take_apart           (const TareFormat  *self,
+                                           const guint8      *codes,
+                                           TareParts         *parts);
+gboolean _tare_mxfp4_put_together         (const TareFormat  *self,
+                                           const TareParts   *parts,
+                                           guint8            *codes,
+                                           GError           **error);
 
 extern const TareFormatClass _tare_format_f32_class;
 extern const TareFormatClass _tare_format_f16_class;

@@ -1,25 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "quant/formats/tare-format.h"
 
-#include <math.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "quant/formats/tare-format-grid-private.h"
 #include "quant/formats/tare-format-private.h"
-#include "quant/tare-error.h"
 
 #define N_(text) (text)
 
-/* Fewer weights than this are not worth a second thread. */
-#define PARALLEL 32768
-
-/* What no calibration text has touched still wants a sensible code: no column counts for less than
- * this share of the most important one. */
-#define IMPORTANCE_FLOOR 1e-6f
-
-#define GGUF TARE_CONTAINER_GGUF
-#define BOTH (TARE_CONTAINER_GGUF | TARE_CONTAINER_SAFETENSORS)
+#define GGUF (TARE_CONTAINER_GGUF | TARE_CONTAINER_TARE)
+#define BOTH (GGUF | TARE_CONTAINER_SAFETENSORS)
 
 /* The numbers of types are those of the GGUF specification; where a row's length does not fit, the
  * next format down is the one that llama-quantize takes. */
@@ -40,7 +28,7 @@
     "q4_0", &_tare_format_##id##_class, FALSE }
 #define INTEGER(id, label, description, bits, group, asymmetric)                       \
   { id, label, description, TARE_FORMAT_FAMILY_INTEGER, bits, group, 1, -1,            \
-    TARE_CONTAINER_NONE, NULL, &_tare_format_integer_class, asymmetric }
+    TARE_CONTAINER_TARE, NULL, &_tare_format_integer_class, asymmetric }
 #define INTEGERS(b)                                                                    \
   INTEGER ("int" #b "_channel", "INT" #b " channel",                                   \
            N_(#b "-bit integers with one scale for each output"), b, 0, FALSE),        \
@@ -65,7 +53,7 @@
 
 #define GRID(id, label, description, family, bits, group, block, fallback, grid)         \
   { id, label, description, TARE_FORMAT_FAMILY_##family, bits, group, block, -1,       \
-    TARE_CONTAINER_NONE, fallback, &_tare_format_##grid##_grid.parent, FALSE }
+    TARE_CONTAINER_TARE, fallback, &_tare_format_##grid##_grid.parent, FALSE }
 #define MINIFLOAT_CHANNEL(id, bits, name)                                              \
   GRID (#id "_channel", name " channel",                                               \
         N_(name " floats with one scale for each output"),                             \
@@ -274,286 +262,4 @@ tare_format_fit (const TareFormat *self,
     self = tare_format_lookup (self->fallback);
 
   return self;
-}
-
-/**
- * tare_format_get_row_bytes:
- * @self: a format
- * @columns: length of a row, which the format must accept
- *
- * Returns: bytes of a row's codes with all its scales
- */
-gsize
-tare_format_get_row_bytes (const TareFormat *self,
-                           gsize             columns)
-{
-  g_return_val_if_fail (tare_format_accepts (self, columns), 0);
-
-  if (self->klass->get_row_bytes != NULL)
-    return self->klass->get_row_bytes (self, columns);
-
-  return columns / self->block * self->klass->block_bytes;
-}
-
-/**
- * tare_format_get_bits_per_weight:
- * @self: a format
- * @columns: length of a row, or 0 for the figure that rows without end would have
- *
- * Returns: bits of a weight, its share of scales and padding included
- */
-double
-tare_format_get_bits_per_weight (const TareFormat *self,
-                                 gsize             columns)
-{
-  /* A multiple of every group, so long that one scale for all of it does not show. */
-  gsize n = columns != 0 ? columns : (gsize) 1 << 40;
-
-  return 8.0 * (double) tare_format_get_row_bytes (self, n) / (double) n;
-}
-
-/* Returns: the first column that is NaN or infinite, or n. x: [n] */
-TARE_CLONES static gsize
-find_not_finite (const float *x,
-                 gsize        n)
-{
-  for (gsize begin = 0; begin < n; begin += 1024)
-    {
-      gsize end = MIN (begin + 1024, n);
-      guint32 found = 0;
-
-      for (gsize i = begin; i < end; i++)
-        found |= (tare_float_to_bits (x[i]) & 0x7f800000) == 0x7f800000;
-
-      for (gsize i = begin; found && i < end; i++)
-        if (!isfinite (x[i]))
-          return i;
-    }
-
-  return n;
-}
-
-static gboolean
-check_finite (const float  *x,
-              gsize         rows,
-              gsize         columns,
-              GError      **error)
-{
-  gsize first = rows;
-
-  #pragma omp parallel for schedule (static) reduction (min : first) if (rows * columns > PARALLEL)
-  for (gsize i = 0; i < rows; i++)
-    if (find_not_finite (x + i * columns, columns) < columns)
-      first = MIN (first, i);
-
-  if (first < rows)
-    {
-      gsize column = find_not_finite (x + first * columns, columns);
-
-      g_set_error (error, TARE_ERROR, TARE_ERROR_NOT_FINITE,
-                   "row %" G_GSIZE_FORMAT ", column %" G_GSIZE_FORMAT " is %s", first, column,
-                   isnan (x[first * columns + column]) ? "NaN" : "infinite");
-      return FALSE;
-    }
-
-  return TRUE;
-}
-
-/* Returns: (transfer full): one positive weight a column, of which the largest is one */
-static float *
-make_weights (const TareEncoding  *encoding,
-              gsize                columns,
-              GError             **error)
-{
-  g_autofree float *weights = g_new (float, MAX (columns, 1));
-  const float *importance = encoding->importance;
-  float largest = 0.0f;
-
-  for (gsize j = 0; importance != NULL && j < columns; j++)
-    {
-      if (!isfinite (importance[j]) || importance[j] < 0.0f)
-        {
-          g_set_error (error, TARE_ERROR, TARE_ERROR_INVALID,
-                       "the importance of column %" G_GSIZE_FORMAT " is %g", j,
-                       (double) importance[j]);
-          return NULL;
-        }
-      largest = MAX (largest, importance[j]);
-    }
-
-  for (gsize j = 0; j < columns; j++)
-    weights[j] = largest > 0.0f ? MAX (importance[j] / largest, IMPORTANCE_FLOOR) : 1.0f;
-
-  return g_steal_pointer (&weights);
-}
-
-static int
-compare_floats (gconstpointer a,
-                gconstpointer b)
-{
-  float x = *(const float *) a;
-  float y = *(const float *) b;
-
-  return (x > y) - (x < y);
-}
-
-/* The percentile of the magnitudes, between two of them by proportion. x, scratch: [n] */
-static float
-find_percentile (const float *x,
-                 gsize        n,
-                 double       percentile,
-                 float       *scratch)
-{
-  double position = CLAMP (percentile, 0.0, 100.0) / 100.0 * (double) (n - 1);
-  gsize below = (gsize) position;
-  gsize above = MIN (below + 1, n - 1);
-
-  for (gsize j = 0; j < n; j++)
-    scratch[j] = fabsf (x[j]);
-
-  qsort (scratch, n, sizeof (float), compare_floats);
-
-  return scratch[below] + (float) (position - (double) below) * (scratch[above] - scratch[below]);
-}
-
-/* A group clipped at its percentile, and then from end to end. */
-static void
-encode_percentile (const TareFormat   *self,
-                   const TareEncoding *encoding,
-                   const float        *x,
-                   const float        *weights,
-                   gsize               columns,
-                   guint8             *codes)
-{
-  g_autofree float *clipped = g_new (float, MAX (columns, 1));
-  g_autofree float *scratch = g_new (float, MAX (columns, 1));
-  gsize group = self->group != 0 ? self->group : MAX (columns, 1);
-
-  for (gsize begin = 0; begin < columns; begin += group)
-    {
-      gsize n = MIN (group, columns - begin);
-      float limit = find_percentile (x + begin, n, encoding->percentile, scratch);
-
-      for (gsize j = begin; j < begin + n; j++)
-        clipped[j] = CLAMP (x[j], -limit, limit);
-    }
-
-  self->klass->encode_row (self, FALSE, clipped, weights, columns, codes);
-}
-
-/**
- * tare_format_encode:
- * @self: a format that accepts @columns
- * @encoding: (nullable): how ranges are chosen; %NULL for the searched range without importance
- * @x: the weights, rows x columns
- * @rows: outputs
- * @columns: inputs
- * @codes: (out caller-allocates): rows x tare_format_get_row_bytes()
- * @error: set to %TARE_ERROR_NOT_FINITE with the place, counted from 0, of the first weight that is
- *   NaN or infinite, or to %TARE_ERROR_INVALID where an importance is not a number or negative
- *
- * Encodes a matrix, row by row, in parallel. Scales are rounded to the type in which they are
- * stored before the weights are rounded with them; no finite weight decodes to an infinite one.
- *
- * Returns: whether it was done
- */
-gboolean
-tare_format_encode (const TareFormat    *self,
-                    const TareEncoding  *encoding,
-                    const float         *x,
-                    gsize                rows,
-                    gsize                columns,
-                    guint8              *codes,
-                    GError             **error)
-{
-  static const TareEncoding searched = { .range = TARE_RANGE_SEARCH };
-  g_autofree float *weights = NULL;
-  gsize row_bytes;
-
-  g_return_val_if_fail (tare_format_accepts (self, columns), FALSE);
-
-  if (encoding == NULL)
-    encoding = &searched;
-
-  weights = make_weights (encoding, columns, error);
-  if (weights == NULL || !check_finite (x, rows, columns, error))
-    return FALSE;
-
-  row_bytes = tare_format_get_row_bytes (self, columns);
-
-  #pragma omp parallel for schedule (dynamic) if (rows * columns > PARALLEL)
-  for (gsize i = 0; i < rows; i++)
-    {
-      if (encoding->range == TARE_RANGE_PERCENTILE && self->group != 1)
-        encode_percentile (self, encoding, x + i * columns, weights, columns,
-                           codes + i * row_bytes);
-      else
-        self->klass->encode_row (self, encoding->range == TARE_RANGE_SEARCH, x + i * columns,
-                                 weights, columns, codes + i * row_bytes);
-    }
-
-  return TRUE;
-}
-
-/**
- * tare_format_decode:
- * @self: a format that accepts @columns
- * @codes: rows x tare_format_get_row_bytes(), at any address
- * @rows: outputs
- * @columns: inputs
- * @y: (out caller-allocates): rows x columns
- *
- * Decodes a matrix, row by row, in parallel. The products are those of ggml, in its order, so that
- * the result is the same to the bit.
- */
-void
-tare_format_decode (const TareFormat *self,
-                    const guint8     *codes,
-                    gsize             rows,
-                    gsize             columns,
-                    float            *y)
-{
-  gsize row_bytes;
-
-  g_return_if_fail (tare_format_accepts (self, columns));
-
-  row_bytes = tare_format_get_row_bytes (self, columns);
-
-  #pragma omp parallel for schedule (static) if (rows * columns > PARALLEL)
-  for (gsize i = 0; i < rows; i++)
-    self->klass->decode_row (self, codes + i * row_bytes, columns, y + i * columns);
-}
-
-/**
- * tare_format_get_levels:
- * @self: a format
- * @minimum: the smallest weight of a group
- * @maximum: the largest
- * @levels: (out caller-allocates): room for %TARE_FORMAT_MAX_LEVELS
- *
- * Finds what a group's weights can become, in ascending order and each value once, where the range
- * reaches from @minimum to @maximum. For a K-quant the group is the widest of its super-block.
- *
- * Returns: how many levels there are; 0 for a float, which has no grid of its own
- */
-gsize
-tare_format_get_levels (const TareFormat *self,
-                        float             minimum,
-                        float             maximum,
-                        float            *levels)
-{
-  gsize n = 0;
-  gsize unique = 0;
-
-  if (self->klass->get_levels == NULL || !isfinite (minimum) || !isfinite (maximum))
-    return 0;
-
-  n = self->klass->get_levels (self, MIN (minimum, maximum), MAX (minimum, maximum), levels);
-  qsort (levels, n, sizeof (float), compare_floats);
-
-  for (gsize i = 0; i < n; i++)
-    if (unique == 0 || levels[i] != levels[unique - 1])
-      levels[unique++] = levels[i];
-
-  return unique;
 }

@@ -4,6 +4,7 @@
 #include <glib.h>
 
 #include "quant/formats/tare-range.h"
+#include "quant/tare-progress.h"
 
 G_BEGIN_DECLS
 
@@ -36,14 +37,22 @@ typedef enum
  * TareContainers:
  * @TARE_CONTAINER_GGUF: llama.cpp's file
  * @TARE_CONTAINER_SAFETENSORS: a plain Hugging Face folder
+ * @TARE_CONTAINER_COMPRESSED_TENSORS: safetensors as vLLM's compressed-tensors packs them
+ * @TARE_CONTAINER_GPTQ: safetensors as GPTQ packs them
+ * @TARE_CONTAINER_AWQ: safetensors as AWQ packs them
+ * @TARE_CONTAINER_TARE: Tare's own safetensors, which hold every format
  *
  * Which containers can hold a format.
  */
 typedef enum
 {
-  TARE_CONTAINER_NONE        = 0,
-  TARE_CONTAINER_GGUF        = 1 << 0,
-  TARE_CONTAINER_SAFETENSORS = 1 << 1,
+  TARE_CONTAINER_NONE               = 0,
+  TARE_CONTAINER_GGUF               = 1 << 0,
+  TARE_CONTAINER_SAFETENSORS        = 1 << 1,
+  TARE_CONTAINER_COMPRESSED_TENSORS = 1 << 2,
+  TARE_CONTAINER_GPTQ               = 1 << 3,
+  TARE_CONTAINER_AWQ                = 1 << 4,
+  TARE_CONTAINER_TARE               = 1 << 5,
 } TareContainers;
 
 typedef struct _TareFormat TareFormat;
@@ -56,13 +65,15 @@ typedef struct _TareFormatClass TareFormatClass;
  * @description: one translatable sentence
  * @family: what it is akin to
  * @bits: of one code, without scales; rounded down where several share a byte
- * @group: weights along a row that share a scale; 0 for the whole row
+ * @group: weights along a row that share a scale; 0 for the whole row, or the whole matrix
  * @block: a row's length must be a multiple of it; 1 takes any
  * @ggml_type: its number in GGUF, or -1
  * @containers: what can hold it
  * @fallback: id of the format to take where @block does not divide a row, or %NULL
  * @klass: how it is encoded and decoded, private to quant/formats
- * @asymmetric: for the codec: whether it has a zero point or a minimum
+ * @asymmetric: whether a group has a zero point or a minimum
+ * @per_tensor: whether the whole matrix shares one scale
+ * @along_outputs: whether groups are of consecutive outputs of one input; @block is 1 then
  *
  * One row of the format table: what a weight can be stored as. Files, recipes, pickers, tests and
  * benchmarks iterate the table; nothing outside this folder asks for a particular format.
@@ -81,6 +92,8 @@ struct _TareFormat
   const char            *fallback;
   const TareFormatClass *klass;
   gboolean               asymmetric;
+  gboolean               per_tensor;
+  gboolean               along_outputs;
 };
 
 /**
@@ -98,6 +111,38 @@ typedef struct
   const float *importance;
 } TareEncoding;
 
+/**
+ * TareParts:
+ * @rows: outputs
+ * @columns: inputs
+ * @group: weights along a row that share a scale; @columns where a row or the matrix shares one
+ * @n_groups: groups of a row, ceil (columns / group)
+ * @codes: rows x columns; of an integer its level, of a minifloat the code of the element, which is
+ *   sign, exponent and mantissa from its highest bit on, of a codebook the index of the level, and
+ *   of MXINT8 the integer in units of 1/64
+ * @scales: rows x n_groups, or one number where the format's per_tensor is set
+ * @zeros: (nullable): the zero points of integers, as many as there are scales; %NULL where every
+ *   zero point is 0
+ * @tensor_scale: a factor of all weights, kept once; 1 but for formats such as NVFP4
+ *
+ * An encoded matrix taken apart, for containers with a layout of their own. With l for an element's
+ * level at scale 1, a weight is l scale tensor_scale; of an integer, (code - zero) scale. Integers
+ * without a zero point have levels from -2^(b-1) to 2^(b-1) - 1, and with one from 0 to 2^b - 1, as
+ * have the zero points. The scales are exact: each is one that the format stores, of MX a power of
+ * two, and of NVFP4 an E4M3 number.
+ */
+typedef struct
+{
+  gsize   rows;
+  gsize   columns;
+  gsize   group;
+  gsize   n_groups;
+  gint16 *codes;
+  float  *scales;
+  gint16 *zeros;
+  float   tensor_scale;
+} TareParts;
+
 /* The most levels that a grid can have for tare_format_get_levels(). */
 #define TARE_FORMAT_MAX_LEVELS 256
 
@@ -112,9 +157,15 @@ gboolean          tare_format_accepts             (const TareFormat     *self,
                                                    gsize                 columns);
 const TareFormat *tare_format_fit                 (const TareFormat     *self,
                                                    gsize                 columns);
+gboolean          tare_format_is_row_local        (const TareFormat     *self);
+gboolean          tare_format_has_blocks          (const TareFormat     *self);
 gsize             tare_format_get_row_bytes       (const TareFormat     *self,
                                                    gsize                 columns);
+gsize             tare_format_get_bytes           (const TareFormat     *self,
+                                                   gsize                 rows,
+                                                   gsize                 columns);
 double            tare_format_get_bits_per_weight (const TareFormat     *self,
+                                                   gsize                 rows,
                                                    gsize                 columns);
 gboolean          tare_format_encode              (const TareFormat     *self,
                                                    const TareEncoding   *encoding,
@@ -122,15 +173,39 @@ gboolean          tare_format_encode              (const TareFormat     *self,
                                                    gsize                 rows,
                                                    gsize                 columns,
                                                    guint8               *codes,
+                                                   const TareProgress   *progress,
                                                    GError              **error);
 void              tare_format_decode              (const TareFormat     *self,
                                                    const guint8         *codes,
                                                    gsize                 rows,
                                                    gsize                 columns,
                                                    float                *y);
+void              tare_format_decode_rows         (const TareFormat     *self,
+                                                   const guint8         *codes,
+                                                   gsize                 rows,
+                                                   gsize                 columns,
+                                                   gsize                 first,
+                                                   gsize                 n,
+                                                   float                *y);
 gsize             tare_format_get_levels          (const TareFormat     *self,
                                                    float                 minimum,
                                                    float                 maximum,
                                                    float                *levels);
+
+gboolean          tare_format_has_parts           (const TareFormat     *self);
+TareParts        *tare_parts_new                  (const TareFormat     *self,
+                                                   gsize                 rows,
+                                                   gsize                 columns);
+void              tare_parts_free                 (TareParts            *self);
+gboolean          tare_format_take_apart          (const TareFormat     *self,
+                                                   const guint8         *codes,
+                                                   TareParts            *parts,
+                                                   GError              **error);
+gboolean          tare_format_put_together        (const TareFormat     *self,
+                                                   const TareParts      *parts,
+                                                   guint8               *codes,
+                                                   GError              **error);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (TareParts, tare_parts_free)
 
 G_END_DECLS

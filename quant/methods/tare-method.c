@@ -20,6 +20,7 @@ round_to_nearest (const TareMethod            *self,
                   gsize                        columns,
                   const TareLayerActivations  *activations,
                   guint8                      *codes,
+                  const TareProgress          *progress,
                   GError                     **error)
 {
   g_autofree float *importance = NULL;
@@ -33,7 +34,7 @@ round_to_nearest (const TareMethod            *self,
       encoding.importance = importance;
     }
 
-  return tare_format_encode (format, &encoding, x, rows, columns, codes, error);
+  return tare_format_encode (format, &encoding, x, rows, columns, codes, progress, error);
 }
 
 static const TareMethod methods[] = {

@@ -13,7 +13,8 @@ typedef struct _TareMethod TareMethod;
  * @id: what the command line and recipes call it, "rtn"
  * @label: what a person reads
  * @description: one translatable sentence
- * @round: rounds x (rows x columns) into @codes
+ * @round: rounds x (rows x columns) into @codes, tare_format_get_bytes(); where the format is row
+ *   local, x may be any part of a tensor's rows
  *
  * One row of the method table: how weights are rounded to a format's grid.
  */
@@ -30,6 +31,7 @@ struct _TareMethod
                       gsize                        columns,
                       const TareLayerActivations  *activations,
                       guint8                      *codes,
+                      const TareProgress          *progress,
                       GError                     **error);
 };
 

@@ -302,7 +302,12 @@ tare_tensor_read_rows (const TareTensor  *self,
   if (n == 0)
     return TRUE;
 
-  if (self->transposed)
+  if (!tare_format_is_row_local (self->format))
+    {
+      tare_format_decode_rows (self->format, tare_file_get_data (self->file) + self->offset,
+                               self->rows, self->columns, first, n, out);
+    }
+  else if (self->transposed)
     {
       read_transposed (self, first, n, out);
     }

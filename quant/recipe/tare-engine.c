@@ -265,34 +265,54 @@ merge (TareDistortion       *sum,
 }
 
 static gboolean
-round_rows (const Work      *work,
-            gsize            first,
-            gsize            n,
-            float           *x,
-            float           *y,
-            guint8          *codes,
-            TareDistortion  *distortion,
-            GError         **error)
+read_rows (const Work  *work,
+           gsize        first,
+           gsize        n,
+           float       *x,
+           GError     **error)
 {
-  const TareMethod *method = work->assignment->method;
-  gsize columns = work->tensor->columns;
-  TareDistortion part;
-
   if (!tare_tensor_read_rows (work->tensor, first, n, x, error) ||
       !check_finite (work, x, first, n, error))
     return FALSE;
   tare_tensor_release_rows (work->tensor, first, n);
 
-  if (!method->round (method, work->format, work->assignment->range, x, n, columns,
-                      work->activations, codes, error))
-    {
-      g_prefix_error (error, "%s: %s: ", tare_file_get_path (work->tensor->file),
-                      work->tensor->canonical);
-      return FALSE;
-    }
+  return TRUE;
+}
 
-  tare_format_decode (work->format, codes, n, columns, y);
-  part = tare_distortion_measure (x, y, n, columns, work->importance);
+static gboolean
+round_rows (const Work          *work,
+            const float         *x,
+            gsize                n,
+            guint8              *codes,
+            const TareProgress  *progress,
+            GError             **error)
+{
+  const TareMethod *method = work->assignment->method;
+
+  if (method->round (method, work->format, work->assignment->range, x, n, work->tensor->columns,
+                     work->activations, codes, progress, error))
+    return TRUE;
+
+  if (!tare_progress_cancelled (progress))
+    g_prefix_error (error, "%s: %s: ", tare_file_get_path (work->tensor->file),
+                    work->tensor->canonical);
+
+  return FALSE;
+}
+
+/* What became of rows x, of which y is room for as many. */
+static gboolean
+weigh_rows (const Work      *work,
+            gsize            first,
+            gsize            n,
+            const float     *x,
+            float           *y,
+            TareDistortion  *distortion,
+            GError         **error)
+{
+  TareDistortion part = tare_distortion_measure (x, y, n, work->tensor->columns,
+                                                 work->importance);
+
   merge (distortion, &part);
   if (isfinite (part.squared))
     return TRUE;
@@ -306,19 +326,88 @@ round_rows (const Work      *work,
   return FALSE;
 }
 
-/* The rows are independent of each other for every method of the table, so a tensor of any size
- * goes through a bounded part of memory. */
+/* Rows that are independent of each other: a tensor of any size goes through a bounded part of
+ * memory. x, y: [chunk, columns] */
+static gboolean
+quantize_rows (const Work          *work,
+               gsize                chunk,
+               float               *x,
+               float               *y,
+               guint8              *codes,
+               TareDistortion      *distortion,
+               const TareProgress  *progress,
+               GError             **error)
+{
+  const TareTensor *tensor = work->tensor;
+  gsize row_bytes = tare_format_get_row_bytes (work->format, tensor->columns);
+
+  for (gsize first = 0; first < tensor->rows; first += chunk)
+    {
+      gsize n = MIN (chunk, tensor->rows - first);
+      guint8 *row = codes + first * row_bytes;
+      TareProgress part = tare_progress_part (progress, (double) first / (double) tensor->rows,
+                                              (double) (first + n) / (double) tensor->rows);
+
+      if (!tare_progress_step (&part, 0.0, NULL, error) || !read_rows (work, first, n, x, error)
+          || !round_rows (work, x, n, row, &part, error))
+        return FALSE;
+
+      tare_format_decode (work->format, row, n, tensor->columns, y);
+      if (!weigh_rows (work, first, n, x, y, distortion, error))
+        return FALSE;
+    }
+
+  return TRUE;
+}
+
+/* Rows that share something: all of them are in memory at once, twice, as some formats can only be
+ * decoded as a whole. x, y: [rows, columns] */
+static gboolean
+quantize_matrix (const Work          *work,
+                 gsize                chunk,
+                 float               *x,
+                 float               *y,
+                 guint8              *codes,
+                 TareDistortion      *distortion,
+                 const TareProgress  *progress,
+                 GError             **error)
+{
+  const TareTensor *tensor = work->tensor;
+  gsize columns = tensor->columns;
+  TareProgress part = tare_progress_part (progress, 0.1, 0.9);
+
+  for (gsize first = 0; first < tensor->rows; first += chunk)
+    if (!tare_progress_step (progress, 0.1 * (double) first / (double) tensor->rows, NULL, error)
+        || !read_rows (work, first, MIN (chunk, tensor->rows - first), x + first * columns, error))
+      return FALSE;
+
+  if (!round_rows (work, x, tensor->rows, codes, &part, error))
+    return FALSE;
+
+  tare_format_decode (work->format, codes, tensor->rows, columns, y);
+  for (gsize first = 0; first < tensor->rows; first += chunk)
+    if (!tare_progress_step (progress, 0.9 + 0.1 * (double) first / (double) tensor->rows, NULL,
+                             error)
+        || !weigh_rows (work, first, MIN (chunk, tensor->rows - first), x + first * columns,
+                        y + first * columns, distortion, error))
+      return FALSE;
+
+  return TRUE;
+}
+
 static TareQuantized *
 quantize (const Work          *work,
           const TareProgress  *progress,
           GError             **error)
 {
   const TareTensor *tensor = work->tensor;
-  gsize row_bytes = tare_format_get_row_bytes (work->format, tensor->columns);
+  gboolean local = tare_format_is_row_local (work->format);
+  gsize n_bytes = tare_format_get_bytes (work->format, tensor->rows, tensor->columns);
   gsize chunk = CLAMP (CHUNK_WEIGHTS / MAX (tensor->columns, 1), 1, MAX (tensor->rows, 1));
-  g_autofree guint8 *codes = g_try_malloc_n (MAX (tensor->rows, 1), row_bytes);
-  g_autofree float *x = g_try_malloc_n (chunk * sizeof (float), tensor->columns);
-  g_autofree float *y = g_try_malloc_n (chunk * sizeof (float), tensor->columns);
+  gsize rows = local ? chunk : MAX (tensor->rows, 1);
+  g_autofree guint8 *codes = g_try_malloc (MAX (n_bytes, 1));
+  g_autofree float *x = g_try_malloc_n (rows * sizeof (float), MAX (tensor->columns, 1));
+  g_autofree float *y = g_try_malloc_n (rows * sizeof (float), MAX (tensor->columns, 1));
   TareDistortion distortion = { 0 };
   TareQuantized *result;
 
@@ -329,15 +418,13 @@ quantize (const Work          *work,
       return NULL;
     }
 
-  for (gsize first = 0; first < tensor->rows; first += chunk)
-    if (!tare_progress_step (progress, (double) first / (double) tensor->rows, NULL, error)
-        || !round_rows (work, first, MIN (chunk, tensor->rows - first), x, y,
-                        codes + first * row_bytes, &distortion, error))
-      return NULL;
+  if (!(local ? quantize_rows : quantize_matrix) (work, chunk, x, y, codes, &distortion, progress,
+                                                  error))
+    return NULL;
 
   result = g_atomic_rc_box_new0 (TareQuantized);
   result->format = work->format;
-  result->bytes = g_bytes_new_take (g_steal_pointer (&codes), row_bytes * tensor->rows);
+  result->bytes = g_bytes_new_take (g_steal_pointer (&codes), n_bytes);
   result->distortion = distortion;
 
   return result;

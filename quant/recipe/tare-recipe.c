@@ -380,7 +380,7 @@ tare_recipe_get_tensor_bytes (TareRecipe       *self,
   if (format == NULL || format == tensor->format)
     return tensor->bytes;
 
-  return (guint64) tare_format_get_row_bytes (format, tensor->columns) * tensor->rows;
+  return tare_format_get_bytes (format, tensor->rows, tensor->columns);
 }
 
 /**

@@ -375,7 +375,7 @@ make_tensor (const char  *id,
   if (format->bits == 32)
     memcpy (codes, x, size);
   else
-    g_assert_true (tare_format_encode (format, &encoding, x, rows, columns, codes, NULL));
+    g_assert_true (tare_format_encode (format, &encoding, x, rows, columns, codes, NULL, NULL));
 
   return (TareTensor) {
     .name = (char *) "tensor",

@@ -26,7 +26,7 @@ encode_once (gpointer data)
   Codec *codec = data;
 
   if (!tare_format_encode (codec->format, codec->encoding, codec->x, codec->rows, COLUMNS,
-                           codec->codes, NULL))
+                           codec->codes, NULL, NULL))
     g_error ("%s does not encode", codec->format->id);
 }
 

@@ -84,7 +84,7 @@ make_tensor (Bench            *bench,
   g_autoptr(GBytes) bytes = g_bytes_new_take (codes, row_bytes * rows);
   g_autoptr(GError) error = NULL;
 
-  tare_format_encode (format, NULL, bench->x, rows, COLUMNS, codes, &error);
+  tare_format_encode (format, NULL, bench->x, rows, COLUMNS, codes, NULL, &error);
   g_assert_no_error (error);
 
   bench->tensor = (TareTensor) {

@@ -107,7 +107,7 @@ test_chunks (void)
   g_autoptr(GError) error = NULL;
   TareDistortion whole;
 
-  tare_format_encode (format, &encoding, x, LARGE_ROWS, LARGE_COLUMNS, codes, &error);
+  tare_format_encode (format, &encoding, x, LARGE_ROWS, LARGE_COLUMNS, codes, NULL, &error);
   g_assert_no_error (error);
   g_assert_cmpmem (g_bytes_get_data (quantized->bytes, NULL), g_bytes_get_size (quantized->bytes),
                    codes, bytes);

@@ -24,7 +24,7 @@ round_trip (const TareFormat   *format,
   g_autofree guint8 *codes = g_malloc (rows * tare_format_get_row_bytes (format, columns));
   g_autoptr(GError) error = NULL;
 
-  g_assert_true (tare_format_encode (format, encoding, x, rows, columns, codes, &error));
+  g_assert_true (tare_format_encode (format, encoding, x, rows, columns, codes, NULL, &error));
   g_assert_no_error (error);
   tare_format_decode (format, codes, rows, columns, y);
 }
@@ -173,7 +173,7 @@ measure_block (const float   *x,
   double w[32], sum = 0.0;
   float y[32];
 
-  tare_format_encode (format, NULL, x, 1, 32, codes, &error);
+  tare_format_encode (format, NULL, x, 1, 32, codes, NULL, &error);
   g_assert_no_error (error);
   tare_format_decode (format, codes, 1, 32, y);
   weigh_block (x, grid, w);
@@ -604,7 +604,7 @@ test_not_finite (void)
     {
       g_autoptr(GError) error = NULL;
 
-      g_assert_false (tare_format_encode (tare_format_get (i), NULL, x, rows, columns, codes,
+      g_assert_false (tare_format_encode (tare_format_get (i), NULL, x, rows, columns, codes, NULL,
                                           &error));
       g_assert_error (error, TARE_ERROR, TARE_ERROR_NOT_FINITE);
       g_assert_cmpstr (error->message, ==, "row 3, column 17 is NaN");
@@ -614,7 +614,7 @@ test_not_finite (void)
     g_autoptr(GError) error = NULL;
 
     x[3 * columns + 17] = 0.0f;
-    g_assert_false (tare_format_encode (tare_format_get (0), NULL, x, rows, columns, codes,
+    g_assert_false (tare_format_encode (tare_format_get (0), NULL, x, rows, columns, codes, NULL,
                                         &error));
     g_assert_cmpstr (error->message, ==, "row 4, column 2 is infinite");
   }
@@ -633,7 +633,7 @@ test_bad_importance (void)
 
       importance[5] = i == 0 ? NAN : -1.0f;
       g_assert_false (tare_format_encode (tare_format_lookup ("q4_0"), &encoding, x, 1, 32, codes,
-                                          &error));
+                                          NULL, &error));
       g_assert_error (error, TARE_ERROR, TARE_ERROR_INVALID);
       g_assert_nonnull (strstr (error->message, "column 5"));
     }
@@ -681,10 +681,10 @@ test_rows (void)
       g_autofree guint8 *codes = g_malloc (rows * row_bytes);
       g_autofree guint8 *row = g_malloc (row_bytes);
 
-      g_assert_true (tare_format_encode (format, &plain, x, rows, columns, codes, NULL));
+      g_assert_true (tare_format_encode (format, &plain, x, rows, columns, codes, NULL, NULL));
       for (gsize r = 0; r < rows; r += 99)
         {
-          g_assert_true (tare_format_encode (format, &plain, x + r * columns, 1, columns, row,
+          g_assert_true (tare_format_encode (format, &plain, x + r * columns, 1, columns, row, NULL,
                                              NULL));
           g_assert_cmpmem (codes + r * row_bytes, row_bytes, row, row_bytes);
         }
@@ -710,8 +710,8 @@ test_all_bytes_written (void)
 
       memset (a, 0x00, row_bytes);
       memset (b, 0xff, row_bytes);
-      g_assert_true (tare_format_encode (format, NULL, x, 1, n, a, NULL));
-      g_assert_true (tare_format_encode (format, NULL, x, 1, n, b, NULL));
+      g_assert_true (tare_format_encode (format, NULL, x, 1, n, a, NULL, NULL));
+      g_assert_true (tare_format_encode (format, NULL, x, 1, n, b, NULL, NULL));
       g_assert_cmpmem (a, row_bytes, b, row_bytes);
     }
 }

@@ -38,7 +38,7 @@ round_and_weigh (const TareFormat           *format,
   g_autofree float *y = g_new (float, ROWS * COLUMNS);
   g_autoptr(GError) error = NULL;
 
-  method->round (method, format, range, x, ROWS, COLUMNS, activations, codes, &error);
+  method->round (method, format, range, x, ROWS, COLUMNS, activations, codes, NULL, &error);
   g_assert_no_error (error);
   tare_format_decode (format, codes, ROWS, COLUMNS, y);
 
@@ -87,9 +87,9 @@ test_encoder (void)
       g_autofree guint8 *a = g_malloc (size);
       g_autofree guint8 *b = g_malloc (size);
 
-      g_assert_true (method->round (method, format, range->range, x, ROWS, COLUMNS, NULL, a,
+      g_assert_true (method->round (method, format, range->range, x, ROWS, COLUMNS, NULL, a, NULL,
                                     NULL));
-      g_assert_true (tare_format_encode (format, &encoding, x, ROWS, COLUMNS, b, NULL));
+      g_assert_true (tare_format_encode (format, &encoding, x, ROWS, COLUMNS, b, NULL, NULL));
       g_assert_cmpmem (a, size, b, size);
     }
 }
