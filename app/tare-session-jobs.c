@@ -331,7 +331,7 @@ survey_work (const TareProgress  *progress,
       g_autoptr(GError) local = NULL;
       TareStatistics *statistics;
 
-      if (tensor->format == NULL)
+      if (!tare_tensor_can_read (tensor))
         continue;
 
       statistics = tare_statistics_measure (tensor, &part, &local);

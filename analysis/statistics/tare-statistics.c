@@ -164,7 +164,8 @@ plan_get_finished_rows (const Plan *plan,
   return end / plan->pieces_per_row;
 }
 
-/* Part of a row that is spread over the file, or cannot be decoded in part. */
+/* Part of a row that is spread over the file or several parts of it, or cannot be decoded in
+ * part. */
 static gboolean
 read_whole_row (const TareTensor  *tensor,
                 const Piece       *piece,
@@ -191,7 +192,7 @@ read_piece (const Plan   *plan,
 
   if (plan->rows_per_piece > 0)
     return tare_tensor_read_rows (tensor, piece->row, piece->n_rows, out, error);
-  if (tensor->transposed || !tare_format_has_blocks (tensor->format))
+  if (tensor->transposed || tensor->stored != NULL || !tare_format_has_blocks (tensor->format))
     return read_whole_row (tensor, piece, out, error);
 
   row = tare_tensor_get_row (tensor, piece->row);
@@ -211,7 +212,8 @@ find_piece (const Plan  *plan,
   const guint8 *bytes;
 
   if (G_BYTE_ORDER != G_LITTLE_ENDIAN || tensor->head_rows > 0
-      || tensor->transposed || tensor->format->family != TARE_FORMAT_FAMILY_FLOAT
+      || tensor->transposed || tensor->stored != NULL
+      || tensor->format->family != TARE_FORMAT_FAMILY_FLOAT
       || tensor->format->bits != 32)
     return NULL;
 
@@ -635,7 +637,7 @@ tare_statistics_measure (const TareTensor    *tensor,
 
   g_return_val_if_fail (tensor != NULL, NULL);
 
-  if (tensor->format == NULL)
+  if (!tare_tensor_can_read (tensor))
     {
       g_set_error (error, TARE_ERROR, TARE_ERROR_UNSUPPORTED,
                    "%s: no decoder for type %s", tensor->name, tensor->type_name);

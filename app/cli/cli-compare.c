@@ -85,7 +85,7 @@ compare_tensors (JsonArray           *array,
   json_array_add_string_element (formats, get_format_id (b));
   cli_set_string (object, "canonical", a->canonical);
   json_object_set_array_member (object, "formats", formats);
-  if (a->format != NULL && b->format != NULL && have_same_shape (a, b))
+  if (tare_tensor_can_read (a) && tare_tensor_can_read (b) && have_same_shape (a, b))
     {
       distortion = (TareDistortion) { 0 };
       if (!measure (a, b, &distortion, progress, error))

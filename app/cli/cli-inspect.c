@@ -96,7 +96,7 @@ add_tensors (JsonObject          *root,
       g_autoptr(TareStatistics) statistics = NULL;
       g_autoptr(JsonObject) object = describe_tensor (tensor);
 
-      if (with_statistics && tensor->format != NULL)
+      if (with_statistics && tare_tensor_can_read (tensor))
         {
           statistics = tare_statistics_measure (tensor, &part, error);
           if (statistics == NULL)

@@ -157,7 +157,7 @@ check_tensor (TareModel         *self,
   else if (tensor->block >= (int) self->config.n_blocks)
     what = g_strdup_printf ("is beyond the %u blocks of the configuration",
                             self->config.n_blocks);
-  else if (tensor->format == NULL)
+  else if (!tare_tensor_can_read (tensor))
     what = g_strdup_printf ("is stored as %s, which cannot be decoded", tensor->type_name);
 
   if (what != NULL)

@@ -5,6 +5,7 @@
 #include "quant/model/tare-file-private.h"
 #include "quant/model/tare-gguf.h"
 #include "quant/model/tare-json.h"
+#include "quant/model/tare-layout.h"
 #include "quant/model/tare-model-private.h"
 #include "quant/model/tare-safetensors.h"
 #include "quant/model/tare-tensor-private.h"
@@ -100,6 +101,7 @@ load_config (TareModel  *self,
   if (!g_file_test (path, G_FILE_TEST_EXISTS))
     {
       self->architecture_name = g_strdup ("unknown");
+      _tare_model_take_quantization (self, NULL);
       return TRUE;
     }
 
@@ -110,6 +112,7 @@ load_config (TareModel  *self,
     return _tare_file_fail_path (path, error, TARE_ERROR_INVALID, "not a JSON object");
 
   take_architecture (self, json_node_get_object (node));
+  _tare_model_take_quantization (self, json_node_get_object (node));
   if (self->architecture == NULL)
     return TRUE;
 
@@ -166,7 +169,8 @@ name_tensor (TareModel  *self,
     return;
 
   row = tare_architecture_find (self->architecture, tensor->role->id);
-  if ((row->flags & TARE_TENSOR_TRANSPOSED) != 0 && tensor->n_dimensions == 2 && tensor->rows > 0)
+  if ((row->flags & TARE_TENSOR_TRANSPOSED) != 0 && tensor->n_dimensions == 2 && tensor->rows > 0
+      && (tensor->stored == NULL || !tensor->stored->layout->upright))
     transpose (tensor);
   if (head == 0)
     return;
@@ -275,6 +279,7 @@ static void
 copy_output (TareModel *self)
 {
   const TareTensor *embedding = NULL;
+  TareTensor *output = NULL;
 
   if (self->architecture == NULL || !self->architecture->copies_output || !self->config.tied)
     return;
@@ -291,10 +296,12 @@ copy_output (TareModel *self)
   if (embedding == NULL)
     return;
 
-  g_ptr_array_add (self->tensors,
-                   _tare_tensor_new (embedding->file, "output.weight", embedding->type_name,
-                                     embedding->format, embedding->n_dimensions,
-                                     embedding->shape, embedding->offset, embedding->bytes));
+  output = _tare_tensor_copy (embedding);
+  g_free (output->name);
+  g_free (output->canonical);
+  output->name = g_strdup ("output.weight");
+  output->canonical = g_strdup ("output.weight");
+  g_ptr_array_add (self->tensors, output);
   name_tensor (self, g_ptr_array_index (self->tensors, self->tensors->len - 1));
 }
 
@@ -303,6 +310,7 @@ static gboolean
 finish_safetensors (TareModel  *self,
                     GError    **error)
 {
+  g_autoptr(GError) fault = _tare_model_gather (self);
   g_autoptr(GPtrArray) all = g_steal_pointer (&self->tensors);
 
   self->tensors = g_ptr_array_new_with_free_func ((GDestroyNotify) tare_tensor_free);
@@ -328,6 +336,8 @@ finish_safetensors (TareModel  *self,
         return FALSE;
     }
   copy_output (self);
+  if (self->runnable_error == NULL)
+    self->runnable_error = g_steal_pointer (&fault);
 
   return TRUE;
 }

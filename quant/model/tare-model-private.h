@@ -15,6 +15,8 @@ G_BEGIN_DECLS
  * @config: the numbers; only valid where @runnable_error is %NULL
  * @runnable_error: (nullable): why the numbers do not make a network that can be run
  * @metadata: (nullable): of a GGUF file
+ * @quantization: (nullable): the quantization_config of a Hugging Face folder
+ * @quantization_path: (nullable): the file that has it
  * @by_name: canonical name to tensor
  * @lock: of the tokenizer, which is made when it is first asked for
  */
@@ -30,6 +32,8 @@ struct _TareModel
   TareConfig              config;
   GError                 *runnable_error;
   TareMetadata           *metadata;
+  JsonObject             *quantization;
+  char                   *quantization_path;
   GPtrArray              *tensors;
   GHashTable             *by_name;
   guint                   n_blocks;
@@ -38,22 +42,25 @@ struct _TareModel
   GError                 *tokenizer_error;
 };
 
-gboolean _tare_model_load             (TareModel  *self,
-                                       GError    **error);
-gboolean _tare_model_load_gguf        (TareModel  *self,
-                                       TareFile   *file,
-                                       GError    **error);
-gboolean _tare_model_load_safetensors (TareModel  *self,
-                                       TareFile   *file,
-                                       GError    **error);
-gboolean _tare_model_load_index       (TareModel  *self,
-                                       const char *path,
-                                       GError    **error);
-gboolean _tare_model_take_config      (TareModel  *self,
-                                       gboolean    read,
-                                       GError     *fault,
-                                       GError    **error);
-gboolean _tare_model_arrange          (TareModel  *self,
-                                       GError    **error);
+gboolean _tare_model_load              (TareModel  *self,
+                                        GError    **error);
+gboolean _tare_model_load_gguf         (TareModel  *self,
+                                        TareFile   *file,
+                                        GError    **error);
+gboolean _tare_model_load_safetensors  (TareModel  *self,
+                                        TareFile   *file,
+                                        GError    **error);
+gboolean _tare_model_load_index        (TareModel  *self,
+                                        const char *path,
+                                        GError    **error);
+gboolean _tare_model_take_config       (TareModel  *self,
+                                        gboolean    read,
+                                        GError     *fault,
+                                        GError    **error);
+void     _tare_model_take_quantization (TareModel  *self,
+                                        JsonObject *config);
+GError  *_tare_model_gather            (TareModel  *self);
+gboolean _tare_model_arrange           (TareModel  *self,
+                                        GError    **error);
 
 G_END_DECLS

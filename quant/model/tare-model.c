@@ -6,6 +6,7 @@
 #include "quant/model/tare-file-private.h"
 #include "quant/model/tare-gguf.h"
 #include "quant/model/tare-json.h"
+#include "quant/model/tare-layout.h"
 #include "quant/model/tare-model-private.h"
 
 /* How many bytes of a tensor's beginning and of its middle go into the hash. */
@@ -18,6 +19,8 @@ model_free (TareModel *self)
   g_clear_error (&self->tokenizer_error);
   g_clear_error (&self->runnable_error);
   g_clear_pointer (&self->metadata, tare_metadata_unref);
+  g_clear_pointer (&self->quantization, json_object_unref);
+  g_free (self->quantization_path);
   g_hash_table_unref (self->by_name);
   g_ptr_array_unref (self->tensors);
   g_mutex_clear (&self->lock);
@@ -312,7 +315,10 @@ static void
 hash_tensor (GChecksum        *checksum,
              const TareTensor *tensor)
 {
-  gsize n = (gsize) MIN (tensor->bytes, SAMPLE_BYTES);
+  /* What lies in one piece: of parts, the codes. */
+  guint64 extent = tensor->stored != NULL ? tensor->stored->parts[TARE_PART_CODES]->bytes
+                                          : tensor->bytes;
+  gsize n = (gsize) MIN (extent, SAMPLE_BYTES);
   guint8 sample[SAMPLE_BYTES];
 
   /* With its NUL, so that names do not run together. */
@@ -326,7 +332,7 @@ hash_tensor (GChecksum        *checksum,
   hash_number (checksum, tensor->bytes);
   _tare_file_peek (tensor->file, tensor->offset, n, sample);
   g_checksum_update (checksum, sample, (gssize) n);
-  _tare_file_peek (tensor->file, tensor->offset + (tensor->bytes - n) / 2, n, sample);
+  _tare_file_peek (tensor->file, tensor->offset + (extent - n) / 2, n, sample);
   g_checksum_update (checksum, sample, (gssize) n);
 }
 

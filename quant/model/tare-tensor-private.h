@@ -5,13 +5,14 @@
 
 G_BEGIN_DECLS
 
-TareTensor *_tare_tensor_new (TareFile          *file,
-                              const char        *name,
-                              const char        *type_name,
-                              const TareFormat  *format,
-                              guint              n_dimensions,
-                              const guint64     *shape,
-                              guint64            offset,
-                              guint64            bytes);
+TareTensor *_tare_tensor_new  (TareFile          *file,
+                               const char        *name,
+                               const char        *type_name,
+                               const TareFormat  *format,
+                               guint              n_dimensions,
+                               const guint64     *shape,
+                               guint64            offset,
+                               guint64            bytes);
+TareTensor *_tare_tensor_copy (const TareTensor  *self);
 
 G_END_DECLS

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "quant/model/tare-file-private.h"
+#include "quant/model/tare-layout.h"
 #include "quant/model/tare-tensor-private.h"
 
 /* What a network keeps as it is although it has two dimensions, by parts of the name: norms,
@@ -62,6 +63,24 @@ _tare_tensor_new (TareFile         *file,
 }
 
 /**
+ * _tare_tensor_copy:
+ * @self: a tensor of which only the file is known
+ *
+ * Returns: (transfer full): another on the same bytes
+ */
+TareTensor *
+_tare_tensor_copy (const TareTensor *self)
+{
+  TareTensor *copy = _tare_tensor_new (self->file, self->name, self->type_name, self->format,
+                                       self->n_dimensions, self->shape, self->offset, self->bytes);
+
+  if (self->stored != NULL)
+    copy->stored = tare_stored_ref (self->stored);
+
+  return copy;
+}
+
+/**
  * tare_tensor_free:
  * @self: (transfer full): a tensor
  */
@@ -73,8 +92,23 @@ tare_tensor_free (TareTensor *self)
   g_free (self->name);
   g_free (self->canonical);
   g_free (self->type_name);
+  g_clear_pointer (&self->stored, tare_stored_unref);
   tare_file_unref (self->file);
   g_free (self);
+}
+
+/**
+ * tare_tensor_can_read:
+ * @self: a tensor
+ *
+ * Returns: whether tare_tensor_read_rows() decodes it
+ */
+gboolean
+tare_tensor_can_read (const TareTensor *self)
+{
+  g_return_val_if_fail (self != NULL, FALSE);
+
+  return self->format != NULL || self->stored != NULL;
 }
 
 /**
@@ -168,7 +202,7 @@ interleaves_rows (const TareTensor *self)
 
 /**
  * tare_tensor_get_row:
- * @self: a tensor whose rows take whole bytes, and that is not transposed
+ * @self: a tensor whose rows take whole bytes, and that is neither transposed nor in parts
  * @row: in GGUF's order, less than the number of rows
  *
  * A vector has one row, in the file's order of elements whatever @head_rows;
@@ -183,7 +217,7 @@ tare_tensor_get_row (const TareTensor *self,
   gsize index = 0;
 
   g_return_val_if_fail (self != NULL, NULL);
-  g_return_val_if_fail (!self->transposed && row < self->rows, NULL);
+  g_return_val_if_fail (!self->transposed && self->stored == NULL && row < self->rows, NULL);
   g_return_val_if_fail (self->bytes % self->rows == 0, NULL);
 
   index = interleaves_rows (self) ? to_file (self, row) : row;
@@ -205,7 +239,7 @@ find_element (const TareTensor *self,
 
 /**
  * tare_tensor_copy_rows:
- * @self: a tensor whose rows take whole bytes
+ * @self: a tensor whose rows take whole bytes, and that is not in parts
  * @first: the first row, in GGUF's order
  * @n: how many; @first + @n is at most the number of rows
  * @out: (out caller-allocates): the bytes of the rows, as they are stored but in GGUF's order
@@ -218,7 +252,7 @@ tare_tensor_copy_rows (const TareTensor *self,
 {
   gsize element, row_bytes;
 
-  g_return_if_fail (self != NULL);
+  g_return_if_fail (self != NULL && self->stored == NULL);
   g_return_if_fail (first <= self->rows && n <= self->rows - first);
 
   if (n == 0)
@@ -268,6 +302,76 @@ read_vector (const TareTensor *self,
     out[i] = stored[to_file (self, i)];
 }
 
+/* All of a head in the file's order, and then what is wanted of it in GGUF's: where outputs lie
+ * side by side, its rows cost little more than one. */
+static gboolean
+read_stored_head (const TareTensor  *self,
+                  gsize              first,
+                  gsize              n,
+                  float             *out,
+                  GError           **error)
+{
+  gsize head = first / self->head_rows * self->head_rows;
+  g_autofree float *rows = g_new (float, self->head_rows * self->columns);
+
+  if (!tare_stored_read (self->stored, head, self->head_rows, rows, error))
+    return FALSE;
+  for (gsize i = 0; i < n; i++)
+    memcpy (out + i * self->columns, rows + (to_file (self, first + i) - head) * self->columns,
+            self->columns * sizeof *out);
+
+  return TRUE;
+}
+
+static gboolean
+read_stored_transposed (const TareTensor  *self,
+                        gsize              first,
+                        gsize              n,
+                        float             *out,
+                        GError           **error)
+{
+  g_autofree float *row = g_new (float, self->rows);
+
+  for (gsize column = 0; column < self->columns; column++)
+    {
+      if (!tare_stored_read (self->stored, column, 1, row, error))
+        return FALSE;
+      for (gsize i = 0; i < n; i++)
+        out[i * self->columns + column] = row[first + i];
+    }
+
+  return TRUE;
+}
+
+static gboolean
+read_stored (const TareTensor  *self,
+             gsize              first,
+             gsize              n,
+             float             *out,
+             GError           **error)
+{
+  if (self->transposed)
+    return read_stored_transposed (self, first, n, out, error);
+  if (!interleaves_rows (self))
+    return tare_stored_read (self->stored, first, n, out, error);
+
+  while (n > 0)
+    {
+      gsize part = MIN (n, self->head_rows - first % self->head_rows);
+
+      /* Heads in groups are elsewhere in the file, but each in one piece and in order. */
+      if (self->head_groups > 0
+          ? !tare_stored_read (self->stored, to_file (self, first), part, out, error)
+          : !read_stored_head (self, first, part, out, error))
+        return FALSE;
+      first += part;
+      n -= part;
+      out += part * self->columns;
+    }
+
+  return TRUE;
+}
+
 /**
  * tare_tensor_read_rows:
  * @self: a tensor
@@ -278,7 +382,8 @@ read_vector (const TareTensor *self,
  *
  * Decodes rows to floats.
  *
- * Returns: %FALSE with %TARE_ERROR_UNSUPPORTED where nothing here decodes the tensor's type
+ * Returns: %FALSE with %TARE_ERROR_UNSUPPORTED where nothing here decodes the tensor's type, or as
+ *   tare_stored_read() says of a matrix in parts
  */
 gboolean
 tare_tensor_read_rows (const TareTensor  *self,
@@ -290,7 +395,7 @@ tare_tensor_read_rows (const TareTensor  *self,
   g_return_val_if_fail (self != NULL, FALSE);
   g_return_val_if_fail (first <= self->rows && n <= self->rows - first, FALSE);
 
-  if (self->format == NULL)
+  if (!tare_tensor_can_read (self))
     {
       g_autofree char *name = _tare_file_quote (self->name, strlen (self->name));
 
@@ -301,6 +406,9 @@ tare_tensor_read_rows (const TareTensor  *self,
 
   if (n == 0)
     return TRUE;
+
+  if (self->stored != NULL)
+    return read_stored (self, first, n, out, error);
 
   if (!tare_format_is_row_local (self->format))
     {
@@ -356,7 +464,7 @@ tare_tensor_read (const TareTensor  *self,
  * @n: how many
  *
  * Lets the system drop the pages of these rows; of an interleaved head that is only partly among
- * them, all of it, and with the last row all of a tensor that is transposed or grouped.
+ * them, all of it, and with the last row all of a tensor that is transposed, grouped or in parts.
  */
 void
 tare_tensor_release_rows (const TareTensor *self,
@@ -373,6 +481,15 @@ tare_tensor_release_rows (const TareTensor *self,
     return;
 
   last = first + n;
+  if (self->stored != NULL)
+    {
+      for (guint i = 0; i < TARE_N_PARTS && last == self->rows; i++)
+        if (self->stored->parts[i] != NULL)
+          tare_file_release (self->stored->parts[i]->file, self->stored->parts[i]->offset,
+                             self->stored->parts[i]->bytes);
+      return;
+    }
+
   if (interleaves_rows (self))
     {
       first = first / self->head_rows * self->head_rows;

@@ -9,6 +9,8 @@ G_BEGIN_DECLS
 
 #define TARE_TENSOR_MAX_DIMENSIONS 8
 
+struct _TareStored;
+
 /**
  * TareTensor:
  * @name: as the file calls it
@@ -17,7 +19,9 @@ G_BEGIN_DECLS
  * @block: its block, or -1
  * @bias: whether it is the bias of its role
  * @type_name: the stored type as a person knows it, "BF16", "Q4_K"
- * @format: (nullable): how to decode it, or %NULL where Tare cannot
+ * @format: (nullable): how to decode it, or %NULL where no row of the format table does
+ * @stored: (nullable): the parts of a matrix of a quantized checkpoint, which is decoded by its
+ *   layout instead; @file and @offset are then those of its codes, @bytes is what all parts take
  * @n_dimensions: number of dimensions
  * @shape: outermost first, as safetensors writes it: { rows, columns } of a matrix
  * @columns: the contiguous dimension: a linear layer's inputs
@@ -45,6 +49,7 @@ typedef struct
   gboolean          bias;
   char             *type_name;
   const TareFormat *format;
+  struct _TareStored *stored;
   guint             n_dimensions;
   guint64           shape[TARE_TENSOR_MAX_DIMENSIONS];
   gsize             columns;
@@ -58,6 +63,7 @@ typedef struct
 } TareTensor;
 
 void          tare_tensor_free           (TareTensor        *self);
+gboolean      tare_tensor_can_read       (const TareTensor  *self);
 gboolean      tare_tensor_is_weight      (const TareTensor  *self);
 gsize         tare_tensor_get_n_weights  (const TareTensor  *self);
 const guint8 *tare_tensor_get_row        (const TareTensor  *self,

@@ -332,7 +332,7 @@ tare_recipe_resolve (TareRecipe       *self,
     assignment = rule->rule.assignment;
   else
     assignment.method = tare_method_get (0);
-  if (tensor->format == NULL || !tare_tensor_is_weight (tensor))
+  if (!tare_tensor_can_read (tensor) || !tare_tensor_is_weight (tensor))
     assignment.format = NULL;
 
   return assignment;
@@ -358,7 +358,7 @@ tare_recipe_effective_format (TareRecipe       *self,
 
   if (assignment.format != NULL)
     return tare_format_fit (assignment.format, tensor->columns);
-  if (tensor->format != NULL && !tare_tensor_is_weight (tensor))
+  if (tare_tensor_can_read (tensor) && !tare_tensor_is_weight (tensor))
     return tare_format_lookup_ggml (0);
 
   return tensor->format;
