@@ -36,6 +36,7 @@ struct _TareEvaluator
   float              *base_x;
   gboolean            has_base;
   TareAccuracy        base;
+  TareTokenScores    *token_scores;
 };
 
 /* One run: of which network and weights, what of it may be kept, what it found. */
@@ -214,6 +215,7 @@ tare_evaluator_free (TareEvaluator *self)
   g_free (self->inputs);
   g_free (self->x);
   g_free (self->base_x);
+  g_clear_pointer (&self->token_scores, tare_token_scores_unref);
   g_free (self);
 }
 
@@ -308,6 +310,7 @@ score_tile (Run         *run,
         continue;
 
       base_sum = tare_kernel_log_softmax (base_row, vocabulary);
+      run->scores->base_nll[first + i] = base_sum.log_sum - (double) base_row[target];
       /* It cannot be negative, but its rounding error can. */
       run->scores->divergence[first + i] =
         fmax (0.0, tare_kernel_divergence (base_row, &base_sum, row, &sum, vocabulary));
@@ -449,6 +452,28 @@ share_of_blocks (const Run *run)
   return blocks / (blocks + output);
 }
 
+/* The predictions of the run that was just scored take the place of the last one's. */
+static void
+keep_token_scores (Run *run)
+{
+  TareEvaluator *self = run->evaluator;
+  TareTokenizer *tokenizer = tare_model_get_tokenizer (tare_network_get_model (self->network),
+                                                       NULL);
+  TareTokenScore *scores = g_new (TareTokenScore, run->scores->n);
+
+  for (gsize i = 0; i < run->scores->n; i++)
+    scores[i] = (TareTokenScore) {
+      .token = self->tokens[row_of (self, i) + 1],
+      .same_top = run->is_base || run->scores->same_top[i],
+      .nll = (float) run->scores->nll[i],
+      .base_nll = (float) (run->is_base ? run->scores->nll[i] : run->scores->base_nll[i]),
+      .divergence = (float) run->scores->divergence[i],
+    };
+  g_clear_pointer (&self->token_scores, tare_token_scores_unref);
+  self->token_scores = tare_token_scores_new (tokenizer, self->tokens, self->n_chunks,
+                                              self->context, self->first, scores);
+}
+
 static gboolean
 run_all (Run           *run,
          const char    *stage,
@@ -467,6 +492,7 @@ run_all (Run           *run,
       || !score (run, share, error))
     return FALSE;
 
+  keep_token_scores (run);
   memset (accuracy, 0, sizeof *accuracy);
   accuracy->mode = self->mode;
   accuracy->context = self->context;
@@ -621,4 +647,20 @@ tare_evaluator_run_model (TareEvaluator       *self,
   run.x = x;
 
   return run_against_base (self, &run, accuracy, progress, error);
+}
+
+/**
+ * tare_evaluator_get_token_scores:
+ * @self: the evaluator
+ *
+ * The first token of a chunk is the text's own, even where the begin token took its place.
+ *
+ * Returns: (transfer full) (nullable): the predictions of the last run that was finished
+ */
+TareTokenScores *
+tare_evaluator_get_token_scores (TareEvaluator *self)
+{
+  g_return_val_if_fail (self != NULL, NULL);
+
+  return self->token_scores != NULL ? tare_token_scores_ref (self->token_scores) : NULL;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
+#include "analysis/evaluation/tare-token-scores.h"
 #include "quant/network/tare-network.h"
 #include "quant/tare-progress.h"
 
@@ -99,26 +100,27 @@ typedef struct
  */
 typedef struct _TareEvaluator TareEvaluator;
 
-TareEvaluator *tare_evaluator_new         (TareModel                    *base,
-                                           const char                   *text,
-                                           gsize                         length,
-                                           const TareEvaluationOptions  *options,
-                                           GError                      **error);
-void           tare_evaluator_free        (TareEvaluator                *self);
-gboolean       tare_evaluator_run_base    (TareEvaluator                *self,
-                                           TareAccuracy                 *accuracy,
-                                           const TareProgress           *progress,
-                                           GError                      **error);
-gboolean       tare_evaluator_run         (TareEvaluator                *self,
-                                           const TareWeights            *weights,
-                                           TareAccuracy                 *accuracy,
-                                           const TareProgress           *progress,
-                                           GError                      **error);
-gboolean       tare_evaluator_run_model   (TareEvaluator                *self,
-                                           TareModel                    *other,
-                                           TareAccuracy                 *accuracy,
-                                           const TareProgress           *progress,
-                                           GError                      **error);
+TareEvaluator   *tare_evaluator_new              (TareModel                    *base,
+                                                  const char                   *text,
+                                                  gsize                         length,
+                                                  const TareEvaluationOptions  *options,
+                                                  GError                      **error);
+void             tare_evaluator_free             (TareEvaluator                *self);
+gboolean         tare_evaluator_run_base         (TareEvaluator                *self,
+                                                  TareAccuracy                 *accuracy,
+                                                  const TareProgress           *progress,
+                                                  GError                      **error);
+gboolean         tare_evaluator_run              (TareEvaluator                *self,
+                                                  const TareWeights            *weights,
+                                                  TareAccuracy                 *accuracy,
+                                                  const TareProgress           *progress,
+                                                  GError                      **error);
+gboolean         tare_evaluator_run_model        (TareEvaluator                *self,
+                                                  TareModel                    *other,
+                                                  TareAccuracy                 *accuracy,
+                                                  const TareProgress           *progress,
+                                                  GError                      **error);
+TareTokenScores *tare_evaluator_get_token_scores (TareEvaluator                *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TareEvaluator, tare_evaluator_free)
 

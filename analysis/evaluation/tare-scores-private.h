@@ -9,6 +9,7 @@ G_BEGIN_DECLS
  * TareScores:
  * @n: predictions
  * @nll: of each, in nats
+ * @base_nll: of each, the base's
  * @divergence: of each against the base, in nats
  * @same_top: of each, whether its likeliest token is the base's
  *
@@ -18,6 +19,7 @@ typedef struct
 {
   gsize   n;
   double *nll;
+  double *base_nll;
   double *divergence;
   guint8 *same_top;
 } TareScores;

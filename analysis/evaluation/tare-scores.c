@@ -11,6 +11,7 @@ _tare_scores_new (gsize n)
 
   self->n = n;
   self->nll = g_new0 (double, n);
+  self->base_nll = g_new0 (double, n);
   self->divergence = g_new0 (double, n);
   self->same_top = g_new0 (guint8, n);
 
@@ -24,6 +25,7 @@ _tare_scores_free (TareScores *self)
     return;
 
   g_free (self->nll);
+  g_free (self->base_nll);
   g_free (self->divergence);
   g_free (self->same_top);
   g_free (self);

@@ -520,6 +520,34 @@ tare_tokenizer_encode (TareTokenizer  *self,
 }
 
 /**
+ * tare_tokenizer_append_text:
+ * @self: a tokenizer
+ * @token: an id; one that names nothing appends nothing
+ * @text: where to
+ *
+ * Appends the bytes that a token stands for within a text, which may be a part of a character
+ * only. A space before the first word stays.
+ */
+void
+tare_tokenizer_append_text (TareTokenizer *self,
+                            guint32        token,
+                            GString       *text)
+{
+  const TarePiece *piece;
+
+  g_return_if_fail (self != NULL && text != NULL);
+
+  if (tare_tokenizer_get_token (self, token) == NULL)
+    return;
+
+  piece = _tare_vocabulary_get (&self->vocabulary, token);
+  if (piece->type == TARE_TOKEN_NORMAL || piece->type == TARE_TOKEN_BYTE)
+    self->model->decode (self, token, text);
+  else
+    g_string_append_len (text, piece->text, piece->length);
+}
+
+/**
  * tare_tokenizer_decode:
  * @self: a tokenizer
  * @tokens: (array length=n_tokens): tokens; ids that name nothing are passed over

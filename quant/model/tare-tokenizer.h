@@ -51,6 +51,9 @@ GArray        *tare_tokenizer_encode            (TareTokenizer   *self,
 GString       *tare_tokenizer_decode            (TareTokenizer   *self,
                                                  const guint32   *tokens,
                                                  gsize            n_tokens);
+void           tare_tokenizer_append_text       (TareTokenizer   *self,
+                                                 guint32          token,
+                                                 GString         *text);
 void           tare_tokenizer_write_metadata    (TareTokenizer   *self,
                                                  guint            vocabulary,
                                                  TareMetadata    *metadata);

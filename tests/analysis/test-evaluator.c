@@ -10,53 +10,7 @@
 #include "analysis/evaluation/tare-scores-private.h"
 #include "quant/network/tare-kernels-reference.h"
 #include "quant/tare-error.h"
-
-/* The file's weights, some tensors of them with noise on top; as fingerprint the noise's seed. */
-typedef struct
-{
-  const char *canonical[3];
-  float       noise;
-  guint32     seed;
-} Change;
-
-static gboolean
-load_changed (gpointer             data,
-              const TareTensor    *tensor,
-              float               *out,
-              const TareProgress  *progress,
-              GError             **error)
-{
-  const Change *change = data;
-  gsize n = tare_tensor_get_n_weights (tensor);
-
-  if (!tare_tensor_read (tensor, out, error))
-    return FALSE;
-
-  for (gsize i = 0; i < G_N_ELEMENTS (change->canonical); i++)
-    if (g_strcmp0 (tensor->canonical, change->canonical[i]) == 0)
-      {
-        g_autofree float *noise = g_new (float, n);
-
-        tare_test_fill_gaussian (noise, n, change->seed);
-        for (gsize j = 0; j < n; j++)
-          out[j] += change->noise * noise[j];
-      }
-
-  return TRUE;
-}
-
-static guint64
-fingerprint_changed (gpointer          data,
-                     const TareTensor *tensor)
-{
-  const Change *change = data;
-
-  for (gsize i = 0; i < G_N_ELEMENTS (change->canonical); i++)
-    if (g_strcmp0 (tensor->canonical, change->canonical[i]) == 0)
-      return change->seed;
-
-  return 0;
-}
+#include "tests/analysis/changed-weights.h"
 
 static TareModel *
 open_model (const char *path)
@@ -67,14 +21,6 @@ open_model (const char *path)
   g_assert_no_error (error);
 
   return model;
-}
-
-static TareModel *
-open_sample (void)
-{
-  g_autofree char *path = tare_test_source ("data/sample");
-
-  return open_model (path);
 }
 
 static char *
@@ -230,7 +176,8 @@ check_definition (TareEvaluationMode mode,
                   const char        *model_path)
 {
   const TareEvaluationOptions options = { mode, context, 3, 0 };
-  g_autoptr(TareModel) model = model_path != NULL ? open_model (model_path) : open_sample ();
+  g_autoptr(TareModel) model = model_path != NULL ? open_model (model_path)
+                                                   : changed_open_sample ();
   g_autoptr(TareEvaluator) evaluator = open_evaluator (model, &options);
   g_autofree char *path = tare_test_source ("data/sample/alice.txt");
   g_autoptr(GError) error = NULL;
@@ -276,7 +223,7 @@ test_too_short (void)
 {
   const TareEvaluationOptions options = { TARE_EVALUATION_MODE_LLAMA_CPP, 256, 0, 0 };
   const TareEvaluationOptions tiny = { TARE_EVALUATION_MODE_LLAMA_CPP, 2, 0, 0 };
-  g_autoptr(TareModel) model = open_sample ();
+  g_autoptr(TareModel) model = changed_open_sample ();
   g_autoptr(GError) error = NULL;
   const char *text = "Once upon a time";
   g_autoptr(GArray) tokens = tare_tokenizer_encode (tare_model_get_tokenizer (model, NULL), text,
@@ -302,7 +249,7 @@ static const TareEvaluationOptions uncached = { TARE_EVALUATION_MODE_LLAMA_CPP, 
 static void
 test_base_with_itself (void)
 {
-  g_autoptr(TareModel) model = open_sample ();
+  g_autoptr(TareModel) model = changed_open_sample ();
   g_autoptr(TareEvaluator) evaluator = open_evaluator (model, &uncached);
   g_autoptr(GError) error = NULL;
   TareAccuracy base, accuracy;
@@ -323,10 +270,10 @@ test_base_with_itself (void)
 }
 
 static TareAccuracy
-run_changed (TareEvaluator *evaluator,
-             Change        *change)
+run_changed (TareEvaluator  *evaluator,
+             ChangedWeights *change)
 {
-  const TareWeights weights = { load_changed, fingerprint_changed, change };
+  const TareWeights weights = changed_weights (change);
   g_autoptr(GError) error = NULL;
   TareAccuracy accuracy;
 
@@ -358,7 +305,7 @@ test_from_block (void)
 {
   const struct
   {
-    Change change;
+    ChangedWeights change;
     guint  first;
   } steps[] = {
     { { { "blk.4.ffn_down.weight" }, 0.02f, 1 }, 4 },
@@ -370,13 +317,13 @@ test_from_block (void)
     { { { "token_embd.weight" }, 0.02f, 3 }, 0 },
     { { { NULL }, 0.0f, 0 }, 0 },
   };
-  g_autoptr(TareModel) model = open_sample ();
+  g_autoptr(TareModel) model = changed_open_sample ();
   g_autoptr(TareEvaluator) cached = open_evaluator (model, &small);
   g_autoptr(TareEvaluator) full = open_evaluator (model, &uncached);
 
   for (gsize i = 0; i < G_N_ELEMENTS (steps); i++)
     {
-      Change change = steps[i].change;
+      ChangedWeights change = steps[i].change;
       TareAccuracy part = run_changed (cached, &change);
       TareAccuracy whole = run_changed (full, &change);
 
@@ -395,12 +342,12 @@ static void
 test_small_budget (void)
 {
   TareEvaluationOptions options = small;
-  g_autoptr(TareModel) model = open_sample ();
+  g_autoptr(TareModel) model = changed_open_sample ();
   g_autoptr(TareEvaluator) evaluator = NULL;
   g_autoptr(TareEvaluator) full = open_evaluator (model, &uncached);
-  Change late = { { "blk.5.attn_v.weight" }, 0.02f, 1 };
-  Change early = { { "blk.1.attn_v.weight" }, 0.02f, 1 };
-  Change head = { { "blk.1.attn_v.weight", "output.weight" }, 0.02f, 1 };
+  ChangedWeights late = { { "blk.5.attn_v.weight" }, 0.02f, 1 };
+  ChangedWeights early = { { "blk.1.attn_v.weight" }, 0.02f, 1 };
+  ChangedWeights head = { { "blk.1.attn_v.weight", "output.weight" }, 0.02f, 1 };
   TareAccuracy part, whole;
 
   options.cache_budget = 2 * 6 * 64 * 256 * sizeof (float);
@@ -441,12 +388,12 @@ stop_at (double      fraction,
 static void
 test_cancelled (void)
 {
-  g_autoptr(TareModel) model = open_sample ();
+  g_autoptr(TareModel) model = changed_open_sample ();
   g_autoptr(TareEvaluator) evaluator = open_evaluator (model, &small);
   g_autoptr(TareEvaluator) full = open_evaluator (model, &uncached);
-  Change first = { { "blk.1.ffn_up.weight" }, 0.02f, 1 };
-  Change second = { { "blk.0.ffn_up.weight", "blk.4.ffn_up.weight" }, 0.03f, 2 };
-  const TareWeights weights = { load_changed, fingerprint_changed, &second };
+  ChangedWeights first = { { "blk.1.ffn_up.weight" }, 0.02f, 1 };
+  ChangedWeights second = { { "blk.0.ffn_up.weight", "blk.4.ffn_up.weight" }, 0.03f, 2 };
+  const TareWeights weights = changed_weights (&second);
   TareAccuracy whole = run_changed (full, &first);
 
   run_changed (evaluator, &first);
@@ -469,7 +416,7 @@ test_cancelled (void)
 static void
 test_cancelled_base (void)
 {
-  g_autoptr(TareModel) model = open_sample ();
+  g_autoptr(TareModel) model = changed_open_sample ();
   g_autoptr(TareEvaluator) evaluator = open_evaluator (model, &small);
   g_autoptr(TareEvaluator) full = open_evaluator (model, &uncached);
   g_autoptr(GCancellable) cancellable = g_cancellable_new ();
@@ -505,7 +452,7 @@ follow (double      fraction,
 static void
 test_progress (void)
 {
-  g_autoptr(TareModel) model = open_sample ();
+  g_autoptr(TareModel) model = changed_open_sample ();
   g_autoptr(TareEvaluator) evaluator = open_evaluator (model, &small);
   g_autoptr(GError) error = NULL;
   double last = 0.0;
@@ -520,11 +467,11 @@ test_progress (void)
 static void
 test_not_finite (void)
 {
-  g_autoptr(TareModel) model = open_sample ();
+  g_autoptr(TareModel) model = changed_open_sample ();
   g_autoptr(TareEvaluator) evaluator = open_evaluator (model, &small);
   g_autoptr(GError) error = NULL;
-  Change change = { { "blk.3.ffn_down.weight" }, INFINITY, 4 };
-  const TareWeights weights = { load_changed, fingerprint_changed, &change };
+  ChangedWeights change = { { "blk.3.ffn_down.weight" }, INFINITY, 4 };
+  const TareWeights weights = changed_weights (&change);
   TareAccuracy accuracy;
 
   g_assert_false (tare_evaluator_run (evaluator, &weights, &accuracy, NULL, &error));
@@ -538,7 +485,7 @@ test_other_model (void)
 {
   TARE_TEST_NEED_SHARED (gguf, "models/tare-sample/tare-sample-bf16.gguf")
   TARE_TEST_NEED_SHARED (stories, "models/stories260K")
-  g_autoptr(TareModel) model = open_sample ();
+  g_autoptr(TareModel) model = changed_open_sample ();
   g_autoptr(TareModel) same = open_model (gguf);
   g_autoptr(TareModel) different = open_model (stories);
   g_autoptr(TareEvaluator) evaluator = open_evaluator (model, &small);
