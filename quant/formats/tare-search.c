@@ -32,11 +32,13 @@
 /* Upwards, a grid with as many codes on either side would repeat itself: it spreads thinner. */
 #define MIRRORED_STEP -0.5f
 
-/* How far, in steps, the ends of an affine grid lie inside the ends of the weights. */
-#define N_INSETS 8
+/* How far, in steps, the ends of an affine grid lie inside the ends of the weights, and how often
+ * least squares then move each grid. */
+#define N_INSETS 4
 #define N_GRIDS (N_INSETS * N_INSETS)
+#define N_MOVES 1
 
-static const float insets[N_INSETS] = { -0.4f, -0.1f, 0.2f, 0.5f, 0.9f, 1.4f, 2.0f, 2.8f };
+static const float insets[N_INSETS] = { -0.1f, 0.4f, 1.0f, 1.8f };
 
 TARE_INLINE float
 round_code (float value,
@@ -578,25 +580,36 @@ solve_grids (float        sum_w,
              float       *offset,
              float       *loss)
 {
-  #pragma omp simd
+  float bound[N_GRIDS], solved[N_GRIDS], divisor[N_GRIDS], least[N_GRIDS];
+
+  /* Divisors have a loop of their own, or the compiler branches around each division. */
   for (int c = 0; c < N_GRIDS; c++)
     {
       float determinant = sum_w * qq[c] - q[c] * q[c];
-      float solved = determinant > 1e-6f * sum_w * qq[c] ? 1.0f : 0.0f;
-      float divisor = determinant > 1e-6f * sum_w * qq[c] ? determinant : 1.0f;
-      float s = (sum_w * xq[c] - sum_x * q[c]) / divisor;
-      float m = (qq[c] * sum_x - q[c] * xq[c]) / divisor;
-      float bound = (xq[c] - limit * q[c]) / (qq[c] > FLT_MIN ? qq[c] : FLT_MIN);
 
-      s = m > limit ? bound : s;
-      m = m > limit ? limit : m;
-      s = solved * s;
-      m = solved * m;
+      solved[c] = determinant > 1e-6f * sum_w * qq[c] ? 1.0f : 0.0f;
+      divisor[c] = determinant > 1e-6f * sum_w * qq[c] ? determinant : 1.0f;
+      least[c] = qq[c] > FLT_MIN ? qq[c] : FLT_MIN;
+    }
+
+  #pragma omp simd
+  for (int c = 0; c < N_GRIDS; c++)
+    {
+      scale[c] = (sum_w * xq[c] - sum_x * q[c]) / divisor[c];
+      offset[c] = (qq[c] * sum_x - q[c] * xq[c]) / divisor[c];
+      bound[c] = (xq[c] - limit * q[c]) / least[c];
+    }
+
+  #pragma omp simd
+  for (int c = 0; c < N_GRIDS; c++)
+    {
+      float s = solved[c] * (offset[c] > limit ? bound[c] : scale[c]);
+      float m = solved[c] * (offset[c] > limit ? limit : offset[c]);
+      float reached = s * (s * qq[c] + 2.0f * (m * q[c] - xq[c])) + m * (m * sum_w - 2.0f * sum_x);
 
       scale[c] = s;
       offset[c] = m;
-      loss[c] = s * (s * qq[c] + 2.0f * (m * q[c] - xq[c])) + m * (m * sum_w - 2.0f * sum_x);
-      loss[c] = s > 0.0f ? loss[c] : 0.0f;
+      loss[c] = s > 0.0f ? reached : 0.0f;
     }
 }
 
@@ -613,7 +626,7 @@ try_grids (const float *x,
            float       *offset)
 {
   float inverse[N_GRIDS], low[N_GRIDS], q[N_GRIDS], qq[N_GRIDS], xq[N_GRIDS];
-  float scales[N_GRIDS], offsets[N_GRIDS], loss[N_GRIDS], moved[TARE_SEARCH_PIECE];
+  float scales[N_GRIDS], loss[N_GRIDS], moved[TARE_SEARCH_PIECE];
   float step = (maximum - minimum) / highest;
   TareSearchSums sums;
   gsize best;
@@ -627,19 +640,26 @@ try_grids (const float *x,
       float to = (maximum - minimum) - insets[c % N_INSETS] * step;
 
       low[c] = from;
-      inverse[c] = highest / (to > from ? to - from : FLT_MAX);
+      inverse[c] = to > from ? highest / (to - from) : 0.0f;
     }
 
   sums = sum_codes (moved, w, moved, n);
-  sum_affine (moved, w, n, N_GRIDS, inverse, low, highest, q, qq, xq);
-  solve_grids ((float) sums.w, (float) sums.x, stored ? INFINITY : -minimum, q, qq, xq, scales,
-               offsets, loss);
+  for (int i = 0; i <= N_MOVES; i++)
+    {
+      sum_affine (moved, w, n, N_GRIDS, inverse, low, highest, q, qq, xq);
+      solve_grids ((float) sums.w, (float) sums.x, stored ? INFINITY : -minimum, q, qq, xq,
+                   scales, low, loss);
+
+      #pragma omp simd
+      for (int c = 0; c < N_GRIDS; c++)
+        inverse[c] = 1.0f / (scales[c] > FLT_MIN ? scales[c] : INFINITY);
+    }
 
   best = find_least (loss, N_GRIDS);
   if (scales[best] > 0.0f)
     {
       *scale = scales[best];
-      *offset = offsets[best] + minimum;
+      *offset = low[best] + minimum;
     }
 }
 
@@ -655,7 +675,8 @@ try_grids (const float *x,
  * @offset: (inout): what code 0 stands for
  *
  * Searches the scale and offset of least squared error over grids whose ends lie around those of
- * the weights, in the way of _tare_search_symmetric().
+ * the weights, each moved by least squares for its own codes, in the way of
+ * _tare_search_symmetric().
  */
 TARE_CLONES void
 _tare_search_affine (const float *x,
@@ -668,7 +689,6 @@ _tare_search_affine (const float *x,
 {
   float scales[LANES], offsets[LANES], error[LANES], q[TARE_SEARCH_PIECE];
   float minimum, maximum, s = *scale, m = *offset;
-  float limit = stored ? FLT_MAX : 0.0f;
   double least = (double) INFINITY;
   TareSearchSums sums;
   gsize best;
@@ -678,18 +698,20 @@ _tare_search_affine (const float *x,
     return;
 
   try_grids (x, w, n, minimum, maximum, highest, stored, &s, &m);
+  if (!stored)
+    {
+      *scale = s;
+      *offset = m;
+      return;
+    }
 
   for (int c = 0; c < LANES; c++)
     {
       scales[c] = s * (1.0f + ((float) (c % 4) - 1.5f) * (0.1f / highest));
       offsets[c] = m + s * ((float) (c / 4) - 1.5f) * 0.08f;
-      offsets[c] = offsets[c] < limit ? offsets[c] : limit;
     }
-  if (stored)
-    {
-      round_scales (scales);
-      round_offsets (offsets);
-    }
+  round_scales (scales);
+  round_offsets (offsets);
   scales[0] = *scale;
   offsets[0] = *offset;
 
@@ -698,7 +720,7 @@ _tare_search_affine (const float *x,
   *scale = s = scales[best];
   *offset = m = offsets[best];
 
-  for (int i = 0; stored && i < N_REFITS; i++)
+  for (int i = 0; i < N_REFITS; i++)
     {
       double loss;
 

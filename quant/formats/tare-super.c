@@ -2,6 +2,7 @@
 #include "quant/formats/tare-super-private.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "quant/formats/tare-format-private.h"
 #include "quant/formats/tare-search-private.h"
@@ -18,6 +19,7 @@
 #define N_ROUNDS 4
 
 /* A start after the first gives the widest group a code that is lower by this share. */
+#define N_STARTS 3
 #define START_STEP 0.07f
 
 TARE_INLINE float
@@ -131,33 +133,126 @@ refine_affine (const TareSuperShape *shape,
   return total;
 }
 
-/* Least squares for d and dmin with all codes as they are: with u = s q and v = m, the weights are
- * x ~ d u - dmin v. */
-static void
-refit_affine (const TareSuperShape *shape,
-              TareSuper            *super,
-              const float          *x,
-              const float          *w)
+/* What least squares need to know about codes, a group to a lane; see #TareSearchSums. */
+typedef struct
 {
-  double uu = 0.0, uv = 0.0, vv = 0.0, xu = 0.0, xv = 0.0, determinant;
+  float w[GROUPS];
+  float x[GROUPS];
+  float q[GROUPS];
+  float qq[GROUPS];
+  float xq[GROUPS];
+} Sums;
+
+static void
+sum_affine (const TareSuperShape *shape,
+            const float          *x,
+            const float          *w,
+            const float          *scale,
+            const float          *offset,
+            Sums                 *sums)
+{
+  memset (sums, 0, sizeof *sums);
 
   for (gsize b = 0; b < shape->n_groups; b++)
     {
-      double s = (double) super->scale[b], m = (double) super->minimum[b];
-      TareSearchSums sums;
       float q[TARE_SEARCH_PIECE];
+      TareSearchSums sum;
 
-      _tare_search_encode (x + b * shape->group, shape->group, group_scale (super, b),
-                           group_offset (super, b), 0.0f, shape->highest, q);
-      sums = _tare_search_sum (x + b * shape->group, w + b * shape->group, q, shape->group);
+      _tare_search_encode (x + b * shape->group, shape->group, scale[b], offset[b], 0.0f,
+                           shape->highest, q);
+      sum = _tare_search_sum (x + b * shape->group, w + b * shape->group, q, shape->group);
+      sums->w[b] = (float) sum.w;
+      sums->x[b] = (float) sum.x;
+      sums->q[b] = (float) sum.q;
+      sums->qq[b] = (float) sum.qq;
+      sums->xq[b] = (float) sum.xq;
+    }
+}
 
-      uu += s * s * sums.qq;
-      uv += s * m * sums.q;
-      vv += m * m * sums.w;
-      xu += s * sums.xq;
-      xv += m * sums.x;
+/* The best scale and minimum of each group with the codes as they are, the minimum near the one
+ * that is wanted.
+ *
+ * offset: [GROUPS]
+ *
+ * Returns: the error of the super-block, less Σwx² */
+TARE_CLONES static double
+assign_affine (const TareSuperShape *shape,
+               TareSuper            *super,
+               const float          *offset,
+               const Sums           *sums)
+{
+  float limit = shape->max_scale, d = super->d, dmin = super->dmin;
+  float least[GROUPS], near[GROUPS], scale[GROUPS], minimum[GROUPS];
+  float inverse = invert (dmin);
+  double total = 0.0;
+
+  for (gsize b = 0; b < GROUPS; b++)
+    {
+      float wanted = -offset[b] * inverse;
+
+      near[b] = floorf (wanted < limit ? wanted : limit) - 1.0f;
+      least[b] = INFINITY;
+      scale[b] = minimum[b] = 0.0f;
     }
 
+  for (int c = 0; c < 4; c++)
+    {
+      #pragma omp simd
+      for (gsize b = 0; b < GROUPS; b++)
+        {
+          float m = near[b] + (float) c, divisor = d * sums->qq[b], o, s, loss;
+
+          m = m > 0.0f ? m : 0.0f;
+          m = m < limit ? m : limit;
+          o = -(dmin * m);
+          s = (sums->xq[b] - o * sums->q[b]) / (divisor > 0.0f ? divisor : INFINITY);
+          s = s > 0.0f ? s : 0.0f;
+          s = rintf (s < limit ? s : limit);
+          loss = d * s * (d * s * sums->qq[b] + 2.0f * (o * sums->q[b] - sums->xq[b])) +
+                 o * (o * sums->w[b] - 2.0f * sums->x[b]);
+
+          scale[b] = loss < least[b] ? s : scale[b];
+          minimum[b] = loss < least[b] ? m : minimum[b];
+          least[b] = loss < least[b] ? loss : least[b];
+        }
+    }
+
+  for (gsize b = 0; b < shape->n_groups; b++)
+    total += (double) least[b];
+  memcpy (super->scale, scale, sizeof scale);
+  memcpy (super->minimum, minimum, sizeof minimum);
+
+  return total;
+}
+
+/* Least squares for d and dmin with all codes as they are: with u = s q and v = m, the weights are
+ * x ~ d u - dmin v. */
+TARE_CLONES static void
+refit_affine (const TareSuperShape *shape,
+              TareSuper            *super,
+              const Sums           *sums)
+{
+  double products[5][GROUPS], uu, uv, vv, xu, xv, determinant;
+
+  #pragma omp simd
+  for (gsize b = 0; b < GROUPS; b++)
+    {
+      double s = (double) super->scale[b], m = (double) super->minimum[b];
+
+      products[0][b] = s * s * (double) sums->qq[b];
+      products[1][b] = s * m * (double) sums->q[b];
+      products[2][b] = m * m * (double) sums->w[b];
+      products[3][b] = s * (double) sums->xq[b];
+      products[4][b] = m * (double) sums->x[b];
+    }
+
+  for (gsize i = 0; i < 5; i++)
+    for (gsize width = GROUPS / 2; width > 0; width /= 2)
+      for (gsize b = 0; b < width; b++)
+        products[i][b] += products[i][b + width];
+
+  uu = products[0][0], uv = products[1][0], vv = products[2][0];
+  xu = products[3][0], xv = products[4][0];
   determinant = uu * vv - uv * uv;
   if (determinant > 1e-9 * uu * vv)
     {
@@ -171,6 +266,82 @@ refit_affine (const TareSuperShape *shape,
 }
 
 static void
+encode_affine (const TareSuperShape *shape,
+               const TareSuper      *super,
+               const float          *x,
+               float                *q)
+{
+  for (gsize b = 0; b < shape->n_groups; b++)
+    _tare_search_encode (x + b * shape->group, shape->group, group_scale (super, b),
+                         group_offset (super, b), 0.0f, shape->highest, q + b * shape->group);
+}
+
+/* Returns: the error of the super-block */
+TARE_CLONES static double
+measure_affine (const TareSuperShape *shape,
+                const TareSuper      *super,
+                const float          *x,
+                const float          *w)
+{
+  float q[TARE_SUPER_BLOCK];
+  double total = 0.0;
+
+  encode_affine (shape, super, x, q);
+
+  for (gsize b = 0; b < shape->n_groups; b++)
+    {
+      float scale = group_scale (super, b), offset = group_offset (super, b);
+      float sum[LANES] = { 0.0f };
+
+      for (gsize j = b * shape->group; j < (b + 1) * shape->group; j += LANES)
+        for (gsize k = 0; k < LANES; k++)
+          {
+            float difference = x[j + k] - (scale * q[j + k] + offset);
+
+            sum[k] += w[j + k] * difference * difference;
+          }
+
+      for (gsize k = 0; k < LANES; k++)
+        total += (double) sum[k];
+    }
+
+  return total;
+}
+
+/* From several scales of the super-block, for the codes that the groups want: the best that
+ * rounding to multiples and least squares in turn come to. */
+static void
+start_affine (const TareSuperShape *shape,
+              TareSuper            *super,
+              const float          *scale,
+              const float          *offset,
+              const Sums           *sums)
+{
+  TareSuper best = *super;
+  double least = (double) INFINITY;
+
+  for (gsize start = 0; start < N_STARTS; start++)
+    {
+      choose_affine (shape, super, scale, offset, 1.0f + START_STEP * (float) start);
+
+      for (gsize i = 0; i < N_ROUNDS; i++)
+        {
+          double loss;
+
+          refit_affine (shape, super, sums);
+          loss = assign_affine (shape, super, offset, sums);
+          if (loss >= least)
+            break;
+
+          least = loss;
+          best = *super;
+        }
+    }
+
+  *super = best;
+}
+
+static void
 search_affine (const TareSuperShape *shape,
                TareSuper            *super,
                const float          *x,
@@ -178,40 +349,35 @@ search_affine (const TareSuperShape *shape,
                float                *scale,
                float                *offset)
 {
-  TareSuper best;
-  double least;
+  double least = measure_affine (shape, super, x, w), error;
+  Sums sums;
+  TareSuper best = *super;
 
   for (gsize b = 0; b < shape->n_groups; b++)
     _tare_search_affine (x + b * shape->group, w + b * shape->group, shape->group, shape->highest,
                          FALSE, &scale[b], &offset[b]);
 
-  least = refine_affine (shape, super, x, w, scale, offset);
-  best = *super;
+  sum_affine (shape, x, w, scale, offset, &sums);
+  start_affine (shape, super, scale, offset, &sums);
 
-  for (gsize start = 0; start < MAX (shape->n_starts, 1); start++)
+  error = refine_affine (shape, super, x, w, scale, offset);
+  if (error < least)
     {
-      double last = (double) INFINITY;
-
-      choose_affine (shape, super, scale, offset, 1.0f + START_STEP * (float) start);
-
-      for (gsize i = 0; i <= N_ROUNDS; i++)
-        {
-          double error = refine_affine (shape, super, x, w, scale, offset);
-
-          if (error < least)
-            {
-              least = error;
-              best = *super;
-            }
-          else if (error >= last || (i > 0 && shape->n_starts <= 1))
-            {
-              break;
-            }
-
-          last = error;
-          refit_affine (shape, super, x, w);
-        }
+      least = error;
+      best = *super;
     }
+
+  for (gsize b = 0; b < shape->n_groups; b++)
+    {
+      scale[b] = group_scale (super, b);
+      offset[b] = group_offset (super, b);
+    }
+  sum_affine (shape, x, w, scale, offset, &sums);
+  refit_affine (shape, super, &sums);
+  assign_affine (shape, super, offset, &sums);
+
+  if (measure_affine (shape, super, x, w) < least)
+    best = *super;
 
   *super = best;
 }
@@ -232,7 +398,7 @@ _tare_super_affine (const TareSuperShape *shape,
                     TareSuper            *super,
                     float                *q)
 {
-  float scale[GROUPS], offset[GROUPS];
+  float scale[GROUPS] = { 0.0f }, offset[GROUPS] = { 0.0f };
 
   for (gsize b = 0; b < shape->n_groups; b++)
     {
@@ -246,9 +412,7 @@ _tare_super_affine (const TareSuperShape *shape,
   if (search)
     search_affine (shape, super, x, w, scale, offset);
 
-  for (gsize b = 0; b < shape->n_groups; b++)
-    _tare_search_encode (x + b * shape->group, shape->group, group_scale (super, b),
-                         group_offset (super, b), 0.0f, shape->highest, q + b * shape->group);
+  encode_affine (shape, super, x, q);
 }
 
 static void
