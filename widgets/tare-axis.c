@@ -9,6 +9,9 @@
 /* What a logarithmic axis shows below its maximum when the data reach zero. */
 #define LOG_REACH 1e-6
 
+/* An axis that counts is not zoomed further than to so many of what it counts. */
+#define LEAST_COUNT 4.0
+
 /**
  * TareAxis:
  *
@@ -28,6 +31,8 @@ struct _TareAxis
   double          bounds[2];
   double          range[2];
   double          wanted[2];  /* bounds as they were given, for when the scale changes */
+  guint           reversed : 1;
+  guint           counting : 1;
 };
 
 enum
@@ -366,6 +371,43 @@ tare_axis_set_threshold (TareAxis *self,
 }
 
 /**
+ * tare_axis_set_reversed:
+ * @self: the axis
+ * @reversed: whether the least value stands at position 1, as the first row of a matrix stands at
+ *   the top
+ */
+void
+tare_axis_set_reversed (TareAxis *self,
+                        gboolean  reversed)
+{
+  g_return_if_fail (TARE_IS_AXIS (self));
+
+  if (self->reversed == !!reversed)
+    return;
+
+  self->reversed = !!reversed;
+  g_signal_emit (self, signals[RANGE_CHANGED], 0);
+}
+
+/**
+ * tare_axis_set_counting:
+ * @self: the axis
+ * @counting: whether it counts things, so that there is nothing between two whole numbers
+ */
+void
+tare_axis_set_counting (TareAxis *self,
+                        gboolean  counting)
+{
+  g_return_if_fail (TARE_IS_AXIS (self));
+
+  if (self->counting == !!counting)
+    return;
+
+  self->counting = !!counting;
+  g_signal_emit (self, signals[RANGE_CHANGED], 0);
+}
+
+/**
  * tare_axis_get_categories:
  * @self: the axis
  *
@@ -456,8 +498,8 @@ tare_axis_set_bounds (TareAxis *self,
 /**
  * tare_axis_get_range:
  * @self: the axis
- * @minimum: (out) (optional): the value shown at position 0
- * @maximum: (out) (optional): the value shown at position 1
+ * @minimum: (out) (optional): the least value shown, at position 0 unless the axis is reversed
+ * @maximum: (out) (optional): the greatest, at position 1 unless it is
  */
 void
 tare_axis_get_range (TareAxis *self,
@@ -551,6 +593,10 @@ tare_axis_zoom (TareAxis *self,
   upper = scale_value (self, self->range[1]);
   least = (scale_value (self, self->bounds[1]) - scale_value (self, self->bounds[0]))
           * SMALLEST_PART;
+  if (self->counting && self->scale == TARE_AXIS_SCALE_LINEAR)
+    least = MIN (LEAST_COUNT, self->bounds[1] - self->bounds[0]);
+  if (self->reversed)
+    anchor = 1.0 - anchor;
   span = MAX ((upper - lower) / factor, least);
   show_scaled (self, lower + anchor * (upper - lower - span), span);
 }
@@ -558,7 +604,7 @@ tare_axis_zoom (TareAxis *self,
 /**
  * tare_axis_pan:
  * @self: the axis
- * @distance: how far to go towards greater values, as a part of what is shown
+ * @distance: how far to go towards position 1, as a part of what is shown
  */
 void
 tare_axis_pan (TareAxis *self,
@@ -573,7 +619,7 @@ tare_axis_pan (TareAxis *self,
 
   lower = scale_value (self, self->range[0]);
   span = scale_value (self, self->range[1]) - lower;
-  show_scaled (self, lower + distance * span, span);
+  show_scaled (self, lower + (self->reversed ? -distance : distance) * span, span);
 }
 
 /**
@@ -588,17 +634,18 @@ double
 tare_axis_normalize (TareAxis *self,
                      double    value)
 {
-  double lower, upper;
+  double lower, upper, position;
 
   g_return_val_if_fail (TARE_IS_AXIS (self), 0.0);
 
-  if (self->scale == TARE_AXIS_SCALE_LOG && value <= 0.0)
-    return -INFINITY;
-
   lower = scale_value (self, self->range[0]);
   upper = scale_value (self, self->range[1]);
+  if (self->scale == TARE_AXIS_SCALE_LOG && value <= 0.0)
+    position = -INFINITY;
+  else
+    position = (scale_value (self, value) - lower) / (upper - lower);
 
-  return (scale_value (self, value) - lower) / (upper - lower);
+  return self->reversed ? 1.0 - position : position;
 }
 
 /**
@@ -618,6 +665,8 @@ tare_axis_denormalize (TareAxis *self,
 
   lower = scale_value (self, self->range[0]);
   upper = scale_value (self, self->range[1]);
+  if (self->reversed)
+    position = 1.0 - position;
 
   return unscale_value (self, lower + position * (upper - lower));
 }
@@ -652,6 +701,24 @@ make_category_ticks (TareAxis *self,
   return n;
 }
 
+/* Ticks at whole numbers only. */
+static guint
+make_counting_ticks (TareAxis *self,
+                     guint     most,
+                     TareTick *ticks)
+{
+  double span = self->range[1] - self->range[0];
+  guint n, kept = 0;
+
+  most = (guint) CLAMP (floor (span), 1.0, (double) most);
+  n = tare_ticks_make_linear (self->range[0], self->range[1], most, ticks);
+  for (guint i = 0; i < n; i++)
+    if (fabs (ticks[i].value - rint (ticks[i].value)) < 1e-6)
+      ticks[kept++] = ticks[i];
+
+  return kept;
+}
+
 /**
  * tare_axis_make_ticks:
  * @self: the axis
@@ -669,6 +736,8 @@ tare_axis_make_ticks (TareAxis *self,
 
   if (self->categories != NULL)
     return make_category_ticks (self, most, ticks);
+  if (self->counting && self->scale == TARE_AXIS_SCALE_LINEAR)
+    return make_counting_ticks (self, most, ticks);
 
   switch (self->scale)
     {

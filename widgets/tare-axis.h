@@ -35,6 +35,10 @@ void               tare_axis_set_scale      (TareAxis           *self,
                                              TareAxisScale       scale);
 void               tare_axis_set_threshold  (TareAxis           *self,
                                              double              threshold);
+void               tare_axis_set_reversed   (TareAxis           *self,
+                                             gboolean            reversed);
+void               tare_axis_set_counting   (TareAxis           *self,
+                                             gboolean            counting);
 const char *const *tare_axis_get_categories (TareAxis           *self);
 void               tare_axis_set_categories (TareAxis           *self,
                                              const char *const  *categories);

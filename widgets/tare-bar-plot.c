@@ -3,7 +3,6 @@
 
 #include <glib/gi18n-lib.h>
 #include <math.h>
-#include <string.h>
 
 #include "widgets/tare-ink-private.h"
 
@@ -24,7 +23,6 @@ struct _TareBarPlot
   char     **labels;
   double    *values;
   double    *errors;
-  guint8    *highlighted;
   guint      n;
 };
 
@@ -173,7 +171,7 @@ draw_pixels (TareBarPlot         *self,
 
       for (guint bar = (guint) MAX (0.0, floor (begin)); bar <= last; bar++)
         {
-          highlighted |= self->highlighted[bar];
+          highlighted |= tare_plot_is_selected ((TarePlot *) self, bar);
           if (isnan (extreme) || fabs (self->values[bar]) > fabs (extreme))
             extreme = self->values[bar];
         }
@@ -207,7 +205,7 @@ snapshot (TarePlot            *plot,
       double middle = tare_plot_frame_get_x (frame, bar);
       double left = place >= GAP_FROM ? round (middle - filled / 2.0) : middle - filled / 2.0;
 
-      draw_bar (target, frame, self->values[bar], self->highlighted[bar], left, filled);
+      draw_bar (target, frame, self->values[bar], tare_plot_is_selected (plot, bar), left, filled);
       if (isfinite (self->values[bar]))
         draw_error (self, target, frame, bar, middle, filled);
     }
@@ -326,7 +324,6 @@ tare_bar_plot_finalize (GObject *object)
   g_strfreev (self->labels);
   g_free (self->values);
   g_free (self->errors);
-  g_free (self->highlighted);
 
   G_OBJECT_CLASS (tare_bar_plot_parent_class)->finalize (object);
 }
@@ -397,10 +394,7 @@ tare_bar_plot_set_bars (TareBarPlot       *self,
   g_return_if_fail (n == 0 || g_strv_length ((char **) labels) == n);
 
   if (n != self->n)
-    {
-      g_free (self->highlighted);
-      self->highlighted = g_new0 (guint8, MAX (n, 1u));
-    }
+    tare_plot_set_selected (TARE_PLOT (self), NULL, 0);
 
   g_strfreev (self->labels);
   g_free (self->values);
@@ -415,7 +409,7 @@ tare_bar_plot_set_bars (TareBarPlot       *self,
 /**
  * tare_bar_plot_set_highlighted:
  * @self: the plot
- * @bars: (nullable) (array length=n): the bars to set apart from the others
+ * @bars: (nullable) (array length=n): the bars to set apart from the others, by their ids
  * @n: how many
  */
 void
@@ -423,20 +417,9 @@ tare_bar_plot_set_highlighted (TareBarPlot *self,
                                const guint *bars,
                                guint        n)
 {
-  g_autofree guint8 *highlighted = NULL;
-
   g_return_if_fail (TARE_IS_BAR_PLOT (self));
 
-  highlighted = g_new0 (guint8, MAX (self->n, 1u));
-  for (guint i = 0; i < n; i++)
-    if (bars[i] < self->n)
-      highlighted[bars[i]] = TRUE;
-
-  if (self->n == 0 || memcmp (highlighted, self->highlighted, self->n) == 0)
-    return;
-
-  memcpy (self->highlighted, highlighted, self->n);
-  tare_plot_changed (TARE_PLOT (self));
+  tare_plot_set_selected (TARE_PLOT (self), bars, n);
 }
 
 /**
@@ -452,5 +435,5 @@ tare_bar_plot_is_highlighted (TareBarPlot *self,
 {
   g_return_val_if_fail (TARE_IS_BAR_PLOT (self), FALSE);
 
-  return bar < self->n && self->highlighted[bar];
+  return bar < self->n && tare_plot_is_selected (TARE_PLOT (self), bar);
 }

@@ -12,6 +12,10 @@
 #define RIGHT_MARGIN 12.0
 #define LONGEST_LABEL 110.0
 
+/* The bar that tells what colours stand for, and what is left free before it. */
+#define COLOR_BAR 12.0
+#define COLOR_GAP 10.0
+
 /* The legend: what stands before a name, after it, and how high it may grow. */
 #define LEGEND_SWATCH 14.0
 #define LEGEND_GAP 14.0
@@ -146,7 +150,7 @@ make_y_ticks (TareChart *self,
   guint n = tare_axis_make_ticks (self->axes[1], most, ticks);
   guint labelled;
 
-  *label_width = widest_label (self, ticks, n, &labelled);
+  *label_width = MIN (widest_label (self, ticks, n, &labelled), LONGEST_LABEL);
 
   return n;
 }
@@ -197,6 +201,7 @@ draw_y_ticks (TareChart      *self,
               guint           n)
 {
   const Area *area = &self->area;
+  gboolean categories = tare_axis_get_categories (self->axes[1]) != NULL;
 
   for (guint i = 0; i < n; i++)
     {
@@ -206,13 +211,13 @@ draw_y_ticks (TareChart      *self,
       double tick = ticks[i].minor ? MINOR_TICK : TICK;
       int width, height;
 
-      if (!ticks[i].minor)
+      if (!ticks[i].minor && !categories)
         _tare_ink_box (snapshot, &self->ink.grid, area->left, y, area->width, 1.0);
       _tare_ink_box (snapshot, &self->ink.dim, area->left - tick, y, tick, 1.0);
       if (ticks[i].minor)
         continue;
 
-      set_text (self, ticks[i].label, 0.0, &width, &height);
+      set_text (self, ticks[i].label, categories ? LONGEST_LABEL : 0.0, &width, &height);
       draw_layout (self, snapshot, &self->ink.dim, area->left - TICK - 3.0 - width,
                    y - height / 2.0);
     }
@@ -277,6 +282,10 @@ _tare_chart_make_frame (TareChart     *self,
   frame->accent = self->ink.foreground;
   frame->accent.alpha = 1.0f;
   frame->dark = self->ink.dark;
+  frame->high_contrast = self->ink.high_contrast;
+  frame->scale = self->exporting ? 1 : gtk_widget_get_scale_factor (GTK_WIDGET (self));
+  frame->exporting = self->exporting;
+  frame->reach = TARE_PLOT_REACH;
   frame->layout = get_layout (self);
   tare_colormap_get_category (tare_plot_get_color_index (plot), self->ink.dark, &frame->color);
 }
@@ -373,6 +382,120 @@ lay_legend (TareChart   *self,
   return line + 1;
 }
 
+/* (nullable): of the last plot that has points and one. */
+static TareColorScale *
+get_color_scale (TareChart *self)
+{
+  for (guint i = self->plots->len; i > 0; i--)
+    {
+      TarePlot *plot = g_ptr_array_index (self->plots, i - 1);
+      TareColorScale *scale = tare_plot_get_color_scale (plot);
+
+      if (scale != NULL && tare_plot_get_n_points (plot) > 0)
+        return scale;
+    }
+
+  return NULL;
+}
+
+static guint
+make_color_ticks (TareChart *self,
+                  double     height,
+                  TareTick  *ticks,
+                  double    *label_width)
+{
+  TareAxis *axis = tare_color_scale_get_axis (get_color_scale (self));
+  guint most = (guint) CLAMP (height / (self->area.text_height * 2.0), 2.0, 12.0);
+  guint n = tare_axis_make_ticks (axis, most, ticks);
+  guint labelled;
+
+  *label_width = widest_label (self, ticks, n, &labelled);
+
+  return n;
+}
+
+/* The room that the colours and their numbers take at the right, or that is left free there. */
+static double
+measure_color_scale (TareChart *self,
+                     double     height)
+{
+  TareTick ticks[TARE_TICKS_MAX];
+  TareColorScale *scale = get_color_scale (self);
+  double label_width;
+
+  if (scale == NULL)
+    return RIGHT_MARGIN;
+
+  make_color_ticks (self, height, ticks, &label_width);
+
+  return COLOR_GAP + COLOR_BAR + TICK + 3.0 + ceil (label_width) + 4.0
+         + (tare_axis_get_title (tare_color_scale_get_axis (scale)) != NULL
+              ? self->area.text_height + 2.0 : 0.0);
+}
+
+static void
+draw_color_scale (TareChart   *self,
+                  GtkSnapshot *snapshot)
+{
+  const Area *area = &self->area;
+  TareColorScale *scale = get_color_scale (self);
+  TareAxis *axis;
+  TareTick ticks[TARE_TICKS_MAX];
+  double left = area->left + area->width + COLOR_GAP, label_width;
+  guint n;
+
+  if (scale == NULL)
+    return;
+
+  axis = tare_color_scale_get_axis (scale);
+  for (double y = 0.0; y < area->height; y += 1.0)
+    {
+      double value = tare_axis_denormalize (axis, 1.0 - (y + 0.5) / area->height);
+      GdkRGBA color;
+
+      tare_color_scale_get_color (scale, value, self->ink.dark, &color);
+      _tare_ink_box (snapshot, &color, left, area->top + y, COLOR_BAR, 1.0);
+    }
+  _tare_ink_ring (snapshot, &self->ink.grid, left, area->top, COLOR_BAR, area->height, 1.0);
+
+  n = make_color_ticks (self, area->height, ticks, &label_width);
+  for (guint i = 0; i < n; i++)
+    {
+      double y = area->top + floor ((1.0 - tare_axis_normalize (axis, ticks[i].value))
+                                    * (area->height - 1.0));
+      double tick = ticks[i].minor ? MINOR_TICK : TICK;
+      int width, height;
+
+      _tare_ink_box (snapshot, &self->ink.dim, left + COLOR_BAR, y, tick, 1.0);
+      if (ticks[i].minor)
+        continue;
+      set_text (self, ticks[i].label, 0.0, &width, &height);
+      draw_layout (self, snapshot, &self->ink.dim, left + COLOR_BAR + TICK + 3.0,
+                   CLAMP (y - height / 2.0, 0.0, area->top + area->height - height / 2.0));
+    }
+
+  if (tare_axis_get_title (axis) != NULL)
+    {
+      int width, height;
+
+      set_text (self, tare_axis_get_title (axis), area->height, &width, &height);
+      draw_layout_upwards (self, snapshot, &self->ink.foreground,
+                           left + COLOR_BAR + TICK + 5.0 + ceil (label_width),
+                           area->top + (area->height + width) / 2.0);
+    }
+}
+
+/* Whether wheel and band zoom both axes. */
+gboolean
+_tare_chart_is_planar (TareChart *self)
+{
+  for (guint i = 0; i < self->plots->len; i++)
+    if (TARE_PLOT_GET_CLASS (g_ptr_array_index (self->plots, i))->planar)
+      return TRUE;
+
+  return FALSE;
+}
+
 gboolean
 _tare_chart_is_empty (TareChart *self)
 {
@@ -434,7 +557,8 @@ _tare_chart_draw (TareChart   *self,
   n_y = make_y_ticks (self, height - area->top - 3.0 * text_height, y_ticks, &label_width);
   area->left = ceil (label_width / 4.0) * 4.0 + TICK + 5.0
                + (tare_axis_get_title (self->axes[1]) != NULL ? text_height + 4.0 : 2.0);
-  area->width = MAX (1.0, width - area->left - RIGHT_MARGIN);
+  area->margin = measure_color_scale (self, height - area->top - 3.0 * text_height);
+  area->width = MAX (1.0, floor (width - area->left - area->margin));
   n_x = make_x_ticks (self, area->width, x_ticks, &label_height);
   area->height = height - area->top - TICK - 5.0 - ceil (label_height)
                  - (tare_axis_get_title (self->axes[0]) != NULL ? text_height + 4.0 : 2.0);
@@ -444,6 +568,7 @@ _tare_chart_draw (TareChart   *self,
   draw_x_ticks (self, snapshot, x_ticks, n_x, width);
   draw_plots (self, snapshot);
   _tare_ink_box (snapshot, &self->ink.dim, area->left, area->top + area->height, area->width, 1.0);
+  draw_color_scale (self, snapshot);
   draw_titles (self, snapshot, height);
   if (self->readout == NULL)
     lay_legend (self, snapshot, width);
@@ -471,13 +596,15 @@ _tare_chart_draw_hit (TareChart   *self,
   if (self->banding && self->band != self->start)
     {
       GdkRGBA fill = self->ink.accent;
+      gboolean planar = _tare_chart_is_planar (self);
       double left = floor (MIN (self->start, self->band));
       double right = ceil (MAX (self->start, self->band));
+      double top = planar ? floor (MIN (self->start_y, self->band_y)) : area->top;
+      double bottom = planar ? ceil (MAX (self->start_y, self->band_y)) : area->top + area->height;
 
       fill.alpha = 0.2f;
-      _tare_ink_box (snapshot, &fill, left, area->top, right - left, area->height);
-      _tare_ink_ring (snapshot, &self->ink.accent, left, area->top, right - left, area->height,
-                      1.0);
+      _tare_ink_box (snapshot, &fill, left, top, right - left, bottom - top);
+      _tare_ink_ring (snapshot, &self->ink.accent, left, top, right - left, bottom - top, 1.0);
     }
 
   if (self->hit == NULL || area->width < 1.0
@@ -491,7 +618,13 @@ _tare_chart_draw_hit (TareChart   *self,
   x = area->left + floor (MIN (x * area->width, area->width - 1.0));
   _tare_ink_box (snapshot, &self->ink.dim, x, area->top, 1.0, area->height);
   y = tare_axis_normalize (self->axes[1], y);
-  if (y >= 0.0 && y <= 1.0)
+  if (!(y >= 0.0 && y <= 1.0))
+    return;
+
+  if (TARE_PLOT_GET_CLASS (self->hit)->planar)
+    _tare_ink_box (snapshot, &self->ink.dim, area->left,
+                   area->top + floor ((1.0 - y) * (area->height - 1.0)), area->width, 1.0);
+  if (!TARE_PLOT_GET_CLASS (self->hit)->grid)
     {
       y = area->top + floor ((1.0 - y) * (area->height - 1.0));
       _tare_ink_box (snapshot, &self->ink.background, x - 4.0, y - 4.0, 9.0, 9.0);

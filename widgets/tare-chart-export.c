@@ -70,7 +70,9 @@ make_node (TareChart *self,
 
   background.alpha = 1.0f;
   _tare_ink_box (snapshot, &background, 0.0, 0.0, width, height);
+  self->exporting = TRUE;
   _tare_chart_draw (self, snapshot, width, height);
+  self->exporting = FALSE;
   self->area = area;
   self->readout = readout;
 

@@ -11,6 +11,17 @@
 /* A press that goes no further than this is a click, in pixels. */
 #define CLICK_REACH 4.0
 
+static const struct
+{
+  guint            keyval;
+  GtkDirectionType direction;
+} arrows[] = {
+  { GDK_KEY_Left, GTK_DIR_LEFT },
+  { GDK_KEY_Right, GTK_DIR_RIGHT },
+  { GDK_KEY_Up, GTK_DIR_UP },
+  { GDK_KEY_Down, GTK_DIR_DOWN },
+};
+
 /* Of plots that share their places, such as bars of several colours, the one with a value there. */
 static TarePlot *
 find_valued (TareChart *self,
@@ -35,6 +46,35 @@ find_valued (TareChart *self,
   return plot;
 }
 
+static guint
+find_point (TareChart *self,
+            double     x,
+            double     y,
+            double     reach,
+            TarePlot **plot)
+{
+  /* What is drawn last lies on top. */
+  for (guint i = self->plots->len; i > 0; i--)
+    {
+      TarePlot *candidate = g_ptr_array_index (self->plots, i - 1);
+      TarePlotFrame frame;
+      guint point;
+
+      if (tare_plot_get_n_points (candidate) == 0)
+        continue;
+      _tare_chart_make_frame (self, candidate, &frame);
+      frame.reach = reach;
+      point = tare_plot_lookup (candidate, &frame, x, y);
+      if (point != TARE_PLOT_NO_POINT)
+        {
+          *plot = candidate;
+          return point;
+        }
+    }
+
+  return TARE_PLOT_NO_POINT;
+}
+
 static void
 find_hit (TareChart *self,
           double     x,
@@ -51,22 +91,12 @@ find_hit (TareChart *self,
   if (x < 0.0 || x >= area->width || y < 0.0 || y >= area->height)
     return;
 
-  /* What is drawn last lies on top. */
-  for (guint i = self->plots->len; i > 0; i--)
-    {
-      TarePlot *candidate = g_ptr_array_index (self->plots, i - 1);
-      TarePlotFrame frame;
-
-      if (tare_plot_get_n_points (candidate) == 0)
-        continue;
-      _tare_chart_make_frame (self, candidate, &frame);
-      *point = tare_plot_lookup (candidate, &frame, x, y);
-      if (*point != TARE_PLOT_NO_POINT)
-        {
-          *plot = find_valued (self, candidate, *point);
-          return;
-        }
-    }
+  /* Where nothing is near, the plots that answer from afar do. */
+  *point = find_point (self, x, y, TARE_PLOT_REACH, plot);
+  if (*plot == NULL)
+    *point = find_point (self, x, y, INFINITY, plot);
+  if (*plot != NULL)
+    *plot = find_valued (self, *plot, *point);
 }
 
 static void
@@ -106,6 +136,18 @@ point_again (TareChart *self)
   _tare_chart_set_hit (self, plot, point);
 }
 
+/* Zooms x, and y with it where they are alike. */
+static void
+zoom_at (TareChart *self,
+         double     factor,
+         double     x,
+         double     y)
+{
+  tare_axis_zoom (self->axes[0], factor, x);
+  if (_tare_chart_is_planar (self))
+    tare_axis_zoom (self->axes[1], factor, y);
+}
+
 static gboolean
 scroll_cb (GtkEventControllerScroll *controller,
            double                    dx,
@@ -129,8 +171,9 @@ scroll_cb (GtkEventControllerScroll *controller,
     tare_axis_zoom (self->axes[1], pow (ZOOM_STEP, -dy),
                     1.0 - CLAMP ((self->pointer[1] - area->top) / area->height, 0.0, 1.0));
   else
-    tare_axis_zoom (self->axes[0], pow (ZOOM_STEP, -dy),
-                    CLAMP ((self->pointer[0] - area->left) / area->width, 0.0, 1.0));
+    zoom_at (self, pow (ZOOM_STEP, -dy),
+             CLAMP ((self->pointer[0] - area->left) / area->width, 0.0, 1.0),
+             1.0 - CLAMP ((self->pointer[1] - area->top) / area->height, 0.0, 1.0));
 
   /* What changes nothing here may scroll the page around the chart. */
   tare_axis_get_range (self->axes[0], &after[0], &after[1]);
@@ -161,6 +204,7 @@ drag_begin_cb (GtkGestureDrag *gesture,
                       || (tare_axis_is_fitted (self->axes[0])
                           && tare_axis_is_fitted (self->axes[1])));
   self->start = self->band = x;
+  self->start_y = self->band_y = y;
   self->panned[0] = self->panned[1] = 0.0;
   self->pointer[0] = x;
   self->pointer[1] = y;
@@ -182,6 +226,8 @@ drag_update_cb (GtkGestureDrag *gesture,
     {
       self->band = CLAMP (self->start + dx, self->area.left,
                           self->area.left + self->area.width);
+      self->band_y = CLAMP (self->start_y + dy, self->area.top,
+                            self->area.top + self->area.height);
       gtk_widget_queue_draw (GTK_WIDGET (self));
       return;
     }
@@ -201,6 +247,13 @@ zoom_to_band (TareChart *self)
   tare_axis_set_range (self->axes[0],
                        tare_axis_denormalize (self->axes[0], MIN (from, to)),
                        tare_axis_denormalize (self->axes[0], MAX (from, to)));
+  if (!_tare_chart_is_planar (self) || fabs (self->band_y - self->start_y) <= CLICK_REACH)
+    return;
+
+  from = 1.0 - (self->start_y - self->area.top) / self->area.height;
+  to = 1.0 - (self->band_y - self->area.top) / self->area.height;
+  tare_axis_set_range (self->axes[1], tare_axis_denormalize (self->axes[1], from),
+                       tare_axis_denormalize (self->axes[1], to));
 }
 
 static void
@@ -264,11 +317,16 @@ show_point (TareChart *self)
   if (self->hit == NULL || !tare_plot_get_point (self->hit, self->point, &x, &y))
     return;
 
-  position = tare_axis_normalize (self->axes[0], x);
-  if (position < 0.0)
-    tare_axis_pan (self->axes[0], position - 0.05);
-  else if (position > 1.0)
-    tare_axis_pan (self->axes[0], position - 0.95);
+  for (guint i = 0; i < 2; i++)
+    {
+      if (i == 1 && !_tare_chart_is_planar (self))
+        return;
+      position = tare_axis_normalize (self->axes[i], i == 0 ? x : y);
+      if (position < 0.0)
+        tare_axis_pan (self->axes[i], position - 0.05);
+      else if (position > 1.0)
+        tare_axis_pan (self->axes[i], position - 0.95);
+    }
 }
 
 /* The next point that lies elsewhere: some plots draw several points as one. */
@@ -288,6 +346,23 @@ step (TarePlot *plot,
   return point;
 }
 
+/* Goes where an arrow points, if the plot knows what lies there. */
+static gboolean
+walk_to (TareChart        *self,
+         TarePlot         *plot,
+         GtkDirectionType  direction)
+{
+  guint point = self->hit == NULL ? 0 : tare_plot_move (plot, self->point, direction);
+
+  if (point == TARE_PLOT_NO_POINT || TARE_PLOT_GET_CLASS (plot)->move == NULL)
+    return FALSE;
+
+  _tare_chart_set_hit (self, plot, point);
+  show_point (self);
+
+  return TRUE;
+}
+
 static gboolean
 walk (TareChart *self,
       guint      keyval)
@@ -296,6 +371,11 @@ walk (TareChart *self,
   guint n, point = 0;
 
   if (plot == NULL)
+    return FALSE;
+  for (guint i = 0; i < G_N_ELEMENTS (arrows); i++)
+    if (keyval == arrows[i].keyval && walk_to (self, plot, arrows[i].direction))
+      return TRUE;
+  if (keyval == GDK_KEY_Up || keyval == GDK_KEY_Down)
     return FALSE;
 
   n = tare_plot_get_n_points (plot);
@@ -327,10 +407,14 @@ key_pressed_cb (GtkEventControllerKey *controller,
                 GdkModifierType        state,
                 TareChart             *self)
 {
-  double x = 0.0, y = 0.0, anchor = 0.5;
+  double x = 0.0, y = 0.0, anchor = 0.5, across = 0.5;
 
   if (self->hit != NULL && tare_plot_get_point (self->hit, self->point, &x, &y))
-    anchor = CLAMP (tare_axis_normalize (self->axes[0], x), 0.0, 1.0);
+    {
+      anchor = CLAMP (tare_axis_normalize (self->axes[0], x), 0.0, 1.0);
+      if (!isnan (y))
+        across = CLAMP (tare_axis_normalize (self->axes[1], y), 0.0, 1.0);
+    }
 
   if ((state & GDK_CONTROL_MASK) != 0)
     {
@@ -346,17 +430,19 @@ key_pressed_cb (GtkEventControllerKey *controller,
     {
     case GDK_KEY_Left:
     case GDK_KEY_Right:
+    case GDK_KEY_Up:
+    case GDK_KEY_Down:
     case GDK_KEY_Home:
     case GDK_KEY_End:
       return walk (self, keyval);
     case GDK_KEY_plus:
     case GDK_KEY_equal:
     case GDK_KEY_KP_Add:
-      tare_axis_zoom (self->axes[0], ZOOM_STEP, anchor);
+      zoom_at (self, ZOOM_STEP, anchor, across);
       return TRUE;
     case GDK_KEY_minus:
     case GDK_KEY_KP_Subtract:
-      tare_axis_zoom (self->axes[0], 1.0 / ZOOM_STEP, anchor);
+      zoom_at (self, 1.0 / ZOOM_STEP, anchor, across);
       return TRUE;
     case GDK_KEY_0:
     case GDK_KEY_KP_0:

@@ -15,6 +15,7 @@ typedef struct
   double height;
   double header;      /* height of the line above the plots */
   double text_height;
+  double margin;      /* width at the right, with what the colours stand for */
   gboolean rotated;   /* labels of x stand on end */
 } Area;
 
@@ -39,12 +40,15 @@ struct _TareChart
   gboolean       banding;     /* the drag marks what to zoom to */
   double         start;       /* where it began */
   double         band;        /* where it has got to */
+  double         start_y;
+  double         band_y;
 
   Area           area;
   TareInk        ink;
   PangoLayout   *layout;
   GskRenderNode *node;        /* all but what follows the pointer */
   gboolean       updating;
+  gboolean       exporting;   /* what is drawn now goes into a file */
 };
 
 void     _tare_chart_draw       (TareChart     *self,
@@ -58,6 +62,7 @@ void     _tare_chart_make_frame (TareChart     *self,
                                  TarePlot      *plot,
                                  TarePlotFrame *frame);
 gboolean _tare_chart_is_empty   (TareChart     *self);
+gboolean _tare_chart_is_planar  (TareChart     *self);
 void     _tare_chart_set_hit    (TareChart     *self,
                                  TarePlot      *plot,
                                  guint          point);

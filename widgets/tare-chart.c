@@ -14,10 +14,11 @@
  * TareChart:
  *
  * Plots over two axes, with rulers, grid, titles and a readout of exact numbers. The wheel zooms at
- * the pointer (Control: y; Shift pans). A drag pans, or, where everything is in sight or Shift is
- * held, marks what to zoom to; a double click shows all again. With the keyboard, Left, Right, Home
- * and End walk over the points, + and - zoom, 0 shows all, Return chooses and Control+C copies the
- * data. Charts that share an axis move together.
+ * the pointer (Control: y; Shift pans), and both axes of planar plots. A drag pans, or, where
+ * everything is in sight or Shift is held, marks what to zoom to; a double click shows all again.
+ * With the keyboard, Left, Right, Home and End walk over the points, + and - zoom, 0 shows all,
+ * Return chooses, Control+C copies the data, Control+T shows them as a table and the menu key opens
+ * a menu. Charts that share an axis move together.
  */
 enum
 {
@@ -91,6 +92,8 @@ update_bounds (TareChart *self)
 {
   double bounds[2][2] = { { NAN, NAN }, { NAN, NAN } };
   g_auto(GStrv) categories = NULL;
+  g_auto(GStrv) rows = NULL;
+  gboolean grid = FALSE;
 
   if (self->updating)
     return;
@@ -106,11 +109,23 @@ update_bounds (TareChart *self)
       widen (bounds[1], y);
       if (categories == NULL)
         categories = tare_plot_dup_categories (plot);
+      if (rows == NULL)
+        rows = tare_plot_dup_row_names (plot);
+      grid |= TARE_PLOT_GET_CLASS (plot)->grid;
     }
 
   self->updating = TRUE;
   if (self->automatic[0])
-    tare_axis_set_categories (self->axes[0], (const char *const *) categories);
+    {
+      tare_axis_set_categories (self->axes[0], (const char *const *) categories);
+      tare_axis_set_counting (self->axes[0], grid);
+    }
+  if (self->automatic[1])
+    {
+      tare_axis_set_categories (self->axes[1], (const char *const *) rows);
+      tare_axis_set_counting (self->axes[1], grid);
+      tare_axis_set_reversed (self->axes[1], grid);
+    }
   for (guint i = 0; i < 2; i++)
     if (self->automatic[i] && !isnan (bounds[i][0]))
       tare_axis_set_bounds (self->axes[i], bounds[i][0], bounds[i][1]);

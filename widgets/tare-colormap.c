@@ -34,6 +34,17 @@ static const Lch dark_points[] = {
   { 0.910, 0.135, 108.0 },
 };
 
+/* From the middle to either end: blue below, orange above, a pair that all eyes tell apart. */
+static const Lch light_arms[2][3] = {
+  { { 0.970, 0.000, 255.0 }, { 0.720, 0.110, 245.0 }, { 0.400, 0.140, 262.0 } },
+  { { 0.970, 0.000, 60.0 }, { 0.740, 0.130, 62.0 }, { 0.430, 0.120, 45.0 } },
+};
+
+static const Lch dark_arms[2][3] = {
+  { { 0.280, 0.000, 255.0 }, { 0.560, 0.140, 252.0 }, { 0.860, 0.090, 235.0 } },
+  { { 0.280, 0.000, 60.0 }, { 0.580, 0.130, 55.0 }, { 0.890, 0.120, 85.0 } },
+};
+
 /*
  * The first three after Okabe and Ito, "Color Universal Design" (2008). The others lie as far as
  * they can from all of these in OKLab as normal, protanopic and deuteranopic eyes see them
@@ -86,6 +97,25 @@ convert (const Lch *lch,
   color->alpha = 1.0f;
 }
 
+/* The colour at a part, from 0 to 1, of a path over points at equal distances. */
+static void
+follow (const Lch *points,
+        guint      n,
+        double     part,
+        GdkRGBA   *color)
+{
+  double place = part * (n - 1.0);
+  guint k = MIN ((guint) place, n - 2);
+  double t = place - k;
+  Lch lch = {
+    points[k].lightness + t * (points[k + 1].lightness - points[k].lightness),
+    points[k].chroma + t * (points[k + 1].chroma - points[k].chroma),
+    points[k].hue + t * (points[k + 1].hue - points[k].hue),
+  };
+
+  convert (&lch, color);
+}
+
 static const GdkRGBA *
 get_entries (gboolean dark)
 {
@@ -96,19 +126,8 @@ get_entries (gboolean dark)
     {
       for (guint variant = 0; variant < 2; variant++)
         for (guint i = 0; i < N_ENTRIES; i++)
-          {
-            const Lch *points = variant ? dark_points : light_points;
-            double place = i * (G_N_ELEMENTS (light_points) - 1) / (N_ENTRIES - 1.0);
-            guint k = MIN ((guint) place, G_N_ELEMENTS (light_points) - 2);
-            double t = place - k;
-            Lch lch = {
-              points[k].lightness + t * (points[k + 1].lightness - points[k].lightness),
-              points[k].chroma + t * (points[k + 1].chroma - points[k].chroma),
-              points[k].hue + t * (points[k + 1].hue - points[k].hue),
-            };
-
-            convert (&lch, &entries[variant][i]);
-          }
+          follow (variant ? dark_points : light_points, G_N_ELEMENTS (light_points),
+                  i / (N_ENTRIES - 1.0), &entries[variant][i]);
       g_once_init_leave (&made, 1);
     }
 
@@ -132,6 +151,27 @@ tare_colormap_get (double    position,
   double place = isnan (position) ? 0.0 : CLAMP (position, 0.0, 1.0);
 
   *color = get_entries (dark)[(guint) lrint (place * (N_ENTRIES - 1))];
+}
+
+/**
+ * tare_colormap_get_diverging:
+ * @position: from -1 to 1; what lies beyond takes the colour of the end
+ * @dark: %TRUE for a dark background
+ * @color: (out): the colour
+ *
+ * A scale for values of either sign: near the background at 0 and farther from it on both sides,
+ * blue below and orange above.
+ */
+void
+tare_colormap_get_diverging (double    position,
+                             gboolean  dark,
+                             GdkRGBA  *color)
+{
+  double place = isnan (position) ? 0.0 : CLAMP (position, -1.0, 1.0);
+  guint arm = place >= 0.0;
+
+  follow (dark ? dark_arms[arm] : light_arms[arm], G_N_ELEMENTS (dark_arms[arm]), fabs (place),
+          color);
 }
 
 static double

@@ -6,13 +6,17 @@
 
 typedef struct
 {
-  char  *label;
-  guint  color_index;
+  char       *label;
+  guint       color_index;
+  guint      *ids;       /* (nullable): of the points; without them a point is its own */
+  guint       n_ids;
+  GHashTable *selected;  /* set of ids */
 } TarePlotPrivate;
 
 enum
 {
   CHANGED,
+  POINT_ACTIVATED,
   N_SIGNALS
 };
 
@@ -29,7 +33,11 @@ get_private (TarePlot *self)
 static void
 tare_plot_finalize (GObject *object)
 {
-  g_free (get_private ((TarePlot *) object)->label);
+  TarePlotPrivate *private = get_private ((TarePlot *) object);
+
+  g_free (private->label);
+  g_free (private->ids);
+  g_hash_table_unref (private->selected);
 
   G_OBJECT_CLASS (tare_plot_parent_class)->finalize (object);
 }
@@ -46,11 +54,21 @@ tare_plot_class_init (TarePlotClass *klass)
    */
   signals[CHANGED] = g_signal_new ("changed", G_TYPE_FROM_CLASS (klass), G_SIGNAL_RUN_LAST, 0,
                                    NULL, NULL, NULL, G_TYPE_NONE, 0);
+
+  /**
+   * TarePlot::point-activated:
+   * @id: of the point that was clicked, or chosen with Return
+   * @state: the modifiers that were held, so that Control can add to a selection
+   */
+  signals[POINT_ACTIVATED] = g_signal_new ("point-activated", G_TYPE_FROM_CLASS (klass),
+                                           G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+                                           G_TYPE_NONE, 2, G_TYPE_UINT, GDK_TYPE_MODIFIER_TYPE);
 }
 
 static void
 tare_plot_init (TarePlot *self)
 {
+  get_private (self)->selected = g_hash_table_new (NULL, NULL);
 }
 
 /**
@@ -136,6 +154,117 @@ tare_plot_changed (TarePlot *self)
 }
 
 /**
+ * tare_plot_set_ids:
+ * @self: the plot
+ * @ids: (nullable) (array length=n): what each point is called in a selection; copied. Without them
+ *   a point is called by its number.
+ * @n: how many
+ *
+ * Several points may bear one id, as those of a layer in several series do.
+ */
+void
+tare_plot_set_ids (TarePlot    *self,
+                   const guint *ids,
+                   guint        n)
+{
+  TarePlotPrivate *private;
+
+  g_return_if_fail (TARE_IS_PLOT (self));
+  g_return_if_fail (ids != NULL || n == 0);
+
+  private = get_private (self);
+  g_free (private->ids);
+  private->ids = n > 0 ? g_memdup2 (ids, n * sizeof *ids) : NULL;
+  private->n_ids = n;
+  if (g_hash_table_size (private->selected) > 0)
+    tare_plot_changed (self);
+}
+
+/**
+ * tare_plot_get_id:
+ * @self: the plot
+ * @point: one of its points
+ *
+ * Returns: what the point is called in a selection
+ */
+guint
+tare_plot_get_id (TarePlot *self,
+                  guint     point)
+{
+  TarePlotPrivate *private;
+
+  g_return_val_if_fail (TARE_IS_PLOT (self), point);
+
+  private = get_private (self);
+
+  return point < private->n_ids ? private->ids[point] : point;
+}
+
+/**
+ * tare_plot_set_selected:
+ * @self: the plot
+ * @ids: (nullable) (array length=n): what to set apart from the rest
+ * @n: how many
+ */
+void
+tare_plot_set_selected (TarePlot    *self,
+                        const guint *ids,
+                        guint        n)
+{
+  g_autoptr(GHashTable) selected = NULL;
+  TarePlotPrivate *private;
+  gboolean same;
+
+  g_return_if_fail (TARE_IS_PLOT (self));
+
+  private = get_private (self);
+  selected = g_hash_table_new (NULL, NULL);
+  for (guint i = 0; i < n; i++)
+    g_hash_table_add (selected, GUINT_TO_POINTER (ids[i]));
+
+  same = g_hash_table_size (selected) == g_hash_table_size (private->selected);
+  for (guint i = 0; same && i < n; i++)
+    same = g_hash_table_contains (private->selected, GUINT_TO_POINTER (ids[i]));
+  if (same)
+    return;
+
+  g_hash_table_unref (private->selected);
+  private->selected = g_steal_pointer (&selected);
+  tare_plot_changed (self);
+}
+
+/**
+ * tare_plot_is_selected:
+ * @self: the plot
+ * @point: one of its points
+ *
+ * Returns: whether it is set apart from the rest
+ */
+gboolean
+tare_plot_is_selected (TarePlot *self,
+                       guint     point)
+{
+  g_return_val_if_fail (TARE_IS_PLOT (self), FALSE);
+
+  return g_hash_table_contains (get_private (self)->selected,
+                                GUINT_TO_POINTER (tare_plot_get_id (self, point)));
+}
+
+/**
+ * tare_plot_has_selected:
+ * @self: the plot
+ *
+ * Returns: whether anything is set apart
+ */
+gboolean
+tare_plot_has_selected (TarePlot *self)
+{
+  g_return_val_if_fail (TARE_IS_PLOT (self), FALSE);
+
+  return g_hash_table_size (get_private (self)->selected) > 0;
+}
+
+/**
  * tare_plot_get_bounds:
  * @self: the plot
  * @x_scale: how x is mapped: a logarithmic axis has no room for zero
@@ -171,6 +300,62 @@ tare_plot_dup_categories (TarePlot *self)
     return NULL;
 
   return TARE_PLOT_GET_CLASS (self)->dup_categories (self);
+}
+
+/**
+ * tare_plot_dup_row_names:
+ * @self: the plot
+ *
+ * Returns: (nullable) (transfer full): names of y = 0, 1, 2, ..., if its rows have any
+ */
+char **
+tare_plot_dup_row_names (TarePlot *self)
+{
+  g_return_val_if_fail (TARE_IS_PLOT (self), NULL);
+
+  if (TARE_PLOT_GET_CLASS (self)->dup_row_names == NULL)
+    return NULL;
+
+  return TARE_PLOT_GET_CLASS (self)->dup_row_names (self);
+}
+
+/**
+ * tare_plot_get_color_scale:
+ * @self: the plot
+ *
+ * Returns: (nullable) (transfer none): what its colours stand for
+ */
+TareColorScale *
+tare_plot_get_color_scale (TarePlot *self)
+{
+  g_return_val_if_fail (TARE_IS_PLOT (self), NULL);
+
+  if (TARE_PLOT_GET_CLASS (self)->get_color_scale == NULL)
+    return NULL;
+
+  return TARE_PLOT_GET_CLASS (self)->get_color_scale (self);
+}
+
+/**
+ * tare_plot_move:
+ * @self: the plot
+ * @point: one of its points
+ * @direction: where an arrow points
+ *
+ * Returns: the point that lies there, @point itself where there is none, or %TARE_PLOT_NO_POINT if
+ *   the plot leaves it to the order of its points
+ */
+guint
+tare_plot_move (TarePlot         *self,
+                guint             point,
+                GtkDirectionType  direction)
+{
+  g_return_val_if_fail (TARE_IS_PLOT (self), TARE_PLOT_NO_POINT);
+
+  if (TARE_PLOT_GET_CLASS (self)->move == NULL)
+    return TARE_PLOT_NO_POINT;
+
+  return TARE_PLOT_GET_CLASS (self)->move (self, point, direction);
 }
 
 /**
@@ -304,7 +489,11 @@ tare_plot_activate (TarePlot        *self,
 {
   g_return_if_fail (TARE_IS_PLOT (self));
 
-  if (TARE_PLOT_GET_CLASS (self)->activate != NULL && point < tare_plot_get_n_points (self))
+  if (point >= tare_plot_get_n_points (self))
+    return;
+
+  g_signal_emit (self, signals[POINT_ACTIVATED], 0, tare_plot_get_id (self, point), state);
+  if (TARE_PLOT_GET_CLASS (self)->activate != NULL)
     TARE_PLOT_GET_CLASS (self)->activate (self, point, state);
 }
 

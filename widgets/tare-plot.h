@@ -4,6 +4,7 @@
 #include <gtk/gtk.h>
 
 #include "widgets/tare-axis.h"
+#include "widgets/tare-color-scale.h"
 
 G_BEGIN_DECLS
 
@@ -24,6 +25,10 @@ G_BEGIN_DECLS
  * @background: behind the plot
  * @accent: of what is highlighted
  * @dark: whether @background is dark
+ * @high_contrast: whether the person asks for more contrast
+ * @scale: pixels of the screen in a pixel of the frame, along either side
+ * @exporting: whether it goes into a file, where lines stay lines
+ * @reach: how far from a point, in pixels, a pointer finds it
  * @layout: (nullable): for labels; its text may be changed
  *
  * Where and with what a plot draws. The area's top left is at 0, 0.
@@ -39,6 +44,10 @@ typedef struct
   GdkRGBA      background;
   GdkRGBA      accent;
   gboolean     dark;
+  gboolean     high_contrast;
+  int          scale;
+  gboolean     exporting;
+  double       reach;
   PangoLayout *layout;
 } TarePlotFrame;
 
@@ -57,6 +66,12 @@ G_DECLARE_DERIVABLE_TYPE (TarePlot, tare_plot, TARE, PLOT, GObject)
  * @describe: a sentence on what is to be seen
  * @write_csv: appends the data as a table, the heading first
  * @activate: (nullable): a point was clicked or chosen with Return
+ * @dup_row_names: (nullable): names of y = 0, 1, 2, ...
+ * @get_color_scale: (nullable): what its colours stand for, shown beside the plots
+ * @move: (nullable): the point that an arrow leads to from another; without it the arrows lead to
+ *   the next and the previous one
+ * @planar: whether x and y are alike, so that wheel and band zoom both
+ * @grid: whether x counts columns and y rows, the first at the top
  *
  * What is drawn in a chart: one set of data by one technique.
  */
@@ -90,6 +105,15 @@ struct _TarePlotClass
   void     (*activate)       (TarePlot            *self,
                               guint                point,
                               GdkModifierType      state);
+  char   **(*dup_row_names)  (TarePlot            *self);
+  TareColorScale *
+           (*get_color_scale) (TarePlot           *self);
+  guint    (*move)           (TarePlot            *self,
+                              guint                point,
+                              GtkDirectionType     direction);
+
+  guint      planar : 1;
+  guint      grid : 1;
 };
 
 const char *tare_plot_get_label       (TarePlot            *self);
@@ -99,6 +123,17 @@ guint       tare_plot_get_color_index (TarePlot            *self);
 void        tare_plot_set_color_index (TarePlot            *self,
                                        guint                index);
 void        tare_plot_changed         (TarePlot            *self);
+void        tare_plot_set_ids         (TarePlot            *self,
+                                       const guint         *ids,
+                                       guint                n);
+guint       tare_plot_get_id          (TarePlot            *self,
+                                       guint                point);
+void        tare_plot_set_selected    (TarePlot            *self,
+                                       const guint         *ids,
+                                       guint                n);
+gboolean    tare_plot_is_selected     (TarePlot            *self,
+                                       guint                point);
+gboolean    tare_plot_has_selected    (TarePlot            *self);
 
 void        tare_plot_get_bounds      (TarePlot            *self,
                                        TareAxisScale        x_scale,
@@ -106,6 +141,7 @@ void        tare_plot_get_bounds      (TarePlot            *self,
                                        double               x[2],
                                        double               y[2]);
 char      **tare_plot_dup_categories  (TarePlot            *self);
+char      **tare_plot_dup_row_names   (TarePlot            *self);
 void        tare_plot_snapshot        (TarePlot            *self,
                                        GtkSnapshot         *snapshot,
                                        const TarePlotFrame *frame);
@@ -126,6 +162,11 @@ void        tare_plot_write_csv       (TarePlot            *self,
 void        tare_plot_activate        (TarePlot            *self,
                                        guint                point,
                                        GdkModifierType      state);
+TareColorScale *
+            tare_plot_get_color_scale (TarePlot            *self);
+guint       tare_plot_move            (TarePlot            *self,
+                                       guint                point,
+                                       GtkDirectionType     direction);
 
 double      tare_plot_frame_get_x     (const TarePlotFrame *frame,
                                        double               value);

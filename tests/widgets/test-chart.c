@@ -1,84 +1,21 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tests/tare-test.h"
-#include "tests/widgets/widget-test.h"
+#include "tests/widgets/chart-fixture.h"
 
 #include <glib/gstdio.h>
 #include <math.h>
 #include <string.h>
 
 #include "widgets/tare-bar-plot.h"
-#include "widgets/tare-chart.h"
-#include "widgets/tare-colormap.h"
 #include "widgets/tare-histogram-plot.h"
 #include "widgets/tare-marker-plot.h"
-
-static TareChart *
-make_chart (TarePlot *plot)
-{
-  TareChart *chart = TARE_CHART (tare_chart_new ());
-
-  tare_chart_set_title (chart, "Weights");
-  tare_axis_set_title (tare_chart_get_x_axis (chart), "weight");
-  tare_axis_set_title (tare_chart_get_y_axis (chart), "count");
-  if (plot != NULL)
-    tare_chart_add_plot (chart, plot);
-
-  return chart;
-}
-
-static void
-finish (TareChart *chart,
-        GtkWindow *window)
-{
-  g_object_ref (chart);
-  gtk_window_destroy (window);
-  while (g_main_context_iteration (NULL, FALSE))
-    ;
-  g_assert_finalize_object (chart);
-}
-
-static guint32
-category (guint index)
-{
-  GdkRGBA color;
-
-  tare_colormap_get_category (index, FALSE, &color);
-
-  return widget_test_color (&color);
-}
-
-/* The pixel in the middle between two values of x. */
-static int
-pixel_at (TareChart *chart,
-          double     value)
-{
-  GdkRectangle area;
-
-  g_assert_true (tare_chart_get_plot_area (chart, &area));
-
-  return area.x + (int) (tare_axis_normalize (tare_chart_get_x_axis (chart), value) * area.width);
-}
-
-/* How high the colour stands in a column of pixels of the plot area. */
-static guint
-height_at (TareChart    *chart,
-           WidgetPixels *pixels,
-           guint32       color,
-           double        value)
-{
-  GdkRectangle area;
-
-  g_assert_true (tare_chart_get_plot_area (chart, &area));
-
-  return widget_pixels_count (pixels, color, pixel_at (chart, value), area.y, 1, area.height);
-}
 
 static void
 test_histogram (void)
 {
   static const guint64 counts[4] = { 100, 50, 0, 25 };
   g_autoptr(TarePlot) plot = tare_histogram_plot_new ();
-  TareChart *chart = make_chart (plot);
+  TareChart *chart = chart_fixture_new (plot);
   GtkWindow *window = widget_test_show (GTK_WIDGET (chart), 500, 300);
   g_autoptr(WidgetPixels) pixels = NULL;
   GdkRectangle area;
@@ -90,10 +27,11 @@ test_histogram (void)
 
   /* 105 is the top of the axis. */
   for (guint i = 0; i < 4; i++)
-    g_assert_cmpint (ABS ((int) height_at (chart, pixels, category (0), -0.75 + 0.5 * i)
+    g_assert_cmpint (ABS ((int) chart_fixture_height (chart, pixels, chart_fixture_category (0),
+                                                      -0.75 + 0.5 * i)
                           - (int) (counts[i] * (guint) area.height / 105)), <=, 2);
 
-  finish (chart, window);
+  chart_fixture_finish (chart, window);
 }
 
 /* One value in a bin far narrower than a pixel is still there, on either scale. */
@@ -102,7 +40,7 @@ test_outliers (void)
 {
   g_autofree guint64 *counts = g_new0 (guint64, 2048);
   g_autoptr(TarePlot) plot = tare_histogram_plot_new ();
-  TareChart *chart = make_chart (plot);
+  TareChart *chart = chart_fixture_new (plot);
   GtkWindow *window;
   g_autoptr(WidgetPixels) pixels = NULL;
   g_autoptr(WidgetPixels) log = NULL;
@@ -115,17 +53,19 @@ test_outliers (void)
   window = widget_test_show (GTK_WIDGET (chart), 400, 260);
 
   pixels = widget_test_render (GTK_WIDGET (chart));
-  g_assert_cmpuint (height_at (chart, pixels, category (0), 3.5), ==, 1);
-  g_assert_cmpuint (height_at (chart, pixels, category (0), 2047.5), ==, 1);
-  g_assert_cmpuint (height_at (chart, pixels, category (0), 500.0), ==, 0);
-  g_assert_cmpuint (height_at (chart, pixels, category (0), 1000.0), >, 100);
+  g_assert_cmpuint (chart_fixture_height (chart, pixels, chart_fixture_category (0), 3.5), ==, 1);
+  g_assert_cmpuint (chart_fixture_height (chart, pixels, chart_fixture_category (0), 2047.5),
+                    ==, 1);
+  g_assert_cmpuint (chart_fixture_height (chart, pixels, chart_fixture_category (0), 500.0), ==, 0);
+  g_assert_cmpuint (chart_fixture_height (chart, pixels, chart_fixture_category (0), 1000.0),
+                    >, 100);
 
   tare_axis_set_scale (tare_chart_get_y_axis (chart), TARE_AXIS_SCALE_LOG);
   log = widget_test_render (GTK_WIDGET (chart));
-  g_assert_cmpuint (height_at (chart, log, category (0), 3.5), >, 3);
-  g_assert_cmpuint (height_at (chart, log, category (0), 500.0), ==, 0);
+  g_assert_cmpuint (chart_fixture_height (chart, log, chart_fixture_category (0), 3.5), >, 3);
+  g_assert_cmpuint (chart_fixture_height (chart, log, chart_fixture_category (0), 500.0), ==, 0);
 
-  finish (chart, window);
+  chart_fixture_finish (chart, window);
 }
 
 /* Bars stand for the same number of bins each, and show and say their sum. */
@@ -134,7 +74,7 @@ test_histogram_merged (void)
 {
   g_autofree guint64 *counts = g_new0 (guint64, 2048);
   g_autoptr(TarePlot) plot = tare_histogram_plot_new ();
-  TareChart *chart = make_chart (plot);
+  TareChart *chart = chart_fixture_new (plot);
   GtkWindow *window;
   g_autofree char *text = NULL;
   gboolean taken;
@@ -167,7 +107,7 @@ test_histogram_merged (void)
   /* The wheel parts the bins below the pointer. */
   g_signal_emit_by_name (widget_test_controller (GTK_WIDGET (chart),
                                                  GTK_TYPE_EVENT_CONTROLLER_MOTION),
-                         "motion", (double) pixel_at (chart, 1026.0), 100.0);
+                         "motion", (double) chart_fixture_get_x (chart, 1026.0), 100.0);
   g_assert_cmpstr (tare_chart_get_readout (chart), ==, "1024 to 1032: 200 (0.391 %)");
   for (guint i = 0; i < 4; i++)
     g_signal_emit_by_name (widget_test_controller (GTK_WIDGET (chart),
@@ -184,7 +124,7 @@ test_histogram_merged (void)
   g_assert_cmpfloat (next, ==, 9.5);
   g_assert_cmpfloat (y, ==, 0.0);
 
-  finish (chart, window);
+  chart_fixture_finish (chart, window);
 }
 
 static void
@@ -194,7 +134,7 @@ test_histogram_extremes (void)
   static const guint64 huge[2] = { G_MAXUINT64 / 2, 1 };
   g_autoptr(TarePlot) plot = tare_histogram_plot_new ();
   TareHistogramPlot *histogram = TARE_HISTOGRAM_PLOT (plot);
-  TareChart *chart = make_chart (plot);
+  TareChart *chart = chart_fixture_new (plot);
   GtkWindow *window = widget_test_show (GTK_WIDGET (chart), 400, 260);
 
   tare_histogram_plot_set_counts (histogram, one, 1, 3.0, 3.0);
@@ -213,7 +153,7 @@ test_histogram_extremes (void)
   tare_histogram_plot_set_counts (histogram, NULL, 0, 0.0, 0.0);
   widget_test_settle (GTK_WIDGET (chart));
 
-  finish (chart, window);
+  chart_fixture_finish (chart, window);
 }
 
 static void
@@ -221,7 +161,7 @@ test_outline (void)
 {
   static const guint64 counts[2] = { 100, 50 };
   g_autoptr(TarePlot) plot = tare_histogram_plot_new ();
-  TareChart *chart = make_chart (plot);
+  TareChart *chart = chart_fixture_new (plot);
   GtkWindow *window = widget_test_show (GTK_WIDGET (chart), 500, 300);
   g_autoptr(WidgetPixels) pixels = NULL;
 
@@ -229,10 +169,10 @@ test_outline (void)
   tare_histogram_plot_set_outline (TARE_HISTOGRAM_PLOT (plot), TRUE);
   tare_histogram_plot_set_counts (TARE_HISTOGRAM_PLOT (plot), counts, 2, -1.0, 1.0);
   pixels = widget_test_render (GTK_WIDGET (chart));
-  g_assert_cmpuint (height_at (chart, pixels, category (2), -0.5), <=, 2);
-  g_assert_cmpuint (height_at (chart, pixels, category (2), -0.5), >=, 1);
+  g_assert_cmpuint (chart_fixture_height (chart, pixels, chart_fixture_category (2), -0.5), <=, 2);
+  g_assert_cmpuint (chart_fixture_height (chart, pixels, chart_fixture_category (2), -0.5), >=, 1);
 
-  finish (chart, window);
+  chart_fixture_finish (chart, window);
 }
 
 static void
@@ -243,7 +183,7 @@ test_markers (void)
   double many[1000];
   g_autoptr(TarePlot) histogram = tare_histogram_plot_new ();
   g_autoptr(TarePlot) plot = tare_marker_plot_new ();
-  TareChart *chart = make_chart (histogram);
+  TareChart *chart = chart_fixture_new (histogram);
   GtkWindow *window;
   g_autoptr(WidgetPixels) pixels = NULL;
   g_autoptr(WidgetPixels) rug = NULL;
@@ -258,26 +198,26 @@ test_markers (void)
   pixels = widget_test_render (GTK_WIDGET (chart));
   g_assert_true (tare_chart_get_plot_area (chart, &area));
   for (guint i = 0; i < 3; i++)
-    g_assert_cmpuint (height_at (chart, pixels, category (1), few[i]), >=,
+    g_assert_cmpuint (chart_fixture_height (chart, pixels, chart_fixture_category (1), few[i]), >=,
                       (guint) area.height - 1);
-  g_assert_cmpuint (height_at (chart, pixels, category (1), 0.25), ==, 0);
+  g_assert_cmpuint (chart_fixture_height (chart, pixels, chart_fixture_category (1), 0.25), ==, 0);
 
   /* Too many to be told apart: a rug at the foot. */
   for (guint i = 0; i < G_N_ELEMENTS (many); i++)
     many[i] = -1.0 + i / 500.0;
   tare_marker_plot_set_markers (TARE_MARKER_PLOT (plot), many, G_N_ELEMENTS (many), NULL);
   rug = widget_test_render (GTK_WIDGET (chart));
-  g_assert_cmpuint (height_at (chart, rug, category (1), 0.25), <=, 8);
-  g_assert_cmpuint (height_at (chart, rug, category (1), 0.25), >=, 7);
+  g_assert_cmpuint (chart_fixture_height (chart, rug, chart_fixture_category (1), 0.25), <=, 8);
+  g_assert_cmpuint (chart_fixture_height (chart, rug, chart_fixture_category (1), 0.25), >=, 7);
 
   /* So are a few that stand close, however wide the chart. */
   for (guint i = 0; i < 20; i++)
     many[i] = 0.25 + i / 500.0;
   tare_marker_plot_set_markers (TARE_MARKER_PLOT (plot), many, 20, NULL);
   close = widget_test_render (GTK_WIDGET (chart));
-  g_assert_cmpuint (height_at (chart, close, category (1), 0.25), <=, 8);
+  g_assert_cmpuint (chart_fixture_height (chart, close, chart_fixture_category (1), 0.25), <=, 8);
 
-  finish (chart, window);
+  chart_fixture_finish (chart, window);
 }
 
 static TarePlot *
@@ -297,7 +237,7 @@ static void
 test_bars (void)
 {
   g_autoptr(TarePlot) plot = make_bars ();
-  TareChart *chart = make_chart (plot);
+  TareChart *chart = chart_fixture_new (plot);
   GtkWindow *window = widget_test_show (GTK_WIDGET (chart), 500, 300);
   g_autoptr(WidgetPixels) pixels = widget_test_render (GTK_WIDGET (chart));
   g_autoptr(WidgetPixels) log = NULL;
@@ -307,18 +247,18 @@ test_bars (void)
 
   g_assert_true (tare_chart_get_plot_area (chart, &area));
   g_assert_cmpstr (tare_axis_get_categories (tare_chart_get_x_axis (chart))[2], ==, "c");
-  ten = height_at (chart, pixels, category (0), 1.2);
-  one = height_at (chart, pixels, category (0), 0.2);
+  ten = chart_fixture_height (chart, pixels, chart_fixture_category (0), 1.2);
+  one = chart_fixture_height (chart, pixels, chart_fixture_category (0), 0.2);
   g_assert_cmpint (ABS ((int) ten - (int) (area.height / 1.05)), <=, 2);
   g_assert_cmpint (ABS ((int) one - (int) (area.height / 10.5)), <=, 2);
-  g_assert_cmpuint (height_at (chart, pixels, category (0), 3.2), ==, 0);
+  g_assert_cmpuint (chart_fixture_height (chart, pixels, chart_fixture_category (0), 3.2), ==, 0);
 
   /* On a logarithmic axis equal ratios are equal steps. */
   tare_axis_set_scale (tare_chart_get_y_axis (chart), TARE_AXIS_SCALE_LOG);
   log = widget_test_render (GTK_WIDGET (chart));
-  ten = height_at (chart, log, category (0), 1.2);
-  one = height_at (chart, log, category (0), 0.2);
-  tenth = height_at (chart, log, category (0), 2.2);
+  ten = chart_fixture_height (chart, log, chart_fixture_category (0), 1.2);
+  one = chart_fixture_height (chart, log, chart_fixture_category (0), 0.2);
+  tenth = chart_fixture_height (chart, log, chart_fixture_category (0), 2.2);
   g_assert_cmpint (ABS ((int) (ten - one) - (int) (one - tenth)), <=, 2);
   g_assert_cmpuint (tenth, >, 3);
 
@@ -327,9 +267,9 @@ test_bars (void)
   g_assert_false (tare_bar_plot_is_highlighted (TARE_BAR_PLOT (plot), 77));
   widget_pixels_free (g_steal_pointer (&log));
   log = widget_test_render (GTK_WIDGET (chart));
-  g_assert_cmpuint (height_at (chart, log, category (0), 1.2), ==, 0);
+  g_assert_cmpuint (chart_fixture_height (chart, log, chart_fixture_category (0), 1.2), ==, 0);
 
-  finish (chart, window);
+  chart_fixture_finish (chart, window);
 }
 
 /* More bars than pixels: the highest of each column is to be seen. */
@@ -342,7 +282,7 @@ test_interleaved_bars (void)
   static const double second[] = { NAN, 2.0, NAN };
   g_autoptr(TarePlot) plot = tare_bar_plot_new ();
   g_autoptr(TarePlot) other = tare_bar_plot_new ();
-  TareChart *chart = make_chart (plot);
+  TareChart *chart = chart_fixture_new (plot);
   GtkWindow *window;
   GtkEventController *motion;
 
@@ -353,18 +293,18 @@ test_interleaved_bars (void)
   widget_test_settle (GTK_WIDGET (chart));
   motion = widget_test_controller (GTK_WIDGET (chart), GTK_TYPE_EVENT_CONTROLLER_MOTION);
 
-  g_signal_emit_by_name (motion, "motion", (double) pixel_at (chart, 0.0), 100.0);
+  g_signal_emit_by_name (motion, "motion", (double) chart_fixture_get_x (chart, 0.0), 100.0);
   g_assert_cmpstr (tare_chart_get_readout (chart), ==, "a: 1");
-  g_signal_emit_by_name (motion, "motion", (double) pixel_at (chart, 1.0), 100.0);
+  g_signal_emit_by_name (motion, "motion", (double) chart_fixture_get_x (chart, 1.0), 100.0);
   g_assert_cmpstr (tare_chart_get_readout (chart), ==, "b: 2");
-  g_signal_emit_by_name (motion, "motion", (double) pixel_at (chart, 2.0), 100.0);
+  g_signal_emit_by_name (motion, "motion", (double) chart_fixture_get_x (chart, 2.0), 100.0);
   g_assert_cmpstr (tare_chart_get_readout (chart), ==, "c: no value");
   widget_test_press_key (GTK_WIDGET (chart), GDK_KEY_Left, 0);
   g_assert_cmpstr (tare_chart_get_readout (chart), ==, "b: 2");
   widget_test_press_key (GTK_WIDGET (chart), GDK_KEY_Left, 0);
   g_assert_cmpstr (tare_chart_get_readout (chart), ==, "a: 1");
 
-  finish (chart, window);
+  chart_fixture_finish (chart, window);
 }
 
 static void
@@ -373,7 +313,7 @@ test_many_bars (void)
   g_auto(GStrv) names = g_new0 (char *, 5001);
   g_autofree double *values = g_new0 (double, 5000);
   g_autoptr(TarePlot) plot = tare_bar_plot_new ();
-  TareChart *chart = make_chart (plot);
+  TareChart *chart = chart_fixture_new (plot);
   GtkWindow *window;
   g_autoptr(WidgetPixels) pixels = NULL;
   GdkRectangle area;
@@ -387,11 +327,11 @@ test_many_bars (void)
   window = widget_test_show (GTK_WIDGET (chart), 500, 300);
   pixels = widget_test_render (GTK_WIDGET (chart));
   g_assert_true (tare_chart_get_plot_area (chart, &area));
-  g_assert_cmpuint (height_at (chart, pixels, category (0), 2345.0), >,
+  g_assert_cmpuint (chart_fixture_height (chart, pixels, chart_fixture_category (0), 2345.0), >,
                     (guint) area.height * 9 / 10);
-  g_assert_cmpuint (height_at (chart, pixels, category (0), 1000.0), <, 6);
+  g_assert_cmpuint (chart_fixture_height (chart, pixels, chart_fixture_category (0), 1000.0), <, 6);
 
-  finish (chart, window);
+  chart_fixture_finish (chart, window);
 }
 
 static void
@@ -407,7 +347,7 @@ test_readout (void)
 {
   static const guint64 counts[4] = { 100, 50, 0, 50 };
   g_autoptr(TarePlot) plot = tare_histogram_plot_new ();
-  TareChart *chart = make_chart (plot);
+  TareChart *chart = chart_fixture_new (plot);
   GtkWindow *window;
   GtkEventController *motion;
   GdkRectangle area;
@@ -420,9 +360,11 @@ test_readout (void)
   g_assert_true (tare_chart_get_plot_area (chart, &area));
 
   g_assert_null (tare_chart_get_readout (chart));
-  g_signal_emit_by_name (motion, "motion", (double) pixel_at (chart, -0.25), area.y + 20.0);
+  g_signal_emit_by_name (motion, "motion", (double) chart_fixture_get_x (chart, -0.25),
+                         area.y + 20.0);
   g_assert_cmpstr (tare_chart_get_readout (chart), ==, "−0.5 to 0: 50 (25 %)");
-  g_signal_emit_by_name (motion, "motion", (double) pixel_at (chart, -0.20), area.y + 25.0);
+  g_signal_emit_by_name (motion, "motion", (double) chart_fixture_get_x (chart, -0.20),
+                         area.y + 25.0);
   g_assert_cmpuint (n, ==, 1);
   widget_test_settle (GTK_WIDGET (chart));
 
@@ -433,7 +375,7 @@ test_readout (void)
   g_assert_null (tare_chart_get_readout (chart));
   g_signal_emit_by_name (motion, "leave");
 
-  finish (chart, window);
+  chart_fixture_finish (chart, window);
 }
 
 static void
@@ -456,7 +398,7 @@ static void
 test_keys (void)
 {
   g_autoptr(TarePlot) plot = make_bars ();
-  TareChart *chart = make_chart (plot);
+  TareChart *chart = chart_fixture_new (plot);
   GtkWindow *window = widget_test_show (GTK_WIDGET (chart), 500, 300);
   TareAxis *axis = tare_chart_get_x_axis (chart);
   guint activated = 99;
@@ -488,7 +430,7 @@ test_keys (void)
   g_assert_false (widget_test_press_key (GTK_WIDGET (chart), GDK_KEY_Escape, 0));
   g_assert_false (widget_test_press_key (GTK_WIDGET (chart), GDK_KEY_Left, GDK_ALT_MASK));
 
-  finish (chart, window);
+  chart_fixture_finish (chart, window);
 }
 
 /* The wheel zooms at the pointer, a drag pans, a click chooses, a double click fits; and a chart
@@ -497,8 +439,8 @@ static void
 test_pointer (void)
 {
   g_autoptr(TarePlot) plot = make_bars ();
-  TareChart *chart = make_chart (plot);
-  TareChart *linked = g_object_ref_sink (make_chart (NULL));
+  TareChart *chart = chart_fixture_new (plot);
+  TareChart *linked = g_object_ref_sink (chart_fixture_new (NULL));
   GtkWindow *window = widget_test_show (GTK_WIDGET (chart), 500, 300);
   GtkWidget *widget = GTK_WIDGET (chart);
   TareAxis *axis = tare_chart_get_x_axis (chart);
@@ -539,12 +481,12 @@ test_pointer (void)
   g_signal_emit_by_name (scroll, "scroll", 0.0, 1.0, &taken);
   g_assert_false (taken);
 
-  points[0][0] = pixel_at (chart, 1.0);
+  points[0][0] = chart_fixture_get_x (chart, 1.0);
   widget_test_drag (widget, (const double (*)[2]) points, 1);
   g_assert_cmpuint (activated, ==, 1);
 
   g_assert_finalize_object (linked);
-  finish (chart, window);
+  chart_fixture_finish (chart, window);
 }
 
 /* Where all is in sight a drag marks a part of x, to be seen while it lasts, and zooms to it. */
@@ -552,7 +494,7 @@ static void
 test_band (void)
 {
   g_autoptr(TarePlot) plot = make_bars ();
-  TareChart *chart = make_chart (plot);
+  TareChart *chart = chart_fixture_new (plot);
   GtkWidget *widget = GTK_WIDGET (chart);
   GtkWindow *window = widget_test_show (widget, 500, 300);
   TareAxis *axis = tare_chart_get_x_axis (chart);
@@ -587,14 +529,14 @@ test_band (void)
   g_assert_cmpfloat_with_epsilon (range[0], to, 0.02);
   g_assert_cmpfloat_with_epsilon (range[1], from, 0.02);
 
-  finish (chart, window);
+  chart_fixture_finish (chart, window);
 }
 
 static void
 test_real_pointer (void)
 {
   g_autoptr(TarePlot) plot = make_bars ();
-  TareChart *chart = make_chart (plot);
+  TareChart *chart = chart_fixture_new (plot);
   GtkWidget *widget = GTK_WIDGET (chart);
   GtkWindow *window = widget_test_show (widget, 500, 300);
   guint activated = 99;
@@ -603,13 +545,13 @@ test_real_pointer (void)
   if (!widget_test_has_input (widget))
     {
       g_test_skip ("no way to press real buttons");
-      finish (chart, window);
+      chart_fixture_finish (chart, window);
       return;
     }
 
   g_signal_connect (plot, "bar-activated", G_CALLBACK (activated_cb), &activated);
   g_assert_true (tare_chart_get_plot_area (chart, &area));
-  widget_test_point (widget, pixel_at (chart, 2.0), area.y + 30.0);
+  widget_test_point (widget, chart_fixture_get_x (chart, 2.0), area.y + 30.0);
   g_assert_cmpstr (tare_chart_get_readout (chart), ==, "c: 0.1");
   widget_test_button (widget, 1, TRUE);
   widget_test_button (widget, 1, FALSE);
@@ -621,7 +563,7 @@ test_real_pointer (void)
   g_assert_false (tare_axis_is_fitted (tare_chart_get_x_axis (chart)));
   g_assert_cmpstr (tare_chart_get_readout (chart), ==, "c: 0.1");
 
-  finish (chart, window);
+  chart_fixture_finish (chart, window);
 }
 
 static char *
@@ -646,7 +588,7 @@ static void
 test_save (void)
 {
   g_autoptr(TarePlot) plot = make_bars ();
-  TareChart *chart = make_chart (plot);
+  TareChart *chart = chart_fixture_new (plot);
   GtkWindow *window = widget_test_show (GTK_WIDGET (chart), 500, 300);
   g_autofree char *svg = NULL;
   g_autofree char *png = NULL;
@@ -679,7 +621,7 @@ test_save (void)
   g_assert_true (tare_chart_get_plot_area (chart, &after));
   g_assert_cmpmem (&before, sizeof before, &after, sizeof after);
 
-  finish (chart, window);
+  chart_fixture_finish (chart, window);
 }
 
 static void
@@ -701,7 +643,7 @@ test_csv (void)
   static const double markers[1] = { 1.0 / 3.0 };
   g_autoptr(TarePlot) plot = tare_bar_plot_new ();
   g_autoptr(TarePlot) marker = tare_marker_plot_new ();
-  TareChart *chart = make_chart (plot);
+  TareChart *chart = chart_fixture_new (plot);
   GtkWindow *window = widget_test_show (GTK_WIDGET (chart), 500, 300);
   g_autofree char *csv = NULL;
   g_autofree char *copied = NULL;
@@ -725,7 +667,7 @@ test_csv (void)
 
   tare_chart_remove_plot (chart, marker);
   g_assert_finalize_object (g_steal_pointer (&marker));
-  finish (chart, window);
+  chart_fixture_finish (chart, window);
 }
 
 static void
@@ -733,7 +675,7 @@ test_accessible (void)
 {
   static const guint64 counts[4] = { 100, 50, 0, 50 };
   g_autoptr(TarePlot) plot = tare_histogram_plot_new ();
-  TareChart *chart = make_chart (plot);
+  TareChart *chart = chart_fixture_new (plot);
   GtkWindow *window = widget_test_show (GTK_WIDGET (chart), 500, 300);
 
   gtk_test_accessible_assert_role (chart, GTK_ACCESSIBLE_ROLE_IMG);
@@ -749,7 +691,7 @@ test_accessible (void)
   tare_chart_set_description (chart, "A hill.");
   gtk_test_accessible_assert_property (chart, GTK_ACCESSIBLE_PROPERTY_DESCRIPTION, "A hill.");
 
-  finish (chart, window);
+  chart_fixture_finish (chart, window);
 }
 
 int
