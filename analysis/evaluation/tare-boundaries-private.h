@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
-#include <glib.h>
+#include "quant/network/tare-states.h"
 
 G_BEGIN_DECLS
 
@@ -14,17 +14,20 @@ G_BEGIN_DECLS
  */
 typedef struct _TareBoundaries TareBoundaries;
 
-TareBoundaries *_tare_boundaries_new   (guint            n_blocks,
-                                        gsize            size,
-                                        guint64          budget);
-void            _tare_boundaries_free  (TareBoundaries  *self);
-guint           _tare_boundaries_find  (TareBoundaries  *self,
-                                        const guint64   *hashes,
-                                        const float    **x);
-void            _tare_boundaries_store (TareBoundaries  *self,
-                                        guint            block,
-                                        guint64          hash,
-                                        const float     *x);
+TareBoundaries *_tare_boundaries_new         (guint                 n_blocks,
+                                              gsize                 rows,
+                                              gsize                 width,
+                                              const TareBudget     *budget);
+void            _tare_boundaries_free        (TareBoundaries       *self);
+guint           _tare_boundaries_find        (TareBoundaries       *self,
+                                              const guint64        *hashes,
+                                              TareStates          **states);
+void            _tare_boundaries_store       (TareBoundaries       *self,
+                                              guint                 block,
+                                              guint64               hash,
+                                              TareStates           *states);
+guint           _tare_boundaries_get_n_kept  (TareBoundaries       *self,
+                                              guint                *n_on_disk);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TareBoundaries, _tare_boundaries_free)
 

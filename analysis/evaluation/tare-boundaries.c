@@ -1,42 +1,47 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "analysis/evaluation/tare-boundaries-private.h"
 
-#include <string.h>
-
 typedef struct
 {
-  guint64  hash;
-  float   *x;
-} State;
+  guint64     hash;
+  TareStates *states;
+} Boundary;
 
 struct _TareBoundaries
 {
-  guint  n_blocks;
-  gsize  size;
-  guint  step;
-  State *states;
+  guint       n_blocks;
+  gsize       rows;
+  gsize       width;
+  guint       step;
+  TareBudget  budget;
+  Boundary   *boundaries;
 };
 
 /*
  * _tare_boundaries_new:
  * @n_blocks: blocks of the network
- * @size: numbers of one state
- * @budget: bytes of all states together
+ * @rows: tokens
+ * @width: numbers of each
+ * @budget: of all states together; memory is taken first
  *
  * Where the budget does not hold the state before every block and the one after the last, every
  * k-th is kept, counted from the end: a run then starts at most k - 1 blocks too early.
  */
 TareBoundaries *
-_tare_boundaries_new (guint   n_blocks,
-                      gsize   size,
-                      guint64 budget)
+_tare_boundaries_new (guint             n_blocks,
+                      gsize             rows,
+                      gsize             width,
+                      const TareBudget *budget)
 {
   TareBoundaries *self = g_new0 (TareBoundaries, 1);
-  guint64 affordable = budget / MAX ((guint64) size * sizeof (float), 1);
+  guint64 bytes = MAX ((guint64) rows * width * sizeof (float), 1);
+  guint64 affordable = budget->memory / bytes + budget->disk / bytes;
 
   self->n_blocks = n_blocks;
-  self->size = size;
-  self->states = g_new0 (State, n_blocks + 1);
+  self->rows = rows;
+  self->width = width;
+  self->budget = *budget;
+  self->boundaries = g_new0 (Boundary, n_blocks + 1);
   if (affordable > 0)
     self->step = (guint) MAX ((n_blocks + affordable - 1) / affordable, 1);
 
@@ -50,58 +55,77 @@ _tare_boundaries_free (TareBoundaries *self)
     return;
 
   for (guint i = 0; i <= self->n_blocks; i++)
-    g_free (self->states[i].x);
-  g_free (self->states);
+    tare_states_free (self->boundaries[i].states);
+  g_free (self->boundaries);
   g_free (self);
 }
 
 /*
  * _tare_boundaries_find:
  * @hashes: n_blocks + 1 of them, of what makes the state before each block and after the last
- * @x: (out) (nullable): the state before the block that is returned
+ * @states: (out) (nullable) (transfer none): those before the block that is returned
  *
  * Returns: the last block before which a state with its hash is kept, or 0
  */
 guint
 _tare_boundaries_find (TareBoundaries  *self,
                        const guint64   *hashes,
-                       const float    **x)
+                       TareStates     **states)
 {
   for (guint i = self->n_blocks; i > 0; i--)
-    if (self->states[i].x != NULL && self->states[i].hash == hashes[i])
+    if (self->boundaries[i].states != NULL && self->boundaries[i].hash == hashes[i])
       {
-        *x = self->states[i].x;
+        *states = self->boundaries[i].states;
         return i;
       }
-  *x = NULL;
+  *states = NULL;
 
   return 0;
 }
 
 /*
  * _tare_boundaries_store:
- * @block: the block that @x comes before
- * @hash: of what made @x
- * @x: the state
+ * @block: the block that @states come before
+ * @hash: of what made them
+ * @states: the states
  *
- * Keeps a copy if @block is among those kept and there is memory for it.
+ * Keeps a copy if @block is among those kept and there is room for it.
  */
 void
 _tare_boundaries_store (TareBoundaries *self,
                         guint           block,
                         guint64         hash,
-                        const float    *x)
+                        TareStates     *states)
 {
-  State *state = &self->states[block];
+  Boundary *boundary = &self->boundaries[block];
 
   if (self->step == 0 || block == 0 || (self->n_blocks - block) % self->step != 0)
     return;
 
-  if (state->x == NULL)
-    state->x = g_try_malloc_n (self->size, sizeof *x);
-  if (state->x == NULL)
+  if (boundary->states == NULL)
+    boundary->states = tare_states_new (self->rows, self->width, &self->budget, NULL);
+  if (boundary->states == NULL)
     return;
 
-  memcpy (state->x, x, self->size * sizeof *x);
-  state->hash = hash;
+  tare_states_copy (boundary->states, states);
+  boundary->hash = hash;
+}
+
+/* How many boundaries are kept, and how many of them in temporary files. */
+guint
+_tare_boundaries_get_n_kept (TareBoundaries *self,
+                             guint          *n_on_disk)
+{
+  guint n = 0;
+
+  *n_on_disk = 0;
+  for (guint i = 0; i <= self->n_blocks; i++)
+    {
+      const TareStates *states = self->boundaries[i].states;
+
+      n += states != NULL;
+      *n_on_disk += states != NULL && !tare_states_are_in_memory (states);
+    }
+
+  return n;
 }

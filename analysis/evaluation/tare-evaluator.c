@@ -3,7 +3,6 @@
 
 #include <math.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "analysis/evaluation/tare-boundaries-private.h"
 #include "analysis/evaluation/tare-scores-private.h"
@@ -31,9 +30,10 @@ struct _TareEvaluator
   gsize               per_chunk;
   guint32            *tokens;
   guint32            *inputs;
-  float              *x;
+  TareBudget          budget;
+  TareStates         *states;
   TareBoundaries     *boundaries;
-  float              *base_x;
+  TareStates         *base_states;
   gboolean            has_base;
   TareAccuracy        base;
   TareTokenScores    *token_scores;
@@ -46,26 +46,12 @@ typedef struct
   TareNetwork        *network;
   const TareWeights  *weights;
   gboolean            is_base;
-  float              *x;
+  TareStates         *states;
   TareBoundaries     *boundaries;
   TareScores         *scores;
   guint               first_block;
   const TareProgress *progress;
 } Run;
-
-/* Bytes that programs can still have, as the kernel estimates it. */
-static guint64
-available_memory (void)
-{
-  g_autofree char *text = NULL;
-  const char *line;
-
-  if (g_file_get_contents ("/proc/meminfo", &text, NULL, NULL)
-      && (line = strstr (text, "MemAvailable:")) != NULL)
-    return g_ascii_strtoull (line + strlen ("MemAvailable:"), NULL, 10) * 1024;
-
-  return (guint64) sysconf (_SC_AVPHYS_PAGES) * (guint64) sysconf (_SC_PAGESIZE);
-}
 
 static float *
 allocate (TareEvaluator  *self,
@@ -144,6 +130,42 @@ replace_begin (TareEvaluator *self,
     self->inputs[i * self->context] = begin;
 }
 
+/* The states of the stream and of the base's predictions come first, the rest is for boundaries. */
+static gboolean
+take_room (TareEvaluator                *self,
+           const TareEvaluationOptions  *options,
+           GError                      **error)
+{
+  const TareConfig *config = tare_network_get_config (self->network);
+  guint64 needed = tare_network_measure_memory (self->network);
+  gsize n_tokens = self->n_chunks * self->context;
+  TareBudget boundaries;
+
+  if (!tare_network_check_memory (self->network, options->memory_budget, error))
+    return FALSE;
+
+  self->budget = tare_budget_new (options->memory_budget, needed);
+  self->states = tare_states_new (n_tokens, config->width, &self->budget, error);
+  if (self->states == NULL)
+    return FALSE;
+  self->base_states = tare_states_new (self->n_chunks * self->per_chunk, config->width,
+                                       &self->budget, error);
+  if (self->base_states == NULL)
+    return FALSE;
+
+  /* Another model's states need as much as ours, and boundaries are never given back. */
+  boundaries = self->budget;
+  boundaries.memory -= MIN (boundaries.memory, (guint64) n_tokens * config->width * sizeof (float));
+  if (options->cache_budget > 0)
+    {
+      boundaries.memory = MIN (boundaries.memory, options->cache_budget);
+      boundaries.disk = MIN (boundaries.disk, options->cache_budget - boundaries.memory);
+    }
+  self->boundaries = _tare_boundaries_new (config->n_blocks, n_tokens, config->width, &boundaries);
+
+  return TRUE;
+}
+
 /**
  * tare_evaluator_new:
  * @base: the model in full precision
@@ -167,7 +189,6 @@ tare_evaluator_new (TareModel                    *base,
   g_autoptr(TareEvaluator) self = g_new0 (TareEvaluator, 1);
   g_autoptr(GArray) tokens = NULL;
   TareTokenizer *tokenizer;
-  const TareConfig *config;
   gsize n;
 
   g_return_val_if_fail (base != NULL && text != NULL && options != NULL, NULL);
@@ -188,13 +209,8 @@ tare_evaluator_new (TareModel                    *base,
   self->inputs = g_memdup2 (tokens->data, n * sizeof *self->inputs);
   replace_begin (self, tokenizer);
 
-  config = tare_network_get_config (self->network);
-  self->x = allocate (self, n, config->width, error);
-  if (self->x == NULL)
+  if (!take_room (self, options, error))
     return NULL;
-  self->boundaries = _tare_boundaries_new (config->n_blocks, n * config->width,
-                                           options->cache_budget > 0 ? options->cache_budget
-                                                                     : available_memory () / 2);
 
   return g_steal_pointer (&self);
 }
@@ -213,8 +229,8 @@ tare_evaluator_free (TareEvaluator *self)
   tare_network_free (self->network);
   g_free (self->tokens);
   g_free (self->inputs);
-  g_free (self->x);
-  g_free (self->base_x);
+  tare_states_free (self->states);
+  tare_states_free (self->base_states);
   g_clear_pointer (&self->token_scores, tare_token_scores_unref);
   g_free (self);
 }
@@ -246,16 +262,16 @@ run_blocks (Run     *run,
 {
   TareEvaluator *self = run->evaluator;
   const TareConfig *config = tare_network_get_config (run->network);
-  gsize n_tokens = self->n_chunks * self->context;
+  const TareWeights weights = tare_weights_with_progress (run->weights, run->progress);
   g_autofree guint64 *hashes = hash_blocks (run);
-  const float *cached = NULL;
+  TareStates *cached = NULL;
 
   if (run->boundaries != NULL)
     run->first_block = _tare_boundaries_find (run->boundaries, hashes, &cached);
   if (cached != NULL)
-    memcpy (run->x, cached, n_tokens * config->width * sizeof *cached);
-  else if (!tare_network_embed (run->network, run->weights, self->inputs, n_tokens, self->context,
-                                run->x, error))
+    tare_states_copy (run->states, cached);
+  else if (!tare_states_embed (run->states, run->network, &weights, self->inputs, self->n_chunks,
+                               self->context, error))
     return FALSE;
 
   for (guint i = run->first_block; i < config->n_blocks; i++)
@@ -263,14 +279,14 @@ run_blocks (Run     *run,
       double n_left = config->n_blocks - run->first_block;
       TareProgress part = tare_progress_part (run->progress, end * (i - run->first_block) / n_left,
                                               end * (i - run->first_block + 1) / n_left);
-      g_autoptr(TareBlock) block = tare_network_load_block (run->network, run->weights, i, error);
+      g_autoptr(TareBlock) block = tare_network_load_block (run->network, &weights, i, error);
 
       if (block == NULL
-          || !tare_network_run_block (run->network, block, run->x, self->n_chunks, self->context,
-                                      NULL, &part, error))
+          || !tare_states_run_block (run->states, run->network, block, self->n_chunks,
+                                     self->context, NULL, &part, error))
         return FALSE;
       if (run->boundaries != NULL)
-        _tare_boundaries_store (run->boundaries, i + 1, hashes[i + 1], run->x);
+        _tare_boundaries_store (run->boundaries, i + 1, hashes[i + 1], run->states);
     }
 
   return TRUE;
@@ -358,31 +374,34 @@ score_tiles (Run        *run,
   TareEvaluator *self = run->evaluator;
   gsize width = tare_network_get_config (run->network)->width;
   gsize vocabulary = tare_network_get_config (run->network)->vocabulary;
-  gsize base_width = tare_network_get_config (self->network)->width;
   float *logits = buffer + tile * width;
   float *base_logits = logits + tile * vocabulary;
 
   for (gsize first = 0; first < run->scores->n; first += tile)
     {
       gsize n = MIN (tile, run->scores->n - first);
+      float *base_x;
 
       if (!tare_progress_step (run->progress, (double) first / (double) run->scores->n, NULL,
                                error))
         return FALSE;
 
       for (gsize i = 0; i < n; i++)
-        memcpy (buffer + i * width, run->x + row_of (self, first + i) * width,
+        memcpy (buffer + i * width, tare_states_get_rows (run->states, row_of (self, first + i)),
                 width * sizeof *buffer);
+      tare_states_release (run->states, row_of (self, first),
+                           row_of (self, first + n - 1) + 1 - row_of (self, first));
+      base_x = tare_states_get_rows (self->base_states, first);
       if (run->is_base)
-        memcpy (self->base_x + first * width, buffer, n * width * sizeof *buffer);
+        memcpy (base_x, buffer, n * width * sizeof *buffer);
 
       if (!tare_network_run_output (run->network, output, buffer, n, logits, NULL, error))
         return FALSE;
       if (base_output != NULL
-          && !tare_network_run_output (self->network, base_output,
-                                       self->base_x + first * base_width, n, base_logits, NULL,
+          && !tare_network_run_output (self->network, base_output, base_x, n, base_logits, NULL,
                                        error))
         return FALSE;
+      tare_states_release (self->base_states, first, n);
 
       score_tile (run, first, n, logits, base_output != NULL ? base_logits : NULL);
       if (!check_finite (run, first, n, error))
@@ -412,6 +431,9 @@ score (Run     *run,
   const TareConfig *config = tare_network_get_config (run->network);
   gsize tile = tile_size (config);
   TareProgress part = tare_progress_part (run->progress, begin, 1.0);
+  const TareWeights weights = tare_weights_with_progress (run->weights, run->progress);
+  const TareWeights base_weights = tare_weights_with_progress (&tare_weights_of_file,
+                                                               run->progress);
   Run scoring = *run;
   g_autofree float *buffer = NULL;
   g_autoptr(TareBlock) output = NULL;
@@ -422,7 +444,7 @@ score (Run     *run,
   if (buffer == NULL)
     return FALSE;
 
-  output = tare_network_load_output (run->network, run->weights, error);
+  output = tare_network_load_output (run->network, &weights, error);
   if (output == NULL)
     return FALSE;
   if (run->is_base)
@@ -430,7 +452,7 @@ score (Run     *run,
   if (shares_output (run))
     return score_tiles (&scoring, output, output, buffer, tile, error);
 
-  base_output = tare_network_load_output (self->network, &tare_weights_of_file, error);
+  base_output = tare_network_load_output (self->network, &base_weights, error);
 
   return base_output != NULL
          && score_tiles (&scoring, output, base_output, buffer, tile, error);
@@ -526,17 +548,14 @@ tare_evaluator_run_base (TareEvaluator       *self,
                          const TareProgress  *progress,
                          GError             **error)
 {
-  gsize width = tare_network_get_config (self->network)->width;
   Run run = {
     .evaluator = self, .network = self->network, .weights = &tare_weights_of_file,
-    .is_base = TRUE, .x = self->x, .boundaries = self->boundaries, .progress = progress,
+    .is_base = TRUE, .states = self->states, .boundaries = self->boundaries, .progress = progress,
   };
 
   if (!self->has_base)
     {
-      if (self->base_x == NULL)
-        self->base_x = allocate (self, self->n_chunks * self->per_chunk, width, error);
-      if (self->base_x == NULL || !run_all (&run, "Measuring the base", &self->base, error))
+      if (!run_all (&run, "Measuring the base", &self->base, error))
         return FALSE;
       self->has_base = TRUE;
     }
@@ -591,7 +610,8 @@ tare_evaluator_run (TareEvaluator       *self,
                     GError             **error)
 {
   Run run = {
-    .evaluator = self, .network = self->network, .weights = weights, .x = self->x,
+    .evaluator = self, .network = self->network, .weights = weights,
+    .states = self->states,
     .boundaries = self->boundaries,
   };
 
@@ -621,7 +641,8 @@ tare_evaluator_run_model (TareEvaluator       *self,
 {
   const TareConfig *config = tare_network_get_config (self->network);
   g_autoptr(TareNetwork) network = NULL;
-  g_autofree float *x = NULL;
+  g_autoptr(TareStates) states = NULL;
+  TareBudget budget;
   Run run = { .evaluator = self, .weights = &tare_weights_of_file };
 
   g_return_val_if_fail (self != NULL && other != NULL && accuracy != NULL, FALSE);
@@ -639,12 +660,13 @@ tare_evaluator_run_model (TareEvaluator       *self,
       return FALSE;
     }
 
-  x = allocate (self, self->n_chunks * self->context, tare_network_get_config (network)->width,
-                error);
-  if (x == NULL)
+  budget = self->budget;
+  states = tare_states_new (self->n_chunks * self->context,
+                            tare_network_get_config (network)->width, &budget, error);
+  if (states == NULL)
     return FALSE;
   run.network = network;
-  run.x = x;
+  run.states = states;
 
   return run_against_base (self, &run, accuracy, progress, error);
 }

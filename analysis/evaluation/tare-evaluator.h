@@ -36,7 +36,10 @@ const TareEvaluationModeInfo *tare_evaluation_mode_lookup      (const char *id);
  * @mode: which convention
  * @context: tokens of one chunk; 0 for the smaller of 512 and the model's own
  * @maximum_chunks: how many to use at most; 0 for all
- * @cache_budget: bytes of boundary states to keep; 0 for the default, half of what is free
+ * @cache_budget: bytes of boundary states to keep at most, in memory and in files; 0 for what the
+ *   memory and half of the disk have room for
+ * @memory_budget: bytes of memory to get by with, weights at hand and states together; what does
+ *   not fit goes to temporary files; 0 for the default, half of what is free
  */
 typedef struct
 {
@@ -44,6 +47,7 @@ typedef struct
   guint              context;
   gsize              maximum_chunks;
   guint64            cache_budget;
+  guint64            memory_budget;
 } TareEvaluationOptions;
 
 /**

@@ -375,6 +375,32 @@ tare_file_release (TareFile *self,
 }
 
 /**
+ * tare_file_read_ahead:
+ * @self: a file
+ * @offset: first byte that will be needed
+ * @bytes: how many
+ *
+ * Has the system read these bytes from the disk; they do not count as resident before they are
+ * touched. May block while the disk is busy. Does nothing to bytes in memory.
+ */
+void
+tare_file_read_ahead (TareFile *self,
+                      guint64   offset,
+                      guint64   bytes)
+{
+  guint64 page = (guint64) sysconf (_SC_PAGESIZE);
+  guint64 begin = offset / page * page;
+
+  g_return_if_fail (self != NULL);
+
+  if (self->bytes != NULL || offset >= self->size)
+    return;
+
+  bytes = MIN (bytes, self->size - offset);
+  madvise ((void *) (self->data + begin), (gsize) (offset + bytes - begin), MADV_WILLNEED);
+}
+
+/**
  * _tare_file_peek:
  * @self: a file
  * @offset: first byte; @offset + @bytes is within the file

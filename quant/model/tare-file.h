@@ -25,6 +25,9 @@ guint64       tare_file_get_size  (TareFile    *self);
 void          tare_file_release   (TareFile    *self,
                                    guint64      offset,
                                    guint64      bytes);
+void          tare_file_read_ahead (TareFile   *self,
+                                   guint64      offset,
+                                   guint64      bytes);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TareFile, tare_file_unref)
 

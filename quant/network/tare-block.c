@@ -338,6 +338,8 @@ load_feed_forward (TareNetwork        *self,
  * @block: which block
  * @error: missing or misshapen tensors, memory, what @weights reports
  *
+ * The system is asked to read the weights of the next block meanwhile.
+ *
  * Returns: (transfer full): the block in fp32, 4 bytes a weight
  */
 TareBlock *
@@ -355,6 +357,7 @@ tare_network_load_block (TareNetwork        *self,
   if (!load_attention (self, weights, (int) block, loaded, error)
       || !load_feed_forward (self, weights, (int) block, loaded, error))
     return NULL;
+  _tare_network_read_ahead (self, block + 1);
 
   return g_steal_pointer (&loaded);
 }

@@ -136,5 +136,7 @@ TareAttentionShape  _tare_network_get_shape      (TareNetwork         *self,
                                                   guint                block,
                                                   gsize                n_sequences,
                                                   gsize                length);
+void                _tare_network_read_ahead     (TareNetwork         *self,
+                                                  guint                block);
 
 G_END_DECLS

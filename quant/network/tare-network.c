@@ -116,6 +116,65 @@ tare_network_get_config (TareNetwork *self)
   return self->config;
 }
 
+/**
+ * tare_network_measure_memory:
+ * @self: the network
+ *
+ * Returns: bytes of the largest part whose weights are in fp32 at a time, a block or the output
+ */
+guint64
+tare_network_measure_memory (TareNetwork *self)
+{
+  g_autofree guint64 *parts = g_new0 (guint64, self->config->n_blocks + 1);
+  gboolean tied = tare_model_lookup_role (self->model, "output", -1, FALSE) == NULL;
+  guint64 most = 0;
+
+  for (gsize i = 0; i < tare_model_get_n_tensors (self->model); i++)
+    {
+      const TareTensor *tensor = tare_model_get_tensor (self->model, i);
+      guint64 bytes = (guint64) tare_tensor_get_n_weights (tensor) * sizeof (float);
+      const char *role = tensor->role != NULL ? tensor->role->id : "";
+
+      if (tensor->block >= 0 && (guint) tensor->block < self->config->n_blocks)
+        parts[tensor->block] += bytes;
+      else if (g_str_equal (role, tied ? "token_embd" : "output"))
+        parts[self->config->n_blocks] += bytes;
+    }
+  for (guint i = 0; i <= self->config->n_blocks; i++)
+    most = MAX (most, parts[i]);
+
+  return most;
+}
+
+/**
+ * tare_network_check_memory:
+ * @self: the network
+ * @budget: bytes that somebody asked to get by with, or 0 if nobody did
+ * @error: %TARE_ERROR_LIMIT, with what it takes at least
+ *
+ * Returns: whether the weights that are needed at a time leave a quarter of @budget for the rest
+ */
+gboolean
+tare_network_check_memory (TareNetwork  *self,
+                           guint64       budget,
+                           GError      **error)
+{
+  guint64 least = tare_network_measure_memory (self) / 3 * 4;
+  g_autofree char *asked = NULL;
+  g_autofree char *needed = NULL;
+
+  if (budget == 0 || budget >= least)
+    return TRUE;
+
+  asked = g_format_size (budget);
+  needed = g_format_size (least);
+  g_set_error (error, TARE_ERROR, TARE_ERROR_LIMIT,
+               "%s: %s of memory do not hold one block at a time, %s are needed",
+               tare_model_get_path (self->model), asked, needed);
+
+  return FALSE;
+}
+
 /* The finalizer of splitmix64: Steele, Lea and Flood, "Fast Splittable Pseudorandom Number
  * Generators" (2014). */
 static guint64

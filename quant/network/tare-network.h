@@ -60,6 +60,10 @@ TareNetwork      *tare_network_new          (TareModel           *model,
 void              tare_network_free         (TareNetwork         *self);
 TareModel        *tare_network_get_model    (TareNetwork         *self);
 const TareConfig *tare_network_get_config   (TareNetwork         *self);
+guint64           tare_network_measure_memory (TareNetwork       *self);
+gboolean          tare_network_check_memory (TareNetwork         *self,
+                                             guint64              budget,
+                                             GError             **error);
 
 guint64           tare_network_fingerprint  (TareNetwork         *self,
                                              const TareWeights   *weights,
