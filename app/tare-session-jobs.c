@@ -389,8 +389,7 @@ calibrate_work (const TareProgress  *progress,
 
   options.maximum_tokens =
     (gsize) MAX (512.0, CALIBRATE_AT_MOST / (double) tare_model_get_n_weights (errand->model));
-  errand->new_calibration = tare_calibrator_run (errand->model, text, length, &options, progress,
-                                                 error);
+  errand->new_calibration = tare_calibrate (errand->model, text, length, &options, progress, error);
 
   return errand->new_calibration != NULL;
 }

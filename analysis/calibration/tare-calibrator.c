@@ -2,10 +2,9 @@
 #include "analysis/calibration/tare-calibrator.h"
 
 #include <string.h>
-#include <unistd.h>
 
 #include "analysis/calibration/tare-collector.h"
-#include "quant/network/tare-network.h"
+#include "quant/network/tare-states.h"
 #include "quant/tare-error.h"
 
 /* llama-imatrix's. */
@@ -34,7 +33,18 @@ text_clear (Text *text)
   g_clear_pointer (&text->tokens, g_array_unref);
 }
 
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Text, text_clear)
+struct _TareCalibrator
+{
+  TareNetwork     *network;
+  Text             text;
+  TareStates      *states;
+  TareStates      *next;
+  TareCalibration *calibration;
+  gsize            gram_columns;
+  gboolean         embedded;
+  guint            n_done;
+  gsize            n_layers;
+};
 
 /* Whole sequences, the first token of each replaced by the begin token where the vocabulary adds
  * one: what llama-imatrix does. */
@@ -97,15 +107,13 @@ owns_input (TareModel        *model,
              || tare_model_lookup_role (model, role->input, tensor->block, FALSE) == NULL);
 }
 
-/* The widest input, up to @limit, at which all grams take no more than half of the memory. */
+/* The widest input, up to @limit, at which all grams take no more than half of the room; they are
+ * taken from it. */
 static gsize
-choose_gram_columns (TareModel *model,
-                     gsize      limit)
+choose_gram_columns (TareModel  *model,
+                     gsize       limit,
+                     TareBudget *budget)
 {
-  long pages = sysconf (_SC_PHYS_PAGES);
-  long page_size = sysconf (_SC_PAGESIZE);
-  double budget = pages > 0 && page_size > 0 ? 0.5 * (double) pages * (double) page_size : 1e9;
-
   for (;;)
     {
       double total = 0.0;
@@ -121,8 +129,11 @@ choose_gram_columns (TareModel *model,
           widest = MAX (widest, tensor->columns);
         }
 
-      if (total <= budget)
-        return limit;
+      if (total <= 0.5 * (double) budget->memory)
+        {
+          budget->memory -= (guint64) total;
+          return limit;
+        }
       limit = widest - 1;
     }
 }
@@ -152,20 +163,22 @@ share_inputs (TareModel       *model,
     }
 }
 
+/* From the states before a block to those after it, which take their place when all is done: what
+ * is stopped in between can begin again. */
 static gboolean
-run_block (TareNetwork         *network,
-           guint                index,
-           const Text          *text,
-           float               *x,
+run_block (TareCalibrator      *self,
            TareCollector       *collector,
            const TareProgress  *progress,
            GError             **error)
 {
   const TareObserver observer = { tare_collector_observe, collector };
-  gsize width = tare_network_get_config (network)->width;
+  const TareWeights weights = tare_weights_with_progress (&tare_weights_of_file, progress);
+  const Text *text = &self->text;
+  gsize stride = text->context * tare_states_get_width (self->states);
   gsize group = MAX (TOKENS_PER_RUN / text->context, 1);
-  g_autoptr(TareBlock) block = tare_network_load_block (network, &tare_weights_of_file, index,
+  g_autoptr(TareBlock) block = tare_network_load_block (self->network, &weights, self->n_done,
                                                         error);
+  TareStates *finished;
 
   if (block == NULL)
     return FALSE;
@@ -173,87 +186,221 @@ run_block (TareNetwork         *network,
   for (gsize i = 0; i < text->n_sequences; i += group)
     {
       gsize n = MIN (group, text->n_sequences - i);
+      float *x = tare_states_get_rows (self->next, i * text->context);
       TareProgress part = tare_progress_part (progress,
                                               (double) i / (double) text->n_sequences,
                                               (double) (i + n) / (double) text->n_sequences);
 
-      if (!tare_network_run_block (network, block, x + i * text->context * width, n,
-                                   text->context, &observer, &part, error))
+      memcpy (x, tare_states_get_rows (self->states, i * text->context),
+              n * stride * sizeof *x);
+      if (!tare_network_run_block (self->network, block, x, n, text->context, &observer, &part,
+                                   error))
         return FALSE;
+      tare_states_release (self->states, i * text->context, n * text->context);
+      tare_states_release (self->next, i * text->context, n * text->context);
     }
+  if (!tare_collector_finish (collector, error))
+    return FALSE;
 
-  return tare_collector_finish (collector, error);
+  finished = self->next;
+  self->next = self->states;
+  self->states = finished;
+  self->n_done++;
+
+  return TRUE;
 }
 
 static gboolean
-run_output (TareNetwork         *network,
-            const Text          *text,
-            const float         *x,
+run_output (TareCalibrator      *self,
             TareCollector       *collector,
             const TareProgress  *progress,
             GError             **error)
 {
   const TareObserver observer = { tare_collector_observe, collector };
-  const TareConfig *config = tare_network_get_config (network);
-  gsize n_tokens = text_get_n_tokens (text);
+  const TareWeights weights = tare_weights_with_progress (&tare_weights_of_file, progress);
+  const TareConfig *config = tare_network_get_config (self->network);
+  gsize n_tokens = text_get_n_tokens (&self->text);
   g_autofree float *logits = g_new (float, (gsize) TOKENS_PER_OUTPUT * config->vocabulary);
-  g_autoptr(TareBlock) output = tare_network_load_output (network, &tare_weights_of_file, error);
+  g_autoptr(TareBlock) output = tare_network_load_output (self->network, &weights, error);
 
   if (output == NULL)
     return FALSE;
 
   for (gsize i = 0; i < n_tokens; i += TOKENS_PER_OUTPUT)
     {
+      gsize n = MIN ((gsize) TOKENS_PER_OUTPUT, n_tokens - i);
+
       if (!tare_progress_step (progress, (double) i / (double) n_tokens, NULL, error)
-          || !tare_network_run_output (network, output, x + i * config->width,
-                                       MIN ((gsize) TOKENS_PER_OUTPUT, n_tokens - i), logits,
+          || !tare_network_run_output (self->network, output,
+                                       tare_states_get_rows (self->states, i), n, logits,
                                        &observer, error))
         return FALSE;
+      tare_states_release (self->states, i, n);
     }
 
   return tare_collector_finish (collector, error);
 }
 
+/* What is not done yet, up to the output. */
 static gboolean
-run_network (TareNetwork         *network,
-             const Text          *text,
-             TareCollector       *collector,
-             const TareProgress  *progress,
-             GError             **error)
+run_rest (TareCalibrator      *self,
+          TareCollector       *collector,
+          const TareProgress  *progress,
+          GError             **error)
 {
-  const TareConfig *config = tare_network_get_config (network);
-  gsize n_tokens = text_get_n_tokens (text);
-  g_autofree float *x = g_try_new (float, n_tokens * config->width);
-  double parts = config->n_blocks + 1.0;
+  guint n_blocks = tare_network_get_config (self->network)->n_blocks;
+  double parts = n_blocks + 1.0;
   TareProgress part;
 
-  if (x == NULL)
-    {
-      g_set_error (error, TARE_ERROR, TARE_ERROR_LIMIT,
-                   "%s: no memory for the states of %" G_GSIZE_FORMAT " tokens",
-                   tare_model_get_path (tare_network_get_model (network)), n_tokens);
-      return FALSE;
-    }
-
-  if (!tare_network_embed (network, &tare_weights_of_file, (const guint32 *) text->tokens->data,
-                           n_tokens, text->context, x, error))
+  if (!self->embedded
+      && !tare_states_embed (self->states, self->network, &tare_weights_of_file,
+                             (const guint32 *) self->text.tokens->data, self->text.n_sequences,
+                             self->text.context, error))
     return FALSE;
+  self->embedded = TRUE;
 
-  for (guint i = 0; i < config->n_blocks; i++)
+  while (self->n_done < n_blocks)
     {
-      part = tare_progress_part (progress, i / parts, (i + 1) / parts);
-      if (!run_block (network, i, text, x, collector, &part, error))
+      part = tare_progress_part (progress, self->n_done / parts, (self->n_done + 1) / parts);
+      self->n_layers = tare_calibration_get_n_layers (self->calibration);
+      if (!run_block (self, collector, &part, error))
         return FALSE;
     }
 
-  part = tare_progress_part (progress, config->n_blocks / parts, 1.0);
+  part = tare_progress_part (progress, n_blocks / parts, 1.0);
+  self->n_layers = tare_calibration_get_n_layers (self->calibration);
 
-  return run_output (network, text, x, collector, &part, error)
+  return run_output (self, collector, &part, error)
          && tare_progress_step (progress, 1.0, NULL, error);
 }
 
 /**
+ * tare_calibrator_new:
+ * @model: a model that can be run
+ * @text: what to send through it, UTF-8
+ * @length: bytes of @text
+ * @options: (nullable): how, %NULL for the defaults
+ * @error: no forward pass or tokenizer, too short a text, no room for its states
+ *
+ * The text is cut into sequences of @context tokens, whose tail is dropped; the first token of
+ * each is replaced by the begin token where the vocabulary adds one: llama-imatrix's conventions.
+ *
+ * Returns: (transfer full): a calibrator that has done nothing yet
+ */
+TareCalibrator *
+tare_calibrator_new (TareModel                    *model,
+                     const char                   *text,
+                     gsize                         length,
+                     const TareCalibratorOptions  *options,
+                     GError                      **error)
+{
+  const TareCalibratorOptions defaults = { 0 };
+  g_autoptr(TareCalibrator) self = g_new0 (TareCalibrator, 1);
+  gsize gram_columns, n_tokens, width;
+  TareBudget budget;
+
+  g_return_val_if_fail (model != NULL && text != NULL, NULL);
+
+  if (options == NULL)
+    options = &defaults;
+
+  self->network = tare_network_new (model, error);
+  if (self->network == NULL
+      || !tare_network_check_memory (self->network, options->memory_budget, error)
+      || !text_init (&self->text, model, tare_network_get_config (self->network), text, length,
+                     options, error))
+    return NULL;
+
+  gram_columns = options->maximum_gram_columns > 0 ? options->maximum_gram_columns
+                                                   : DEFAULT_GRAM_COLUMNS;
+  budget = tare_budget_new (options->memory_budget,
+                            tare_network_measure_memory (self->network));
+  self->gram_columns = choose_gram_columns (model, gram_columns, &budget);
+
+  width = tare_network_get_config (self->network)->width;
+  n_tokens = text_get_n_tokens (&self->text);
+  self->states = tare_states_new (n_tokens, width, &budget, error);
+  if (self->states == NULL)
+    return NULL;
+  self->next = tare_states_new (n_tokens, width, &budget, error);
+  if (self->next == NULL)
+    return NULL;
+  self->calibration = tare_calibration_new (options->dataset, self->text.context);
+
+  return g_steal_pointer (&self);
+}
+
+/**
+ * tare_calibrator_free:
+ * @self: (nullable): the calibrator
+ */
+void
+tare_calibrator_free (TareCalibrator *self)
+{
+  if (self == NULL)
+    return;
+
+  g_clear_pointer (&self->calibration, tare_calibration_unref);
+  tare_states_free (self->states);
+  tare_states_free (self->next);
+  text_clear (&self->text);
+  tare_network_free (self->network);
+  g_free (self);
+}
+
+/**
+ * tare_calibrator_get_n_blocks_done:
+ * @self: the calibrator
+ *
+ * Returns: blocks that need not be run again
+ */
+guint
+tare_calibrator_get_n_blocks_done (TareCalibrator *self)
+{
+  return self->n_done;
+}
+
+/**
  * tare_calibrator_run:
+ * @self: the calibrator
+ * @progress: (nullable): told of every block and asked whether to go on
+ * @error: return location for an error
+ *
+ * Sends the text through the model in full precision and adds up what enters every linear layer:
+ * Σx² and the largest |x| of each column and, where the input is no wider than
+ * @maximum_gram_columns, Σxx'. Every position counts. The importances are llama-imatrix's own,
+ * except that the output layer has one too.
+ *
+ * One block is held at a time, beside the states of all tokens before and after it. Sums are in
+ * binary64; Σxx' is multiplied in binary32 over at most 512 tokens and added up in binary64. Where
+ * all Σxx' would take more than half of the room, the widest are left out. After it was cancelled
+ * it can be called again and begins at the block that was at work.
+ *
+ * Returns: (transfer full): the calibration, once; %NULL with @error set
+ */
+TareCalibration *
+tare_calibrator_run (TareCalibrator      *self,
+                     const TareProgress  *progress,
+                     GError             **error)
+{
+  g_autoptr(TareCollector) collector = NULL;
+
+  g_return_val_if_fail (self != NULL && self->calibration != NULL, NULL);
+
+  collector = tare_collector_new (self->calibration, self->gram_columns, progress);
+  if (!run_rest (self, collector, progress, error))
+    {
+      tare_calibration_truncate (self->calibration, self->n_layers);
+      return NULL;
+    }
+
+  share_inputs (tare_network_get_model (self->network), self->calibration);
+
+  return g_steal_pointer (&self->calibration);
+}
+
+/**
+ * tare_calibrate:
  * @model: a model that can be run
  * @text: what to send through it, UTF-8
  * @length: bytes of @text
@@ -261,54 +408,19 @@ run_network (TareNetwork         *network,
  * @progress: (nullable): told of every block and asked whether to go on
  * @error: return location for an error
  *
- * Sends a text through a model in full precision and adds up what enters every linear layer: Σx²
- * and the largest |x| of each column and, where the input is no wider than
- * @maximum_gram_columns, Σxx'. The text is cut into sequences of @context tokens, whose tail is
- * dropped; the first token of each is replaced by the begin token where the vocabulary adds one;
- * every position counts. These are llama-imatrix's conventions, so the importances are its own,
- * except that the output layer has one too.
- *
- * One block is held at a time, beside the states of all tokens between two blocks. Sums are in
- * binary64; Σxx' is multiplied in binary32 over at most 512 tokens and added up in binary64. Where
- * all Σxx' would take more than half of the machine's memory, the widest are left out.
+ * All of a calibrator's work at once, for those who will not come back after it was cancelled.
  *
  * Returns: (transfer full): the calibration, or %NULL with @error set
  */
 TareCalibration *
-tare_calibrator_run (TareModel                    *model,
-                     const char                   *text,
-                     gsize                         length,
-                     const TareCalibratorOptions  *options,
-                     const TareProgress           *progress,
-                     GError                      **error)
+tare_calibrate (TareModel                    *model,
+                const char                   *text,
+                gsize                         length,
+                const TareCalibratorOptions  *options,
+                const TareProgress           *progress,
+                GError                      **error)
 {
-  const TareCalibratorOptions defaults = { 0 };
-  g_autoptr(TareNetwork) network = NULL;
-  g_autoptr(TareCalibration) calibration = NULL;
-  g_autoptr(TareCollector) collector = NULL;
-  g_auto(Text) input = { 0 };
-  gsize gram_columns;
+  g_autoptr(TareCalibrator) self = tare_calibrator_new (model, text, length, options, error);
 
-  g_return_val_if_fail (model != NULL && text != NULL, NULL);
-
-  if (options == NULL)
-    options = &defaults;
-
-  network = tare_network_new (model, error);
-  if (network == NULL
-      || !text_init (&input, model, tare_network_get_config (network), text, length, options,
-                     error))
-    return NULL;
-
-  gram_columns = options->maximum_gram_columns > 0 ? options->maximum_gram_columns
-                                                   : DEFAULT_GRAM_COLUMNS;
-  calibration = tare_calibration_new (options->dataset, input.context);
-  collector = tare_collector_new (calibration, choose_gram_columns (model, gram_columns),
-                                  progress);
-  if (!run_network (network, &input, collector, progress, error))
-    return NULL;
-
-  share_inputs (model, calibration);
-
-  return g_steal_pointer (&calibration);
+  return self != NULL ? tare_calibrator_run (self, progress, error) : NULL;
 }

@@ -90,7 +90,7 @@ run (const char             *model_path,
     return NULL;
   options->dataset = dataset;
 
-  return tare_calibrator_run (model, text, length, options, cli_progress_start (), error);
+  return tare_calibrate (model, text, length, options, cli_progress_start (), error);
 }
 
 static gboolean
@@ -103,6 +103,7 @@ calibrate (const CliCommand  *self,
   g_autofree char *text_path = NULL;
   g_autofree char *import = NULL;
   g_autofree char *output = NULL;
+  g_autofree char *memory = NULL;
   gint64 context = 0;
   gint64 n_tokens = 0;
   const GOptionEntry entries[] = {
@@ -111,6 +112,8 @@ calibrate (const CliCommand  *self,
       "Read a calibration or an imatrix file instead of running a text", "FILE" },
     { "context", 0, 0, G_OPTION_ARG_INT64, &context, "Tokens of one sequence", "N" },
     { "tokens", 0, 0, G_OPTION_ARG_INT64, &n_tokens, "Tokens at most", "N" },
+    { "memory", 0, 0, G_OPTION_ARG_STRING, &memory,
+      "Memory to get by with, 4GiB; half of what is free if not given", "SIZE" },
     { "output", 0, 0, G_OPTION_ARG_FILENAME, &output, "Where to write it", "FILE" },
     { NULL },
   };
@@ -122,7 +125,8 @@ calibrate (const CliCommand  *self,
 
   if (paths == NULL || !cli_require (output, "--output", error) ||
       !cli_parse_count (context, "--context", 0, G_MAXINT32, error) ||
-      !cli_parse_count (n_tokens, "--tokens", 0, G_MAXINT32, error))
+      !cli_parse_count (n_tokens, "--tokens", 0, G_MAXINT32, error) ||
+      !cli_parse_size (memory, "--memory", &options.memory_budget, error))
     return FALSE;
   if ((text_path == NULL) == (import == NULL))
     return cli_usage_error (error, "either --text or --import is needed");
@@ -145,7 +149,7 @@ calibrate (const CliCommand  *self,
 const CliCommand cli_command_calibrate = {
   .name = "calibrate",
   .arguments = "MODEL (--text FILE | --import FILE) --output FILE [--context N] [--tokens N] "
-               "[--json]",
+               "[--memory SIZE] [--json]",
   .description = "Activation statistics and input Hessians of a text",
   .run = calibrate,
 };

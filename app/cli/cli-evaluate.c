@@ -37,6 +37,7 @@ typedef struct
   char                  *recipe;
   char                  *base;
   char                  *calibration;
+  char                  *memory;
   gint64                 context;
   gint64                 chunks;
   TareEvaluationOptions  options;
@@ -50,6 +51,7 @@ request_clear (Request *self)
   g_free (self->recipe);
   g_free (self->base);
   g_free (self->calibration);
+  g_free (self->memory);
 }
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Request, request_clear)
@@ -62,7 +64,8 @@ check_request (Request  *self,
 
   if (!cli_require (self->text, "--text", error) ||
       !cli_parse_count (self->context, "--context", 0, G_MAXINT32, error) ||
-      !cli_parse_count (self->chunks, "--chunks", 0, G_MAXINT32, error))
+      !cli_parse_count (self->chunks, "--chunks", 0, G_MAXINT32, error) ||
+      !cli_parse_size (self->memory, "--memory", &self->options.memory_budget, error))
     return FALSE;
   if (self->recipe != NULL && self->base != NULL)
     return cli_usage_error (error, "--recipe weighs against MODEL, so --base cannot be given too");
@@ -133,6 +136,8 @@ evaluate_recipe (const Request       *request,
     return FALSE;
 
   engine = tare_engine_new (model);
+  if (request->options.memory_budget > 0)
+    tare_engine_set_budget (engine, request->options.memory_budget / 4);
   weights = tare_recipe_weights_new (engine, recipe, calibration);
   size = tare_recipe_measure_size (recipe, model);
   cli_set_size (root, "bytes", size.bytes);
@@ -190,6 +195,8 @@ evaluate (const CliCommand  *self,
     { "calibration", 0, 0, G_OPTION_ARG_FILENAME, &request.calibration,
       "Activations for the recipe", "FILE" },
     { "base", 0, 0, G_OPTION_ARG_FILENAME, &request.base, "What to evaluate against", "MODEL" },
+    { "memory", 0, 0, G_OPTION_ARG_STRING, &request.memory,
+      "Memory to get by with, 4GiB; half of what is free if not given", "SIZE" },
     { NULL },
   };
   g_auto(GStrv) paths = cli_parse (self, argc, argv, entries, 1, &json, error);
@@ -215,7 +222,7 @@ evaluate (const CliCommand  *self,
 const CliCommand cli_command_evaluate = {
   .name = "evaluate",
   .arguments = "MODEL --text FILE [--context N] [--mode llama.cpp|segments] [--chunks N] "
-               "[--recipe FILE [--calibration FILE] | --base MODEL] [--json]",
+               "[--recipe FILE [--calibration FILE] | --base MODEL] [--memory SIZE] [--json]",
   .description = "Accuracy on a text: perplexity, and divergence from a base",
   .run = evaluate,
 };

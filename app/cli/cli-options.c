@@ -114,6 +114,46 @@ cli_parse_count (gint64       value,
 }
 
 /**
+ * cli_parse_size:
+ * @text: (nullable): a number of bytes, such as "800MB" or "4GiB"; %NULL is 0
+ * @option: the option
+ * @bytes: (out): how many
+ * @error: set when it is none
+ */
+gboolean
+cli_parse_size (const char  *text,
+                const char  *option,
+                guint64     *bytes,
+                GError     **error)
+{
+  static const struct { const char *unit; double bytes; } units[] = {
+    { "", 1.0 }, { "B", 1.0 },
+    { "kB", 1e3 }, { "KB", 1e3 }, { "MB", 1e6 }, { "GB", 1e9 }, { "TB", 1e12 },
+    { "KiB", 1024.0 }, { "MiB", 1048576.0 }, { "GiB", 1073741824.0 },
+    { "TiB", 1099511627776.0 },
+  };
+  char *end = NULL;
+  double value;
+
+  *bytes = 0;
+  if (text == NULL)
+    return TRUE;
+
+  value = g_ascii_strtod (text, &end);
+  while (g_ascii_isspace (*end))
+    end++;
+  for (gsize i = 0; i < G_N_ELEMENTS (units); i++)
+    if (end != text && strcmp (end, units[i].unit) == 0 && value * units[i].bytes >= 1.0
+        && value * units[i].bytes < 1e18)
+      {
+        *bytes = (guint64) (value * units[i].bytes);
+        return TRUE;
+      }
+
+  return cli_usage_error (error, "%s must be a size such as 800MB or 4GiB, not '%s'", option, text);
+}
+
+/**
  * cli_parse_format:
  * @id: a format's id
  * @error: set when there is none of that name

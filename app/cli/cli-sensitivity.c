@@ -154,7 +154,7 @@ get_calibration (const Request       *request,
   if (request->calibration != NULL)
     return tare_calibration_load (request->calibration, error);
 
-  return tare_calibrator_run (model, text, length, &options, progress, error);
+  return tare_calibrate (model, text, length, &options, progress, error);
 }
 
 static TareRecipe *

@@ -61,6 +61,10 @@ gboolean            cli_parse_count      (gint64               value,
                                           gint64               minimum,
                                           gint64               maximum,
                                           GError             **error);
+gboolean            cli_parse_size       (const char          *text,
+                                          const char          *option,
+                                          guint64             *bytes,
+                                          GError             **error);
 const TareFormat   *cli_parse_format     (const char          *id,
                                           GError             **error);
 gboolean            cli_parse_method     (const char          *id,

@@ -188,6 +188,28 @@ tare_calibration_share (TareCalibration *self,
              owner->same_as != NULL ? owner->same_as : owner->name);
 }
 
+/**
+ * tare_calibration_truncate:
+ * @self: a calibration that nobody else has yet
+ * @n_layers: how many layers to keep
+ *
+ * Forgets the layers that were added last, as if they had never been.
+ */
+void
+tare_calibration_truncate (TareCalibration *self,
+                           gsize            n_layers)
+{
+  g_return_if_fail (self != NULL && self->fingerprint == 0);
+
+  while (self->layers->len > n_layers)
+    {
+      const TareCalibrationLayer *layer = g_ptr_array_index (self->layers, self->layers->len - 1);
+
+      g_hash_table_remove (self->by_name, layer->name);
+      g_ptr_array_set_size (self->layers, (int) self->layers->len - 1);
+    }
+}
+
 /* The layer of which the role table says that it has the input of @layer, if it is another. */
 static TareCalibrationLayer *
 find_input_owner (TareCalibration            *self,

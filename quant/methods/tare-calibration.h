@@ -46,6 +46,8 @@ TareLayerActivations       *tare_calibration_add            (TareCalibration    
 void                        tare_calibration_share          (TareCalibration       *self,
                                                              const char            *canonical,
                                                              const char            *same_as);
+void                        tare_calibration_truncate       (TareCalibration       *self,
+                                                             gsize                  n_layers);
 
 gsize                       tare_calibration_get_n_layers   (TareCalibration       *self);
 const char                 *tare_calibration_get_name       (TareCalibration       *self,

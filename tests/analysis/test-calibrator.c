@@ -282,7 +282,7 @@ check_model (TareModel  *model,
   gpointer name;
   gpointer kept;
 
-  calibration = tare_calibrator_run (model, text, length, &options, NULL, &error);
+  calibration = tare_calibrate (model, text, length, &options, NULL, &error);
   g_assert_no_error (error);
   g_assert_cmpstr (tare_calibration_get_dataset (calibration), ==, "text");
   g_assert_cmpfloat (tare_calibration_get_n_tokens (calibration), ==, CONTEXT * SEQUENCES);
@@ -348,7 +348,7 @@ test_defaults (void)
   g_autoptr(TareCalibration) calibration = NULL;
   g_autoptr(GError) error = NULL;
 
-  calibration = tare_calibrator_run (model, text, length, NULL, NULL, &error);
+  calibration = tare_calibrate (model, text, length, NULL, NULL, &error);
   g_assert_no_error (error);
   g_assert_nonnull (tare_calibration_lookup (calibration, "output.weight"));
   g_assert_nonnull (tare_calibration_lookup (calibration, "blk.0.ffn_down.weight")->gram);
@@ -362,7 +362,7 @@ test_too_short (void)
   const TareCalibratorOptions options = { .context = 64, .dataset = "note.txt" };
   g_autoptr(GError) error = NULL;
 
-  g_assert_null (tare_calibrator_run (model, "Call me.", 8, &options, NULL, &error));
+  g_assert_null (tare_calibrate (model, "Call me.", 8, &options, NULL, &error));
   g_assert_error (error, TARE_ERROR, TARE_ERROR_INVALID);
   g_assert_nonnull (strstr (error->message, "note.txt"));
 }
@@ -404,14 +404,58 @@ test_progress (void)
   g_autoptr(TareCalibration) calibration = NULL;
   g_autoptr(GError) error = NULL;
 
-  calibration = tare_calibrator_run (model, text, length, &options, &progress, &error);
+  calibration = tare_calibrate (model, text, length, &options, &progress, &error);
   g_assert_no_error (error);
   g_assert_cmpfloat (whole.last, ==, 1.0);
   g_assert_cmpuint (whole.n, >=, 7);
 
-  g_assert_null (tare_calibrator_run (model, text, length, &options, &cancelled, &error));
+  g_assert_null (tare_calibrate (model, text, length, &options, &cancelled, &error));
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
   g_assert_cmpfloat (part.last, <, 0.6);
+}
+
+/* Cancelled in the middle it goes on where it was, and nothing is counted twice; states that lie
+ * in files make no difference. */
+static void
+test_resumed (void)
+{
+  g_autoptr(TareModel) model = open_sample ();
+  TareCalibratorOptions options = { CONTEXT, 20 * CONTEXT, 256, "text", 0 };
+  gsize length;
+  g_autofree char *text = load_text (&length);
+  g_autoptr(GCancellable) cancellable = g_cancellable_new ();
+  Watch part = { cancellable, 0.0, 0 };
+  TareProgress cancelled = TARE_PROGRESS_INIT (cancellable, watch, &part);
+  g_autoptr(GError) error = NULL;
+  g_autoptr(TareCalibration) whole = tare_calibrate (model, text, length, &options, NULL, &error);
+  g_autoptr(TareCalibrator) calibrator = NULL;
+  g_autoptr(TareCalibration) resumed = NULL;
+
+  g_assert_no_error (error);
+  /* Room for a block and nothing else. */
+  options.memory_budget = 6000000;
+  calibrator = tare_calibrator_new (model, text, length, &options, &error);
+  g_assert_no_error (error);
+  g_assert_null (tare_calibrator_run (calibrator, &cancelled, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+  g_clear_error (&error);
+  g_assert_cmpuint (tare_calibrator_get_n_blocks_done (calibrator), >=, 1);
+  g_assert_cmpuint (tare_calibrator_get_n_blocks_done (calibrator), <=, 4);
+  resumed = tare_calibrator_run (calibrator, NULL, &error);
+  g_assert_no_error (error);
+
+  g_assert_cmpuint (tare_calibration_get_n_layers (resumed), ==,
+                    tare_calibration_get_n_layers (whole));
+  for (gsize i = 0; i < tare_calibration_get_n_layers (whole); i++)
+    {
+      const char *name = tare_calibration_get_name (whole, i);
+      const TareLayerActivations *a = tare_calibration_lookup (whole, name);
+      const TareLayerActivations *b = tare_calibration_lookup (resumed, name);
+
+      g_assert_cmpfloat (a->n_tokens, ==, b->n_tokens);
+      g_assert_cmpmem (a->sum_squares, a->columns * sizeof (float),
+                       b->sum_squares, b->columns * sizeof (float));
+    }
 }
 
 int
@@ -427,6 +471,7 @@ main (int    argc,
   g_test_add_func ("/calibrator/defaults", test_defaults);
   g_test_add_func ("/calibrator/too-short", test_too_short);
   g_test_add_func ("/calibrator/progress", test_progress);
+  g_test_add_func ("/calibrator/resumed", test_resumed);
 
   return g_test_run ();
 }

@@ -367,6 +367,44 @@ test_small_budget (void)
   assert_same (&part, &whole);
 }
 
+/* With room for little more than a block, the states lie in files and the figures are the same. */
+static void
+test_memory (void)
+{
+  TareEvaluationOptions options = { TARE_EVALUATION_MODE_LLAMA_CPP, 64, 60, 0, 0 };
+  g_autoptr(TareModel) model = changed_open_sample ();
+  g_autoptr(TareEvaluator) full = open_evaluator (model, &options);
+  g_autoptr(TareEvaluator) evaluator = NULL;
+  ChangedWeights early = { { "blk.1.attn_v.weight" }, 0.02f, 1 };
+  ChangedWeights late = { { "blk.4.attn_v.weight" }, 0.02f, 1 };
+  TareAccuracy part, whole;
+
+  options.memory_budget = 5600000;
+  evaluator = open_evaluator (model, &options);
+  part = run_changed (evaluator, &early);
+  whole = run_changed (full, &early);
+  g_assert_cmpuint (part.first_block, ==, 1);
+  assert_same (&part, &whole);
+  part = run_changed (evaluator, &late);
+  whole = run_changed (full, &late);
+  g_assert_cmpuint (part.first_block, ==, 1);
+  assert_same (&part, &whole);
+}
+
+static void
+test_too_little_memory (void)
+{
+  const TareEvaluationOptions options = { TARE_EVALUATION_MODE_LLAMA_CPP, 64, 2, 0, 1000000 };
+  g_autoptr(TareModel) model = changed_open_sample ();
+  g_autofree char *path = tare_test_source ("data/sample/alice.txt");
+  g_autoptr(GError) error = NULL;
+  gsize length = 0;
+  g_autofree char *text = load_text (path, &length);
+
+  g_assert_null (tare_evaluator_new (model, text, length, &options, &error));
+  g_assert_error (error, TARE_ERROR, TARE_ERROR_LIMIT);
+}
+
 typedef struct
 {
   GCancellable *cancellable;
@@ -563,6 +601,8 @@ main (int    argc,
   g_test_add_func ("/evaluator/base-with-itself", test_base_with_itself);
   g_test_add_func ("/evaluator/from-block", test_from_block);
   g_test_add_func ("/evaluator/small-budget", test_small_budget);
+  g_test_add_func ("/evaluator/memory", test_memory);
+  g_test_add_func ("/evaluator/too-little-memory", test_too_little_memory);
   g_test_add_func ("/evaluator/cancelled", test_cancelled);
   g_test_add_func ("/evaluator/cancelled-base", test_cancelled_base);
   g_test_add_func ("/evaluator/progress", test_progress);

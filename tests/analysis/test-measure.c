@@ -152,7 +152,7 @@ set_up (Fixture       *fixture,
   fixture->model = tare_model_open (path, &error);
   g_assert_no_error (error);
   fixture->engine = tare_engine_new (fixture->model);
-  fixture->calibration = tare_calibrator_run (fixture->model, text, 6000, &options, NULL, &error);
+  fixture->calibration = tare_calibrate (fixture->model, text, 6000, &options, NULL, &error);
   g_assert_no_error (error);
 }
 
