@@ -19,6 +19,7 @@ static const struct
 } benches[] = {
   { "codec", bench_codec },
   { "forward", bench_forward },
+  { "pyramid", bench_pyramid },
   { "statistics", bench_statistics },
   { NULL, NULL }
 };
