@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * The reverse pass of every architecture of the table against central differences of a loss in
+ * double that shares nothing with it but the configuration.
+ */
+#include "tests/quant/tiny-model.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "tests/tare-test.h"
+
+#define N_SEQUENCES 3
+#define LENGTH      12
+#define VOCABULARY  64
+
+/* Steps of central differences: Richardson's two are this and twice this. */
+#define STEP 1e-3
+
+static guint32 tokens[N_SEQUENCES * LENGTH];
+static float base_logits[N_SEQUENCES * LENGTH * VOCABULARY];
+
+static gboolean
+get_base (gpointer   data,
+          gsize      first,
+          gsize      n,
+          float     *logits,
+          GError   **error)
+{
+  memcpy (logits, base_logits + first * VOCABULARY, n * VOCABULARY * sizeof *logits);
+
+  return TRUE;
+}
+
+static TareObjective
+get_objective (TareLoss loss)
+{
+  return (TareObjective) { .loss = loss, .tokens = tokens, .n_sequences = N_SEQUENCES,
+                           .length = LENGTH,
+                           .base = loss == TARE_LOSS_DIVERGENCE ? get_base : NULL };
+}
+
+static gboolean
+cover_all (gpointer          data,
+           const TareTensor *tensor)
+{
+  return TRUE;
+}
+
+static guint32
+get_seed (const TareTensor *tensor)
+{
+  return g_str_hash (tensor->canonical) % 100000 + 1;
+}
+
+/* How a matrix moves: Gaussian numbers of the size of its own. */
+static gboolean
+move (gpointer             data,
+      const TareTensor    *tensor,
+      float               *out,
+      const TareProgress  *progress,
+      GError             **error)
+{
+  gsize n = tare_tensor_get_n_weights (tensor);
+
+  tare_test_fill_gaussian (out, n, get_seed (tensor));
+  for (gsize i = 0; i < n; i++)
+    out[i] *= 0.1f;
+
+  return TRUE;
+}
+
+/* Gradients by name: what comes in two parts is added up. */
+static void
+keep (const TareTensor *tensor,
+      const float      *gradient,
+      gpointer          data)
+{
+  GHashTable *gradients = data;
+  gsize n = tare_tensor_get_n_weights (tensor);
+  float *sum = g_hash_table_lookup (gradients, tensor->canonical);
+
+  if (sum == NULL)
+    {
+      sum = g_new0 (float, n);
+      g_hash_table_insert (gradients, tensor->canonical, sum);
+    }
+  for (gsize i = 0; i < n; i++)
+    sum[i] += gradient[i];
+}
+
+static void
+keep_curvature (const TareTensor *tensor,
+                double            curvature,
+                gpointer          data)
+{
+  GHashTable *gradients = data;
+  g_autofree char *name = g_strconcat (tensor->canonical, " curvature", NULL);
+  double *sum = g_hash_table_lookup (gradients, name);
+
+  if (sum == NULL)
+    {
+      sum = g_new0 (double, 1);
+      g_hash_table_insert (gradients, g_steal_pointer (&name), sum);
+    }
+  *sum += curvature;
+}
+
+/* (L (w + h u) - L (w - h u)) / 2h of one tensor, extrapolated. */
+static double
+differ (TinyNetwork         *network,
+        const TareTensor    *tensor,
+        const float         *u,
+        const TareObjective *objective)
+{
+  double *w = tiny_network_lookup (network, tensor->canonical);
+  gsize n = tare_tensor_get_n_weights (tensor);
+  g_autofree double *kept = g_memdup2 (w, n * sizeof *w);
+  double slopes[2];
+
+  for (gsize i = 0; i < 2; i++)
+    {
+      double step = STEP * (double) (i + 1), losses[2];
+
+      for (gsize j = 0; j < 2; j++)
+        {
+          for (gsize k = 0; k < n; k++)
+            w[k] = kept[k] + (j == 0 ? step : -step) * (double) u[k];
+          losses[j] = tiny_network_loss (network, objective);
+        }
+      slopes[i] = (losses[0] - losses[1]) / (2.0 * step);
+    }
+  memcpy (w, kept, n * sizeof *w);
+
+  return (4.0 * slopes[0] - slopes[1]) / 3.0;
+}
+
+static double
+inner (const float *a,
+       const float *b,
+       gsize        n)
+{
+  double sum = 0.0;
+
+  for (gsize i = 0; i < n; i++)
+    sum += (double) a[i] * (double) b[i];
+
+  return sum;
+}
+
+/* Along the gradient itself and along a random direction. */
+static double
+check_tensor (TinyNetwork         *network,
+              const TareTensor    *tensor,
+              const float         *gradient,
+              const TareObjective *objective)
+{
+  gsize n = tare_tensor_get_n_weights (tensor);
+  double norm = sqrt (inner (gradient, gradient, n)), worst = 0.0;
+  g_autofree float *u = g_new (float, n);
+
+  g_assert_cmpfloat (norm, >, 1e-6);
+  for (gsize i = 0; i < 2; i++)
+    {
+      double expected, found, length;
+
+      tare_test_fill_gaussian (u, n, get_seed (tensor) + 1);
+      for (gsize j = 0; i == 0 && j < n; j++)
+        u[j] = gradient[j];
+      length = sqrt (inner (u, u, n));
+      for (gsize j = 0; j < n; j++)
+        u[j] = (float) ((double) u[j] / length);
+      expected = differ (network, tensor, u, objective);
+      found = inner (gradient, u, n);
+      worst = MAX (worst, fabs (found - expected) / norm);
+    }
+
+  return worst;
+}
+
+static void
+check_gradients (const TareArchitecture *architecture,
+                 TareLoss                loss)
+{
+  g_autoptr(TareModel) model = tiny_model_new (architecture);
+  g_autoptr(TareNetwork) network = tare_network_new (model, NULL);
+  g_autoptr(TareGradient) gradient = tare_gradient_new (network, 0);
+  g_autoptr(TinyNetwork) truth = tiny_network_new (model);
+  g_autoptr(GHashTable) gradients = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, g_free);
+  g_autoptr(GError) error = NULL;
+  const TareObjective objective = get_objective (loss);
+  const TareGradientObserver observer = { .weight = keep, .data = gradients };
+  TareGradientResult result, forward;
+  double worst = 0.0;
+
+  tare_gradient_run (gradient, &tare_weights_of_file, NULL, &objective, &observer, &result, NULL,
+                     &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (result.n_scored, ==, N_SEQUENCES * (LENGTH - 1));
+  g_assert_cmpfloat_with_epsilon (result.loss, tiny_network_loss (truth, &objective), 1e-5);
+  g_assert_true (tare_gradient_loss (gradient, &tare_weights_of_file, &objective, &forward, NULL,
+                                     NULL));
+  g_assert_cmpfloat_with_epsilon (result.loss, forward.loss, 1e-6);
+
+  for (gsize i = 0; i < tare_model_get_n_tensors (model); i++)
+    {
+      const TareTensor *tensor = tare_model_get_tensor (model, i);
+      const float *one = g_hash_table_lookup (gradients, tensor->canonical);
+      double difference;
+
+      g_assert_nonnull (one);
+      difference = check_tensor (truth, tensor, one, &objective);
+      if (difference > 1e-4)
+        g_test_message ("%s: %s: %.3g", architecture->id, tensor->canonical, difference);
+      worst = MAX (worst, difference);
+    }
+  g_test_message ("%s: %.3g of the gradient's norm", architecture->id, worst);
+  g_assert_cmpfloat (worst, <, 5e-6);
+}
+
+static void
+test_gradients (gconstpointer data)
+{
+  check_gradients (data, TARE_LOSS_CROSS_ENTROPY);
+}
+
+static void
+test_divergence (void)
+{
+  check_gradients (tare_architecture_lookup ("gemma2"), TARE_LOSS_DIVERGENCE);
+}
+
+/* The steps of mixed differences, two by two, and where all matrices are after each. */
+typedef struct
+{
+  double       steps[4];
+  TinyNetwork *networks[4];
+} Moved;
+
+static void
+moved_init (Moved     *self,
+            TareModel *model)
+{
+  for (gsize i = 0; i < 4; i++)
+    {
+      self->steps[i] = STEP * (i < 2 ? 0.25 : 0.5) * (i % 2 == 0 ? 1.0 : -1.0);
+      self->networks[i] = tiny_network_new (model);
+      for (gsize j = 0; j < tare_model_get_n_tensors (model); j++)
+        {
+          const TareTensor *tensor = tare_model_get_tensor (model, j);
+          double *w = tiny_network_lookup (self->networks[i], tensor->canonical);
+          gsize n = tare_tensor_get_n_weights (tensor);
+          g_autofree float *v = g_new (float, n);
+
+          if (!tensor->role->matrix || tensor->bias)
+            continue;
+          move (NULL, tensor, v, NULL, NULL);
+          for (gsize k = 0; k < n; k++)
+            w[k] += self->steps[i] * (double) v[k];
+        }
+    }
+}
+
+static void
+moved_clear (Moved *self)
+{
+  for (gsize i = 0; i < 4; i++)
+    tiny_network_free (self->networks[i]);
+}
+
+/* L (w + a u) - L (w - a u) of one tensor. */
+static double
+differ_once (TinyNetwork         *network,
+             const TareTensor    *tensor,
+             const float         *u,
+             double               a,
+             const TareObjective *objective)
+{
+  double *w = tiny_network_lookup (network, tensor->canonical), losses[2];
+  gsize n = tare_tensor_get_n_weights (tensor);
+  g_autofree double *kept = g_memdup2 (w, n * sizeof *w);
+
+  for (gsize i = 0; i < 2; i++)
+    {
+      for (gsize j = 0; j < n; j++)
+        w[j] = kept[j] + (i == 0 ? a : -a) * (double) u[j];
+      losses[i] = tiny_network_loss (network, objective);
+    }
+  memcpy (w, kept, n * sizeof *w);
+
+  return losses[0] - losses[1];
+}
+
+/* u'Hv by mixed differences, extrapolated. */
+static double
+differ_twice (const Moved         *moved,
+              const TareTensor    *tensor,
+              const float         *u,
+              const TareObjective *objective)
+{
+  double found[2];
+
+  for (gsize i = 0; i < 2; i++)
+    {
+      double h = moved->steps[2 * i];
+
+      found[i] = (differ_once (moved->networks[2 * i], tensor, u, h, objective)
+                  - differ_once (moved->networks[2 * i + 1], tensor, u, h, objective))
+                 / (4.0 * h * h);
+    }
+
+  return (4.0 * found[0] - found[1]) / 3.0;
+}
+
+/* v_l'(Hv)_l of every matrix, and u'(Hv)_l for a u of its own. */
+static void
+test_product (gconstpointer data)
+{
+  const TareArchitecture *architecture = data;
+  g_autoptr(TareModel) model = tiny_model_new (architecture);
+  g_autoptr(TareNetwork) network = tare_network_new (model, NULL);
+  g_autoptr(TareGradient) gradient = tare_gradient_new (network, 0);
+  g_autoptr(TinyNetwork) truth = tiny_network_new (model);
+  g_autoptr(GHashTable) products = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, g_free);
+  g_autoptr(GError) error = NULL;
+  const TareDirection direction = { cover_all, move, NULL };
+  const TareObjective objective = get_objective (TARE_LOSS_CROSS_ENTROPY);
+  const TareGradientObserver observer = { .weight = keep, .curvature = keep_curvature,
+                                          .data = products };
+  double worst = 0.0, sum = 0.0, slope = 0.0;
+  TareGradientResult result;
+  Moved moved;
+
+  tare_gradient_run (gradient, &tare_weights_of_file, &direction, &objective, &observer, &result,
+                     NULL, &error);
+  g_assert_no_error (error);
+
+  moved_init (&moved, model);
+  for (gsize i = 0; i < tare_model_get_n_tensors (model); i++)
+    {
+      const TareTensor *tensor = tare_model_get_tensor (model, i);
+      g_autofree char *name = g_strconcat (tensor->canonical, " curvature", NULL);
+      const double *curvature = g_hash_table_lookup (products, name);
+      const float *product = g_hash_table_lookup (products, tensor->canonical);
+      gsize n = tare_tensor_get_n_weights (tensor);
+      g_autofree float *u = g_new (float, n);
+      double norm;
+
+      if (!tensor->role->matrix || tensor->bias)
+        {
+          g_assert_true (curvature == NULL && product == NULL);
+          continue;
+        }
+
+      move (NULL, tensor, u, NULL, NULL);
+      norm = sqrt (inner (product, product, n) * inner (u, u, n));
+      slope += differ (truth, tensor, u, &objective);
+      worst = MAX (worst, fabs (differ_twice (&moved, tensor, u, &objective) - *curvature) / norm);
+      g_assert_cmpfloat_with_epsilon (inner (product, u, n), *curvature, 1e-5 * norm);
+      sum += *curvature;
+
+      tare_test_fill_gaussian (u, n, get_seed (tensor) + 7);
+      norm = sqrt (inner (product, product, n) * inner (u, u, n));
+      worst = MAX (worst, fabs (differ_twice (&moved, tensor, u, &objective)
+                                - inner (product, u, n)) / norm);
+    }
+  moved_clear (&moved);
+  g_test_message ("%s: %.3g of the product's norm", architecture->id, worst);
+  g_assert_cmpfloat (worst, <, 5e-6);
+  g_assert_cmpfloat_with_epsilon (result.curvature, sum, 1e-9 + 1e-9 * fabs (sum));
+  g_assert_cmpfloat_with_epsilon (result.slope, slope, 1e-5 + 1e-5 * fabs (slope));
+}
+
+int
+main (int    argc,
+      char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+
+  for (guint32 i = 0; i < G_N_ELEMENTS (tokens); i++)
+    tokens[i] = (i * 37 + i / 5 * 11 + 3) % VOCABULARY;
+  tare_test_fill_gaussian (base_logits, G_N_ELEMENTS (base_logits), 99);
+
+  for (gsize i = 0; i < tare_architecture_get_n_architectures (); i++)
+    {
+      const TareArchitecture *architecture = tare_architecture_get (i);
+      g_autofree char *gradients = g_strdup_printf ("/gradient/%s", architecture->id);
+      g_autofree char *product = g_strdup_printf ("/gradient/product/%s", architecture->id);
+
+      g_test_add_data_func (gradients, architecture, test_gradients);
+      g_test_add_data_func (product, architecture, test_product);
+    }
+  g_test_add_func ("/gradient/divergence", test_divergence);
+
+  return g_test_run ();
+}
