@@ -130,9 +130,8 @@ tare_export_dialog_check (TareSession       *session,
                           const TareTarget  *target,
                           GError           **error)
 {
-  return target->check == NULL
-         || target->check (tare_session_get_model (session), tare_session_get_recipe (session),
-                           error);
+  return tare_target_check (target, tare_session_get_model (session),
+                            tare_session_get_recipe (session), error);
 }
 
 /**

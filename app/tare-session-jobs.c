@@ -716,8 +716,8 @@ export_work (const TareProgress  *progress,
 
   errand->exported = g_array_new (FALSE, FALSE, sizeof (TareExported));
 
-  return errand->target->write (errand->engine, errand->recipe, errand->calibration, errand->path,
-                                errand->exported, progress, error);
+  return tare_target_write (errand->target, errand->engine, errand->recipe, errand->calibration,
+                            errand->path, errand->exported, progress, error);
 }
 
 static guint64
@@ -778,7 +778,7 @@ tare_session_export (TareSession      *self,
   g_return_if_fail (target != NULL && path != NULL);
   g_return_if_fail (self->model != NULL);
 
-  if (!target->check (self->model, tare_session_get_recipe (self), &error))
+  if (!tare_target_check (target, self->model, tare_session_get_recipe (self), &error))
     {
       _tare_session_fail (self, _("The recipe does not fit the target"), error);
       return;

@@ -140,6 +140,41 @@ add_tensor (JsonArray          *array,
   json_array_add_object_element (array, object);
 }
 
+static const char *
+name_format (const TareFormat *format,
+             const TareTensor *tensor)
+{
+  return format != NULL ? format->id : tensor->type_name;
+}
+
+/* What the target makes of the recipe, before anything is written. */
+static void
+tell_changes (JsonObject     *root,
+              const TarePlan *plan,
+              gboolean        json)
+{
+  JsonArray *array = json_array_new ();
+
+  json_object_set_array_member (root, "changes", array);
+  for (guint i = 0; i < plan->changes->len; i++)
+    {
+      const TareChange *change = &g_array_index (plan->changes, TareChange, i);
+      const char *from = name_format (change->from, change->tensor);
+      const char *to = name_format (change->to, change->tensor);
+      JsonObject *object = json_object_new ();
+
+      cli_set_string (object, "canonical", change->tensor->canonical);
+      cli_set_string (object, "from", from);
+      cli_set_string (object, "to", to);
+      json_object_set_int_member (object, "bytes", change->bytes);
+      cli_set_string (object, "reason", change->reason);
+      json_array_add_object_element (array, object);
+      if (!json)
+        g_printerr ("%s: %s instead of %s, %+" G_GINT64_FORMAT " bytes: %s\n",
+                    change->tensor->canonical, to, from, change->bytes, change->reason);
+    }
+}
+
 /* What it would come to, without rounding anything. */
 static void
 add_plan (JsonArray  *array,
@@ -165,7 +200,7 @@ add_plan (JsonArray  *array,
 static gboolean
 export (const Request  *request,
         TareModel      *model,
-        TareRecipe     *recipe,
+        const TarePlan *plan,
         JsonObject     *root,
         JsonArray      *array,
         GError        **error)
@@ -175,11 +210,9 @@ export (const Request  *request,
   g_autoptr(TareEngine) engine = NULL;
   GStatBuf status;
 
-  if (!request->target->check (model, recipe, error))
-    return FALSE;
   if (request->dry_run)
     {
-      add_plan (array, recipe, model);
+      add_plan (array, plan->recipe, model);
       return TRUE;
     }
   if (!cli_open_calibration (request->calibration, &calibration, error))
@@ -187,15 +220,15 @@ export (const Request  *request,
 
   engine = tare_engine_new (model);
   tare_engine_set_budget (engine, 0);
-  if (!request->target->write (engine, recipe, calibration, request->output, exported,
-                               cli_progress_start (), error))
+  if (!tare_target_write (request->target, engine, plan->recipe, calibration, request->output,
+                          exported, cli_progress_start (), error))
     return FALSE;
   cli_progress_finish ();
 
   for (guint i = 0; i < exported->len; i++)
     add_tensor (array, &g_array_index (exported, TareExported, i), model);
   cli_set_string (root, "output", request->output);
-  if (g_stat (request->output, &status) == 0)
+  if (!request->target->folder && g_stat (request->output, &status) == 0)
     cli_set_size (root, "file_bytes", (guint64) status.st_size);
 
   return TRUE;
@@ -217,7 +250,7 @@ quantize (const CliCommand  *self,
       "R" },
     { "calibration", 0, 0, G_OPTION_ARG_FILENAME, &request.calibration,
       "Activations to weigh by, or an imatrix file", "FILE" },
-    { "output", 0, 0, G_OPTION_ARG_FILENAME, &request.output, "What to write", "FILE" },
+    { "output", 0, 0, G_OPTION_ARG_FILENAME, &request.output, "What to write", "PATH" },
     { "target", 0, 0, G_OPTION_ARG_STRING, &request.target_id, "What to write it for", "T" },
     { "dry-run", 0, 0, G_OPTION_ARG_NONE, &request.dry_run, "Tell the sizes, write nothing",
       NULL },
@@ -226,6 +259,7 @@ quantize (const CliCommand  *self,
   g_auto(GStrv) paths = cli_parse (self, argc, argv, entries, 1, &json, error);
   g_autoptr(TareModel) model = NULL;
   g_autoptr(TareRecipe) recipe = NULL;
+  g_autoptr(TarePlan) plan = NULL;
   g_autoptr(JsonObject) root = json_object_new ();
   g_autoptr(JsonArray) array = json_array_new ();
   gint64 begin = g_get_monotonic_time ();
@@ -237,14 +271,19 @@ quantize (const CliCommand  *self,
   if (recipe == NULL)
     return FALSE;
   model = tare_model_open (paths[0], error);
-  if (model == NULL || !export (&request, model, recipe, root, array, error))
+  plan = model != NULL ? tare_target_plan (request.target, model, recipe, error) : NULL;
+  if (plan == NULL)
+    return FALSE;
+  tell_changes (root, plan, json);
+  if (!export (&request, model, plan, root, array, error))
     return FALSE;
 
-  size = tare_recipe_measure_size (recipe, model);
+  size = tare_recipe_measure_size (plan->recipe, model);
   cli_set_string (root, "target", request.target->id);
-  cli_set_size (root, "bytes", size.bytes);
+  cli_set_size (root, "bytes", plan->bytes);
   cli_set_size (root, "source_bytes", size.source_bytes);
-  cli_set_number (root, "bits_per_weight", size.bits_per_weight);
+  cli_set_number (root, "bits_per_weight",
+                  8.0 * (double) plan->bytes / (double) MAX (size.weights, 1));
   cli_set_size (root, "fallbacks", size.n_fallbacks);
   cli_set_number (root, "seconds", (double) (g_get_monotonic_time () - begin) / G_USEC_PER_SEC);
   json_object_set_array_member (root, "tensors", g_steal_pointer (&array));
@@ -255,7 +294,7 @@ quantize (const CliCommand  *self,
 const CliCommand cli_command_quantize = {
   .name = "quantize",
   .arguments = "MODEL (--format F | --recipe FILE) [--method M] [--range R] [--calibration FILE] "
-               "(--output FILE [--target T] | --dry-run) [--json]",
+               "(--output PATH | --dry-run) [--target T] [--json]",
   .description = "Round a model and write it",
   .run = quantize,
 };

@@ -151,10 +151,9 @@ static void
 name_tensor (TareModel  *self,
              TareTensor *tensor)
 {
-  guint head = self->config.head_width;
   const TareTensorName *row = NULL;
   char *canonical = NULL;
-  gsize rows = 0;
+  TareOrder order;
 
   if (self->architecture != NULL)
     canonical = tare_architecture_to_canonical (self->architecture, tensor->name);
@@ -165,30 +164,16 @@ name_tensor (TareModel  *self,
     }
 
   tensor->role = tare_role_from_canonical (tensor->canonical, &tensor->block, &tensor->bias);
-  if (canonical == NULL || tensor->role == NULL)
+  if (canonical == NULL || tensor->role == NULL || _tare_tensor_is_raw (tensor))
     return;
 
   row = tare_architecture_find (self->architecture, tensor->role->id);
   if ((row->flags & TARE_TENSOR_TRANSPOSED) != 0 && tensor->n_dimensions == 2 && tensor->rows > 0
       && (tensor->stored == NULL || !tensor->stored->layout->upright))
     transpose (tensor);
-  if (head == 0)
-    return;
-
-  rows = tensor->n_dimensions > 1 ? tensor->rows : tensor->columns;
-  if ((row->flags & TARE_TENSOR_GROUPED) != 0
-      && rows == (self->config.n_heads + 2 * (gsize) self->config.n_key_value_heads) * head)
-    {
-      tensor->head_rows = head;
-      tensor->head_groups = self->config.n_key_value_heads;
-    }
-  if (!self->architecture->interleaves_heads)
-    return;
-
-  /* Only of query and key do the rows rotate; a vector's elements stand for rows. */
-  if ((strcmp (tensor->role->id, "attn_q") == 0 || strcmp (tensor->role->id, "attn_k") == 0)
-      && rows % head == 0)
-    tensor->head_rows = head;
+  _tare_model_find_order (self, tensor, &order);
+  tensor->head_rows = order.head_rows;
+  tensor->head_groups = order.head_groups;
 }
 
 static TareTensor *

@@ -42,6 +42,19 @@ struct _TareModel
   GError                 *tokenizer_error;
 };
 
+/**
+ * TareOrder:
+ * @head_rows: as of #TareTensor
+ * @head_groups: likewise
+ *
+ * How a Hugging Face file has the rows of a tensor.
+ */
+typedef struct
+{
+  gsize head_rows;
+  gsize head_groups;
+} TareOrder;
+
 gboolean _tare_model_load              (TareModel  *self,
                                         GError    **error);
 gboolean _tare_model_load_gguf         (TareModel  *self,
@@ -59,6 +72,9 @@ gboolean _tare_model_take_config       (TareModel  *self,
                                         GError    **error);
 void     _tare_model_take_quantization (TareModel  *self,
                                         JsonObject *config);
+void     _tare_model_find_order        (TareModel        *self,
+                                        const TareTensor *tensor,
+                                        TareOrder        *order);
 GError  *_tare_model_gather            (TareModel  *self);
 gboolean _tare_model_arrange           (TareModel  *self,
                                         GError    **error);

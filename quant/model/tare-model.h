@@ -41,6 +41,8 @@ const TareTensor       *tare_model_lookup_role           (TareModel   *self,
                                                           const char  *role,
                                                           int          block,
                                                           gboolean     bias);
+TareTensor             *tare_model_dup_folder_tensor     (TareModel        *self,
+                                                          const TareTensor *tensor);
 guint64                 tare_model_get_n_weights         (TareModel   *self);
 guint64                 tare_model_get_bytes             (TareModel   *self);
 guint                   tare_model_get_n_blocks          (TareModel   *self);

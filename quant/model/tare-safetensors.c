@@ -742,3 +742,19 @@ tare_safetensors_read (TareFile   *file,
 
   return TRUE;
 }
+
+/**
+ * tare_safetensors_get_bits:
+ * @dtype: a type of the format, "BF16"
+ *
+ * Returns: the bits of an element, or 0 where there is no such type
+ */
+guint
+tare_safetensors_get_bits (const char *dtype)
+{
+  for (gsize i = 0; i < G_N_ELEMENTS (dtypes); i++)
+    if (strcmp (dtypes[i].name, dtype) == 0)
+      return dtypes[i].bits;
+
+  return 0;
+}

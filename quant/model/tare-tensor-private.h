@@ -14,5 +14,6 @@ TareTensor *_tare_tensor_new  (TareFile          *file,
                                guint64            offset,
                                guint64            bytes);
 TareTensor *_tare_tensor_copy (const TareTensor  *self);
+gboolean    _tare_tensor_is_raw (const TareTensor  *self);
 
 G_END_DECLS

@@ -81,6 +81,19 @@ _tare_tensor_copy (const TareTensor *self)
 }
 
 /**
+ * _tare_tensor_is_raw:
+ * @self: a tensor of a safetensors file
+ *
+ * Returns: whether it is encoded as a whole, in Tare's own layout, and so has GGUF's order of rows
+ *   already; safetensors' own types are all floats
+ */
+gboolean
+_tare_tensor_is_raw (const TareTensor *self)
+{
+  return self->format != NULL && self->format->family != TARE_FORMAT_FAMILY_FLOAT;
+}
+
+/**
  * tare_tensor_free:
  * @self: (transfer full): a tensor
  */
@@ -198,6 +211,22 @@ static gboolean
 interleaves_rows (const TareTensor *self)
 {
   return self->head_rows > 0 && self->n_dimensions > 1;
+}
+
+/**
+ * tare_tensor_get_file_row:
+ * @self: a tensor that is not transposed
+ * @row: in GGUF's order; of a vector, the element
+ *
+ * Returns: which row of the file that is
+ */
+gsize
+tare_tensor_get_file_row (const TareTensor *self,
+                          gsize             row)
+{
+  g_return_val_if_fail (self != NULL, 0);
+
+  return to_file (self, row);
 }
 
 /**

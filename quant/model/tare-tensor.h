@@ -66,6 +66,8 @@ void          tare_tensor_free           (TareTensor        *self);
 gboolean      tare_tensor_can_read       (const TareTensor  *self);
 gboolean      tare_tensor_is_weight      (const TareTensor  *self);
 gsize         tare_tensor_get_n_weights  (const TareTensor  *self);
+gsize         tare_tensor_get_file_row   (const TareTensor  *self,
+                                          gsize              row);
 const guint8 *tare_tensor_get_row        (const TareTensor  *self,
                                           gsize              row);
 void          tare_tensor_copy_rows      (const TareTensor  *self,

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "quant/recipe/tare-target-private.h"
 
-#include <string.h>
-
 #include "quant/model/tare-gguf.h"
+#include "quant/recipe/tare-checksum-private.h"
 #include "quant/tare-error.h"
 
 #define N_(s) (s)
@@ -31,15 +30,6 @@ static const struct
   { 39, 38 },
 };
 
-/* The sum that says whether what is read back is what was written. It guards against a bad disk,
- * not against an adversary. */
-typedef struct
-{
-  guint64 value;
-  guint8  pending[8];
-  gsize   n_pending;
-} Checksum;
-
 /* What goes into the file for one tensor, and what must be found there again. */
 typedef struct
 {
@@ -59,7 +49,7 @@ typedef struct
   GArray             *items;
   guint64             bytes;
   guint64             written;
-  Checksum            checksum;
+  TareChecksum        checksum;
   const TareProgress *progress;
 } Export;
 
@@ -89,9 +79,9 @@ find_ggml_type (TareModel        *model,
 }
 
 static gboolean
-check (TareModel   *model,
-       TareRecipe  *recipe,
-       GError     **error)
+check_model (TareModel   *model,
+             TareRecipe  *recipe,
+             GError     **error)
 {
   g_autoptr(GString) names = g_string_new (NULL);
   guint n_bad = 0;
@@ -130,52 +120,41 @@ check (TareModel   *model,
   return FALSE;
 }
 
-/* FNV-1a over 64-bit words, with a shift that brings the high bits down. */
-static guint64
-mix (guint64 checksum,
-     guint64 word)
+/* What rows of another length than a format's blocks make of it. */
+static TarePlan *
+plan (const TareTarget  *self,
+      TareModel         *model,
+      TareRecipe        *recipe,
+      GError           **error)
 {
-  checksum = (checksum ^ word) * G_GUINT64_CONSTANT (0x100000001b3);
+  TarePlan *result;
 
-  return checksum ^ (checksum >> 29);
-}
+  if (!check_model (model, recipe, error))
+    return NULL;
 
-static void
-checksum_add (Checksum     *self,
-              const guint8 *bytes,
-              gsize         n)
-{
-  guint64 word;
-
-  for (; n > 0 && self->n_pending > 0; bytes++, n--)
+  result = tare_plan_new (recipe);
+  for (gsize i = 0; i < tare_model_get_n_tensors (model); i++)
     {
-      self->pending[self->n_pending++] = *bytes;
-      if (self->n_pending < sizeof word)
+      const TareTensor *tensor = tare_model_get_tensor (model, i);
+      TareAssignment assignment = tare_recipe_resolve (recipe, tensor);
+      const TareFormat *format = tare_recipe_effective_format (recipe, tensor);
+      guint64 bytes = tare_recipe_get_tensor_bytes (recipe, tensor);
+      double wanted;
+
+      result->bytes += bytes;
+      if (assignment.format == NULL || format == assignment.format)
         continue;
-      memcpy (&word, self->pending, sizeof word);
-      self->value = mix (self->value, word);
-      self->n_pending = 0;
-    }
-  for (; n >= sizeof word; bytes += sizeof word, n -= sizeof word)
-    {
-      memcpy (&word, bytes, sizeof word);
-      self->value = mix (self->value, word);
-    }
-  if (n > 0)
-    {
-      memcpy (self->pending, bytes, n);
-      self->n_pending = n;
-    }
-}
 
-static guint64
-checksum_finish (const Checksum *self)
-{
-  guint64 word = 0;
+      /* What as many weights take in rows of whole blocks. */
+      wanted = tare_format_get_bits_per_weight (assignment.format, tensor->rows,
+                                                assignment.format->block);
+      wanted *= (double) tare_tensor_get_n_weights (tensor) / 8.0;
+      tare_plan_add (result, tensor, assignment.format, format,
+                     (gint64) bytes - (gint64) wanted,
+                     N_("The length of its rows is no multiple of the format's blocks"));
+    }
 
-  memcpy (&word, self->pending, self->n_pending);
-
-  return mix (self->value, word);
+  return result;
 }
 
 static gboolean
@@ -189,7 +168,7 @@ write_chunk (Export        *self,
   if (!tare_gguf_writer_write (self->writer, bytes, n, error))
     return FALSE;
 
-  checksum_add (&self->checksum, bytes, n);
+  _tare_checksum_add (&self->checksum, bytes, n);
   self->written += n;
   done = (double) self->written / (double) MAX (self->bytes, 1);
 
@@ -295,13 +274,13 @@ write_tensor (Export    *self,
   if (!tare_progress_step (&part, 0.0, tensor->canonical, error))
     return FALSE;
 
-  self->checksum = (Checksum) { 0 };
+  self->checksum = (TareChecksum) { 0 };
   quantized = tare_engine_quantize (self->engine, tensor, &assignment, self->calibration, &part,
                                     error);
   if (quantized == NULL || !write_quantized (self, tensor, quantized, error))
     return FALSE;
   tare_tensor_release_rows (tensor, 0, tensor->rows);
-  item->checksum = checksum_finish (&self->checksum);
+  item->checksum = _tare_checksum_finish (&self->checksum);
 
   row.format = tare_recipe_effective_format (self->recipe, tensor);
   row.method = quantized->bytes != NULL ? assignment.method : NULL;
@@ -387,17 +366,17 @@ check_item (const Item        *item,
             GError           **error)
 {
   const TareGgufType *type = tare_gguf_type_lookup (item->ggml_type);
-  Checksum checksum = { 0 };
+  TareChecksum checksum = { 0 };
   const char *wrong = NULL;
 
-  checksum_add (&checksum, tare_file_get_data (tensor->file) + tensor->offset, tensor->bytes);
+  _tare_checksum_add (&checksum, tare_file_get_data (tensor->file) + tensor->offset, tensor->bytes);
   if (type == NULL || g_ascii_strcasecmp (type->name, tensor->type_name) != 0)
     wrong = "type";
   else if (tensor->rows != item->tensor->rows || tensor->columns != item->tensor->columns)
     wrong = "shape";
   else if (tensor->bytes != item->bytes)
     wrong = "length";
-  else if (checksum_finish (&checksum) != item->checksum)
+  else if (_tare_checksum_finish (&checksum) != item->checksum)
     wrong = "content";
   if (wrong == NULL)
     return TRUE;
@@ -480,13 +459,14 @@ write_all (Export   *self,
 /* A source at @path stays mapped while the new file takes its name, so a model may be written over
  * itself; a folder may not. */
 static gboolean
-write_file (TareEngine         *engine,
-            TareRecipe         *recipe,
-            TareCalibration    *calibration,
-            const char         *path,
-            GArray             *exported,
-            const TareProgress *progress,
-            GError            **error)
+write_file (const TareTarget    *self,
+            TareEngine          *engine,
+            TareRecipe          *recipe,
+            TareCalibration     *calibration,
+            const char          *path,
+            GArray              *exported,
+            const TareProgress  *progress,
+            GError             **error)
 {
   TareModel *model = tare_engine_get_model (engine);
   g_autoptr(GArray) items = NULL;
@@ -499,7 +479,7 @@ write_file (TareEngine         *engine,
       g_set_error (error, TARE_ERROR, TARE_ERROR_INVALID, "%s: is a folder, not a file", path);
       return FALSE;
     }
-  if (!check (model, recipe, error))
+  if (!check_model (model, recipe, error))
     return FALSE;
 
   items = list_items (model, recipe);
@@ -527,6 +507,6 @@ const TareTarget _tare_target_gguf = {
   .label = N_("GGUF for llama.cpp"),
   .container = TARE_CONTAINER_GGUF,
   .suffix = ".gguf",
-  .check = check,
+  .plan = plan,
   .write = write_file,
 };

@@ -45,3 +45,125 @@ tare_target_lookup (const char *id)
 
   return NULL;
 }
+
+/**
+ * tare_plan_new:
+ * @recipe: what is asked for
+ *
+ * Returns: (transfer full): a plan that writes just that
+ */
+TarePlan *
+tare_plan_new (TareRecipe *recipe)
+{
+  TarePlan *self = g_new0 (TarePlan, 1);
+
+  self->recipe = tare_recipe_ref (recipe);
+  self->changes = g_array_new (FALSE, FALSE, sizeof (TareChange));
+
+  return self;
+}
+
+/**
+ * tare_plan_free:
+ * @self: (transfer full): a plan
+ */
+void
+tare_plan_free (TarePlan *self)
+{
+  tare_recipe_unref (self->recipe);
+  g_array_unref (self->changes);
+  g_free (self);
+}
+
+/**
+ * tare_plan_add:
+ * @self: a plan
+ * @tensor: one of the model, which must outlive the plan
+ * @from: (nullable): what the recipe asks for
+ * @to: (nullable): what is written instead
+ * @bytes: how many more that takes
+ * @reason: translatable, of static storage
+ *
+ * Notes a change. The plan's recipe is not touched.
+ */
+void
+tare_plan_add (TarePlan         *self,
+               const TareTensor *tensor,
+               const TareFormat *from,
+               const TareFormat *to,
+               gint64            bytes,
+               const char       *reason)
+{
+  TareChange change = { tensor, from, to, bytes, reason };
+
+  g_array_append_val (self->changes, change);
+}
+
+/**
+ * tare_target_plan:
+ * @self: a target
+ * @model: what is to be written
+ * @recipe: how
+ * @error: says what keeps the recipe from being written
+ *
+ * Applies the rules of whatever reads the target's files: what it keeps unquantized, which layers
+ * it wants in one format, what its shapes forbid. Nothing is rounded, so this is done at once.
+ *
+ * Returns: (transfer full) (nullable): what would be written, and how that differs from @recipe
+ */
+TarePlan *
+tare_target_plan (const TareTarget  *self,
+                  TareModel         *model,
+                  TareRecipe        *recipe,
+                  GError           **error)
+{
+  return self->plan (self, model, recipe, error);
+}
+
+/**
+ * tare_target_check:
+ * @self: a target
+ * @model: what is to be written
+ * @recipe: how
+ * @error: says what keeps the recipe from being written
+ *
+ * Returns: whether tare_target_plan() finds a way
+ */
+gboolean
+tare_target_check (const TareTarget  *self,
+                   TareModel         *model,
+                   TareRecipe        *recipe,
+                   GError           **error)
+{
+  g_autoptr(TarePlan) plan = self->plan (self, model, recipe, error);
+
+  return plan != NULL;
+}
+
+/**
+ * tare_target_write:
+ * @self: a target
+ * @engine: of the model that is to be written
+ * @recipe: how; the target's rules are applied to it as tare_target_plan() says
+ * @calibration: (nullable): activations for it
+ * @path: the file or, where the target writes a folder, a folder that is not there or empty
+ * @exported: (nullable) (element-type TareExported): where what was written is appended
+ * @progress: (nullable): told of, and asked, every few rows
+ * @error: return location
+ *
+ * Writes a model whole or not at all: beside @path, read back, and only then under that name.
+ *
+ * Returns: %FALSE with @error set
+ */
+gboolean
+tare_target_write (const TareTarget    *self,
+                   TareEngine          *engine,
+                   TareRecipe          *recipe,
+                   TareCalibration     *calibration,
+                   const char          *path,
+                   GArray              *exported,
+                   const TareProgress  *progress,
+                   GError             **error)
+{
+  return self->write (self, engine, recipe, calibration, path, exported, progress, error);
+}

@@ -8,6 +8,40 @@ G_BEGIN_DECLS
 typedef struct _TareTarget TareTarget;
 
 /**
+ * TareChange:
+ * @tensor: (unowned): of the model
+ * @from: (nullable): what the recipe asks for; %NULL for what the source has
+ * @to: (nullable): what is written instead; %NULL for what the source has
+ * @bytes: how many more that takes, or fewer
+ * @reason: translatable
+ *
+ * What a target's rules make of one tensor of a recipe.
+ */
+typedef struct
+{
+  const TareTensor *tensor;
+  const TareFormat *from;
+  const TareFormat *to;
+  gint64            bytes;
+  const char       *reason;
+} TareChange;
+
+/**
+ * TarePlan:
+ * @recipe: what is written
+ * @changes: (element-type TareChange): how that differs from what was asked for
+ * @bytes: what the tensors take in the files, without headers
+ *
+ * What an export would come to, known before anything is rounded.
+ */
+typedef struct
+{
+  TareRecipe *recipe;
+  GArray     *changes;
+  guint64     bytes;
+} TarePlan;
+
+/**
  * TareExported:
  * @canonical: the tensor
  * @format: what it was written as
@@ -28,9 +62,11 @@ typedef struct
  * @id: what the command line calls it, "gguf"
  * @label: what a person reads, "GGUF for llama.cpp"
  * @container: what its files hold
- * @suffix: of a file it writes, ".gguf"
- * @check: says, before a run, what keeps this recipe from being written
- * @write: writes it whole or not at all; verified by reading it back
+ * @suffix: of a file it writes, ".gguf", or of the folder's name
+ * @folder: whether it writes a folder
+ * @variant: which of several with the same functions it is, private to its file
+ * @plan: applies the target's rules to a recipe; see tare_target_plan()
+ * @write: writes it; see tare_target_write()
  *
  * One row of the target table: what a model can be exported to.
  */
@@ -40,10 +76,14 @@ struct _TareTarget
   const char     *label;
   TareContainers  container;
   const char     *suffix;
-  gboolean      (*check) (TareModel           *model,
+  gboolean        folder;
+  gconstpointer   variant;
+  TarePlan *    (*plan)  (const TareTarget    *self,
+                          TareModel           *model,
                           TareRecipe          *recipe,
                           GError             **error);
-  gboolean      (*write) (TareEngine          *engine,
+  gboolean      (*write) (const TareTarget    *self,
+                          TareEngine          *engine,
                           TareRecipe          *recipe,
                           TareCalibration     *calibration,
                           const char          *path,
@@ -55,5 +95,32 @@ struct _TareTarget
 gsize             tare_target_get_n_targets (void);
 const TareTarget *tare_target_get           (gsize       index);
 const TareTarget *tare_target_lookup        (const char *id);
+TarePlan         *tare_target_plan          (const TareTarget    *self,
+                                             TareModel           *model,
+                                             TareRecipe          *recipe,
+                                             GError             **error);
+gboolean          tare_target_check         (const TareTarget    *self,
+                                             TareModel           *model,
+                                             TareRecipe          *recipe,
+                                             GError             **error);
+gboolean          tare_target_write         (const TareTarget    *self,
+                                             TareEngine          *engine,
+                                             TareRecipe          *recipe,
+                                             TareCalibration     *calibration,
+                                             const char          *path,
+                                             GArray              *exported,
+                                             const TareProgress  *progress,
+                                             GError             **error);
+
+TarePlan         *tare_plan_new             (TareRecipe          *recipe);
+void              tare_plan_free            (TarePlan            *self);
+void              tare_plan_add             (TarePlan            *self,
+                                             const TareTensor    *tensor,
+                                             const TareFormat    *from,
+                                             const TareFormat    *to,
+                                             gint64               bytes,
+                                             const char          *reason);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (TarePlan, tare_plan_free)
 
 G_END_DECLS

@@ -169,7 +169,7 @@ run_exported (const char    *folder,
   g_autoptr(TareEngine) engine = tare_engine_new (model);
   g_autoptr(TareRecipe) recipe = tare_recipe_new ();
 
-  tare_target_lookup ("gguf")->write (engine, recipe, NULL, path, NULL, NULL, &error);
+  tare_target_write (tare_target_lookup ("gguf"), engine, recipe, NULL, path, NULL, NULL, &error);
   g_assert_no_error (error);
 
   return run_model (path, tokens);

@@ -54,7 +54,7 @@ write_gguf (TareModel           *model,
   const TareTarget *target = tare_target_lookup ("gguf");
   g_autoptr(TareEngine) engine = tare_engine_new (model);
 
-  return target->write (engine, recipe, NULL, path, exported, progress, error);
+  return tare_target_write (target, engine, recipe, NULL, path, exported, progress, error);
 }
 
 static guint
@@ -204,7 +204,7 @@ test_refuses_integers (void)
       const TareFormat *format = tare_format_get (i);
       g_autoptr(TareRecipe) recipe = make_recipe (format->id);
       g_autoptr(GError) error = NULL;
-      gboolean fine = target->check (model, recipe, &error);
+      gboolean fine = tare_target_check (target, model, recipe, &error);
 
       g_assert_true (fine == ((format->containers & TARE_CONTAINER_GGUF) != 0));
       if (fine)
@@ -373,7 +373,7 @@ test_table (void)
       const TareTarget *target = tare_target_get (i);
 
       g_assert_true (tare_target_lookup (target->id) == target);
-      g_assert_nonnull (target->check);
+      g_assert_nonnull (target->plan);
       g_assert_nonnull (target->write);
     }
   g_assert_null (tare_target_lookup ("none"));

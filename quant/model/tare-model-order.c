@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <string.h>
+
+#include "quant/model/tare-layout.h"
+#include "quant/model/tare-model-private.h"
+#include "quant/model/tare-tensor-private.h"
+
+/**
+ * _tare_model_find_order:
+ * @self: a model of a known architecture
+ * @tensor: one of it, with a role, its shape in GGUF's order
+ * @order: (out): how a Hugging Face file has its rows
+ */
+void
+_tare_model_find_order (TareModel        *self,
+                        const TareTensor *tensor,
+                        TareOrder        *order)
+{
+  const TareConfig *config = &self->config;
+  const TareTensorName *row = tare_architecture_find (self->architecture, tensor->role->id);
+  gsize rows = tensor->n_dimensions > 1 ? tensor->rows : tensor->columns;
+  guint head = config->head_width;
+
+  *order = (TareOrder) { 0 };
+  if (row == NULL || head == 0)
+    return;
+
+  if ((row->flags & TARE_TENSOR_GROUPED) != 0
+      && rows == (config->n_heads + 2 * (gsize) config->n_key_value_heads) * head)
+    {
+      order->head_rows = head;
+      order->head_groups = config->n_key_value_heads;
+    }
+  if (!self->architecture->interleaves_heads)
+    return;
+
+  /* Only of query and key do the rows rotate; a vector's elements stand for rows. */
+  if ((strcmp (tensor->role->id, "attn_q") == 0 || strcmp (tensor->role->id, "attn_k") == 0)
+      && rows % head == 0)
+    order->head_rows = head;
+}
+
+/* Whether a tensor was made when the folder was opened, and is in none of its files. */
+static gboolean
+is_derived (TareModel        *self,
+            const TareTensor *tensor)
+{
+  const TareTensor *embedding = tare_model_lookup (self, "token_embd.weight");
+
+  if (strcmp (tensor->canonical, "rope_freqs.weight") == 0)
+    return TRUE;
+
+  return self->architecture->copies_output && embedding != NULL
+         && strcmp (tensor->canonical, "output.weight") == 0
+         && tensor->file == embedding->file && tensor->offset == embedding->offset;
+}
+
+/**
+ * tare_model_dup_folder_tensor:
+ * @self: a model
+ * @tensor: one of it
+ *
+ * Of a model from a Hugging Face folder this is the tensor under the name that it has there; of a
+ * GGUF file, what such a folder would call it, with the order that the rows of a folder have.
+ *
+ * Returns: (transfer full) (nullable): how a Hugging Face folder has @tensor, of which only the
+ *   name, @shape, @rows, @columns, @head_rows, @head_groups and @transposed count; %NULL where it
+ *   has no such tensor, because what it says follows from the rest
+ */
+TareTensor *
+tare_model_dup_folder_tensor (TareModel        *self,
+                              const TareTensor *tensor)
+{
+  g_autoptr(TareTensor) copy = NULL;
+  const TareTensorName *row = NULL;
+  TareOrder order;
+
+  g_return_val_if_fail (self != NULL, NULL);
+  g_return_val_if_fail (tensor != NULL, NULL);
+
+  if (self->architecture != NULL && is_derived (self, tensor))
+    return NULL;
+
+  copy = _tare_tensor_copy (tensor);
+  copy->head_rows = tensor->head_rows;
+  copy->head_groups = tensor->head_groups;
+  copy->transposed = tensor->transposed;
+  copy->rows = tensor->rows;
+  copy->columns = tensor->columns;
+  if (self->metadata == NULL)
+    return g_steal_pointer (&copy);
+
+  g_free (copy->name);
+  copy->name = self->architecture != NULL
+               ? tare_architecture_to_hugging_face (self->architecture, tensor->canonical) : NULL;
+  if (copy->name == NULL)
+    return NULL;
+
+  row = tare_architecture_find (self->architecture, tensor->role->id);
+  _tare_model_find_order (self, tensor, &order);
+  copy->head_rows = order.head_rows;
+  copy->head_groups = order.head_groups;
+  copy->transposed = (row->flags & TARE_TENSOR_TRANSPOSED) != 0 && tensor->n_dimensions == 2;
+
+  return g_steal_pointer (&copy);
+}
