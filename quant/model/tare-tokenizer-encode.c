@@ -103,7 +103,7 @@ encode_bytes (TareTokenizer *self,
       length = prefixed->len;
     }
 
-  _tare_pre_tokenizer_split (self->pre, text, length, encode_word, &encoding);
+  _tare_splitter_run (self->splitter, text, length, encode_word, &encoding);
 }
 
 static void

@@ -16,6 +16,9 @@ static const TareTokenizerModel *const models[] = {
   &_tare_tokenizer_pieces,
 };
 
+/* The whole of a tokenizer.json: GGUF specification, tokenizer.huggingface.json. */
+#define JSON_KEY "tokenizer.huggingface.json"
+
 static TareTokenizer *
 new_of_model (TareMetadata  *metadata,
               const char    *path,
@@ -141,6 +144,7 @@ read_pre (TareTokenizer  *self,
       return FALSE;
     }
   self->pre_name = g_strdup (name);
+  self->splitter = _tare_pre_tokenizer_make (self->pre);
   self->ignore_merges = self->pre->ignore_merges;
 
   return TRUE;
@@ -165,31 +169,68 @@ read_token (TareTokenizer  *self,
   return _tare_tokenizer_check_token (self, key, value, token, path, error);
 }
 
+/* What the keys say; where they say nothing what the tokenizer has already. */
 static gboolean
 read_specials (TareTokenizer  *self,
                TareMetadata   *metadata,
                const char     *path,
                GError        **error)
 {
+  const struct
+  {
+    const char *key;
+    guint32    *token;
+  } tokens[] = {
+    { PREFIX "bos_token_id", &self->begin },
+    { PREFIX "eos_token_id", &self->end },
+    { PREFIX "unknown_token_id", &self->unknown },
+    { PREFIX "padding_token_id", &self->padding },
+  };
+
+  tare_metadata_get_boolean (metadata, PREFIX "add_bos_token", &self->add_begin);
+  tare_metadata_get_boolean (metadata, PREFIX "add_eos_token", &self->add_end);
+  /* llama.cpp puts a space only before pieces, whatever the file says. */
+  if (self->model->add_prefix)
+    tare_metadata_get_boolean (metadata, PREFIX "add_space_prefix", &self->add_prefix);
+  self->chat_template = g_strdup (tare_metadata_get_string (metadata, "tokenizer.chat_template"));
+
+  for (gsize i = 0; i < G_N_ELEMENTS (tokens); i++)
+    if (!read_token (self, metadata, tokens[i].key, *tokens[i].token, tokens[i].token, path,
+                     error))
+      return FALSE;
+
+  return TRUE;
+}
+
+static void
+set_defaults (TareTokenizer *self)
+{
   const TareTokenizerModel *model = self->model;
 
   self->add_begin = model->add_begin || (self->pre != NULL && self->pre->add_begin);
   self->add_prefix = model->add_prefix;
-  tare_metadata_get_boolean (metadata, PREFIX "add_bos_token", &self->add_begin);
-  tare_metadata_get_boolean (metadata, PREFIX "add_eos_token", &self->add_end);
-  /* llama.cpp puts a space only before pieces, whatever the file says. */
-  if (model->add_prefix)
-    tare_metadata_get_boolean (metadata, PREFIX "add_space_prefix", &self->add_prefix);
-  self->chat_template = g_strdup (tare_metadata_get_string (metadata, "tokenizer.chat_template"));
+  self->begin = model->begin;
+  self->end = model->end;
+  self->unknown = model->unknown;
+}
 
-  return read_token (self, metadata, PREFIX "bos_token_id", model->begin, &self->begin,
-                     path, error)
-         && read_token (self, metadata, PREFIX "eos_token_id", model->end, &self->end,
-                        path, error)
-         && read_token (self, metadata, PREFIX "unknown_token_id", model->unknown,
-                        &self->unknown, path, error)
-         && read_token (self, metadata, PREFIX "padding_token_id", TARE_TOKEN_NONE,
-                        &self->padding, path, error);
+/* What llama.cpp has no name for is read from the tokenizer.json that came with it. */
+static TareTokenizer *
+new_of_json (TareMetadata  *metadata,
+             const char    *path,
+             GError       **error)
+{
+  const char *json = tare_metadata_get_string (metadata, JSON_KEY);
+  g_autoptr(TareTokenizer) self = NULL;
+
+  self = tare_tokenizer_new_from_json (json, strlen (json), NULL, 0, path, error);
+  if (self == NULL)
+    return NULL;
+  g_clear_pointer (&self->chat_template, g_free);
+  if (!read_specials (self, metadata, path, error))
+    return NULL;
+
+  return g_steal_pointer (&self);
 }
 
 /**
@@ -211,6 +252,10 @@ tare_tokenizer_new_from_metadata (TareMetadata  *metadata,
 
   g_return_val_if_fail (metadata != NULL, NULL);
 
+  if (tare_metadata_get_string (metadata, JSON_KEY) != NULL
+      && !tare_metadata_has (metadata, PREFIX "pre"))
+    return new_of_json (metadata, path, error);
+
   self = new_of_model (metadata, path, error);
   if (self == NULL || !read_pieces (self, metadata, path, error))
     return NULL;
@@ -225,6 +270,7 @@ tare_tokenizer_new_from_metadata (TareMetadata  *metadata,
         return NULL;
       _tare_tokenizer_rank_merges (self);
     }
+  set_defaults (self);
   if (!read_specials (self, metadata, path, error))
     return NULL;
   _tare_tokenizer_finish (self);
@@ -332,6 +378,7 @@ write_token (TareMetadata *metadata,
  *
  * Sets the keys by which a GGUF file describes a tokenizer. There are as many tokens as the
  * embedding has rows: ids without a name become unused tokens, ids beyond the rows are left out.
+ * Where llama.cpp has no name for the way of splitting, the tokenizer.json goes along.
  */
 void
 tare_tokenizer_write_metadata (TareTokenizer *self,
@@ -345,7 +392,12 @@ tare_tokenizer_write_metadata (TareTokenizer *self,
 
   pieces = self->model == &_tare_tokenizer_pieces;
   tare_metadata_set_string (metadata, PREFIX "model", self->model->name);
-  tare_metadata_set_string (metadata, PREFIX "pre", pieces ? "default" : self->pre_name);
+  tare_metadata_remove (metadata, PREFIX "pre");
+  tare_metadata_remove (metadata, JSON_KEY);
+  if (self->json != NULL)
+    tare_metadata_set_string (metadata, JSON_KEY, self->json);
+  else
+    tare_metadata_set_string (metadata, PREFIX "pre", pieces ? "default" : self->pre_name);
   write_pieces (self, vocabulary, metadata);
   if (!pieces)
     write_merges (self, vocabulary, metadata);

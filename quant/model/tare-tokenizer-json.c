@@ -425,61 +425,24 @@ read_pieces_pre (TareTokenizer  *self,
   return TRUE;
 }
 
-static void
-append_structure (TareTokenizer *self,
-                  JsonObject    *step,
-                  GString       *structure)
-{
-  JsonObject *pattern = tare_json_get_object (step, "pattern");
-  const char *regex = pattern != NULL ? tare_json_get_string (pattern, "Regex") : NULL;
-  const char *behavior = tare_json_get_string (step, "behavior");
-  gboolean inverted = tare_json_get_boolean (step, "invert", FALSE);
-  const char *type = get_type (step);
-  g_autofree char *what = g_strdup (type);
-
-  if (strcmp (type, "ByteLevel") == 0)
-    {
-      self->add_prefix |= tare_json_get_boolean (step, "add_prefix_space", FALSE);
-      if (!tare_json_get_boolean (step, "use_regex", TRUE))
-        return;
-    }
-  else if (strcmp (type, "Digits") == 0
-           && !tare_json_get_boolean (step, "individual_digits", FALSE))
-    {
-      g_free (what);
-      what = g_strdup ("Digits+");
-    }
-  else if (strcmp (type, "Split") == 0)
-    {
-      /* To remove what does not match is to isolate what does, where all of a text matches. */
-      gboolean isolates = g_strcmp0 (behavior, inverted ? "Removed" : "Isolated") == 0;
-
-      g_free (what);
-      what = g_strdup_printf ("Split%s(%s)", isolates ? "" : behavior != NULL ? behavior : "?",
-                              regex != NULL ? regex : "");
-    }
-
-  g_string_append_printf (structure, "%s%s", structure->len > 0 ? ";" : "", what);
-}
-
 static gboolean
 read_bytes_pre (TareTokenizer  *self,
                 const Source   *source,
                 GError        **error)
 {
   g_autoptr(GPtrArray) steps = get_steps (source, "pre_tokenizer");
-  g_autoptr(GString) structure = g_string_new (NULL);
   gboolean stated = json_object_has_member (source->model, "ignore_merges");
   gboolean ignore_merges = tare_json_get_boolean (source->model, "ignore_merges", FALSE);
 
+  self->splitter = _tare_splitter_new ();
   for (guint i = 0; i < steps->len; i++)
-    append_structure (self, steps->pdata[i], structure);
-  self->pre = _tare_pre_tokenizer_detect (structure->str, stated ? &ignore_merges : NULL);
-  if (self->pre == NULL)
-    return refuse (source, "pre_tokenizer", structure->str, error);
+    if (!_tare_splitter_add_json (self->splitter, steps->pdata[i], &self->add_prefix,
+                                  source->path, error))
+      return FALSE;
 
-  self->pre_name = g_strdup (self->pre->names[0]);
-  self->ignore_merges = stated ? ignore_merges : self->pre->ignore_merges;
+  self->pre = _tare_pre_tokenizer_detect (self->splitter, stated ? &ignore_merges : NULL);
+  self->pre_name = g_strdup (self->pre != NULL ? self->pre->names[0] : NULL);
+  self->ignore_merges = stated || self->pre == NULL ? ignore_merges : self->pre->ignore_merges;
 
   return TRUE;
 }
@@ -634,6 +597,19 @@ find_model (const Source  *source,
   return NULL;
 }
 
+/* GGUF has a name for the ways of splitting that llama.cpp knows; a file of any other is kept. */
+static void
+keep_json (TareTokenizer *self,
+           const Source  *source)
+{
+  g_autoptr(JsonNode) node = NULL;
+
+  if (self->splitter == NULL || self->pre != NULL)
+    return;
+  node = json_node_init_object (json_node_alloc (), source->root);
+  self->json = json_to_string (node, FALSE);
+}
+
 static TareTokenizer *
 read_source (Source  *source,
              GError **error)
@@ -684,6 +660,7 @@ read_source (Source  *source,
   if (model == &_tare_tokenizer_pieces && !unescape_added (self, source, error))
     return NULL;
   _tare_tokenizer_finish (self);
+  keep_json (self, source);
 
   return g_steal_pointer (&self);
 }

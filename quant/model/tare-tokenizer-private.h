@@ -3,15 +3,22 @@
 
 #include <json-glib/json-glib.h>
 
+#include "quant/model/tare-pattern.h"
 #include "quant/model/tare-tokenizer.h"
 
 G_BEGIN_DECLS
 
 #define TARE_TOKEN_NONE G_MAXUINT32
 
-#define TARE_PRE_TOKENIZER_NAMES 12
-#define TARE_PRE_TOKENIZER_STRUCTURES 3
-#define TARE_PRE_TOKENIZER_STEPS 4
+#define TARE_PRE_TOKENIZER_NAMES 16
+#define TARE_PRE_TOKENIZER_STEPS 6
+
+/* The expressions of most tokenizers, as tokenizer.json files write them. */
+#define TARE_REGEX_GPT2                                                                     \
+  "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
+#define TARE_REGEX_LLAMA3(numbers)                                                          \
+  "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|" numbers                     \
+  "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
 
 /* Finds the first match in a text that is not empty; returns its bytes, 0 and the end for none. */
 typedef gsize (*TareFindFunc) (const char *text,
@@ -22,31 +29,91 @@ typedef void (*TareWordFunc) (const char *word,
                               gsize       length,
                               gpointer    data);
 
+TareFindFunc _tare_find_lookup (const char *regex);
+
+/**
+ * TareSplitBehavior:
+ * @TARE_SPLIT_ISOLATED: a match is a piece, what lies between is another
+ * @TARE_SPLIT_REMOVED: matches are dropped
+ * @TARE_SPLIT_WITH_PREVIOUS: a match ends the piece that it follows
+ * @TARE_SPLIT_WITH_NEXT: a match begins the piece that follows
+ * @TARE_SPLIT_CONTIGUOUS: matches side by side are one piece
+ *
+ * What becomes of matches: Hugging Face's SplitDelimiterBehavior.
+ */
+typedef enum
+{
+  TARE_SPLIT_ISOLATED,
+  TARE_SPLIT_REMOVED,
+  TARE_SPLIT_WITH_PREVIOUS,
+  TARE_SPLIT_WITH_NEXT,
+  TARE_SPLIT_CONTIGUOUS,
+} TareSplitBehavior;
+
+/**
+ * TareSplitStep:
+ * @regex: what is looked for
+ * @find: (nullable): a fast way of looking for it
+ * @pattern: (nullable): the regular expression itself, where there is no fast way
+ * @behavior: what becomes of matches
+ * @inverted: that the matches are what lies between them, and the other way round
+ */
+typedef struct
+{
+  char              *regex;
+  TareFindFunc       find;
+  TarePattern       *pattern;
+  TareSplitBehavior  behavior;
+  gboolean           inverted;
+} TareSplitStep;
+
+/**
+ * TareSplitter:
+ *
+ * Splits a text into words, step by step; a #GArray of #TareSplitStep.
+ */
+typedef GArray TareSplitter;
+
+TareSplitter *_tare_splitter_new (void);
+gboolean      _tare_splitter_add (TareSplitter       *self,
+                                  const char         *regex,
+                                  TareSplitBehavior   behavior,
+                                  gboolean            inverted,
+                                  GError            **error);
+gboolean      _tare_splitter_add_json (TareSplitter  *self,
+                                       JsonObject    *step,
+                                       gboolean      *add_prefix,
+                                       const char    *path,
+                                       GError       **error);
+void          _tare_splitter_run (const TareSplitter *self,
+                                  const char         *text,
+                                  gsize               length,
+                                  TareWordFunc        func,
+                                  gpointer            data);
+
 /**
  * TarePreTokenizer:
  * @names: its names in GGUF, first the one to write
- * @structures: what it looks like in a tokenizer.json
- * @steps: what splits a text into words, step by step
+ * @steps: the regular expressions that split a text into words, step by step
+ * @variant: (nullable): how some tokenizer.json says the same
  * @ignore_merges: a word that is a token is that token, whatever the merges say
  * @add_begin: whether a text begins with the begin token where the file does not say
  */
 typedef struct
 {
-  const char   *names[TARE_PRE_TOKENIZER_NAMES];
-  const char   *structures[TARE_PRE_TOKENIZER_STRUCTURES];
-  TareFindFunc  steps[TARE_PRE_TOKENIZER_STEPS];
-  gboolean      ignore_merges;
-  gboolean      add_begin;
+  const char *names[TARE_PRE_TOKENIZER_NAMES];
+  const char *steps[TARE_PRE_TOKENIZER_STEPS];
+  const char *variant[TARE_PRE_TOKENIZER_STEPS];
+  gboolean    ignore_merges;
+  gboolean    add_begin;
 } TarePreTokenizer;
 
-const TarePreTokenizer *_tare_pre_tokenizer_lookup (const char             *name);
-const TarePreTokenizer *_tare_pre_tokenizer_detect (const char             *structure,
-                                                    const gboolean         *ignore_merges);
-void                    _tare_pre_tokenizer_split  (const TarePreTokenizer *self,
-                                                    const char             *text,
-                                                    gsize                   length,
-                                                    TareWordFunc            func,
-                                                    gpointer                data);
+gsize                   _tare_pre_tokenizer_get_n_rows (void);
+const TarePreTokenizer *_tare_pre_tokenizer_get        (gsize                   index);
+const TarePreTokenizer *_tare_pre_tokenizer_lookup     (const char             *name);
+const TarePreTokenizer *_tare_pre_tokenizer_detect     (const TareSplitter     *splitter,
+                                                        const gboolean         *ignore_merges);
+TareSplitter           *_tare_pre_tokenizer_make       (const TarePreTokenizer *self);
 
 /**
  * TarePair:
@@ -257,6 +324,7 @@ struct _TareTokenizer
   const TareTokenizerModel *model;
   const TarePreTokenizer   *pre;
   char                     *pre_name;
+  TareSplitter             *splitter;
   TareVocabulary            vocabulary;
   TarePairTable             pairs;
   GArray                   *merges;
@@ -276,6 +344,7 @@ struct _TareTokenizer
   gboolean                  normalizes;
   GNormalizeMode            form;
   char                     *chat_template;
+  char                     *json;
 };
 
 TareTokenizer *_tare_tokenizer_new               (const TareTokenizerModel  *model,

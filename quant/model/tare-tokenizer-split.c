@@ -5,14 +5,9 @@
 
 #include "quant/model/tare-unicode.h"
 
-/* The regular expressions that these matchers stand for, as tokenizer.json files write them. */
-#define GPT2_REGEX                                                                          \
-  "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
+/* GPT-2's expression as some files write it. */
 #define GPT2_SHORT_REGEX                                                                    \
   "'(?:[sdmt]|ll|ve|re)| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
-#define LLAMA3_REGEX(numbers)                                                               \
-  "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|" numbers                     \
-  "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
 
 /* Classes that make a character none of a "[^\s\p{L}\p{N}]". */
 #define WORD_OR_SPACE (TARE_UNICODE_LETTER | TARE_UNICODE_NUMBER | TARE_UNICODE_SPACE)
@@ -129,7 +124,7 @@ lines (const char *text,
   return end;
 }
 
-/* GPT2_REGEX, which leaves no character out. */
+/* TARE_REGEX_GPT2, which leaves no character out. */
 static gsize
 find_gpt2 (const char *text,
            gsize       length,
@@ -149,7 +144,7 @@ find_gpt2 (const char *text,
   return spaces (text, length);
 }
 
-/* LLAMA3_REGEX, which leaves no character out. */
+/* TARE_REGEX_LLAMA3, which leaves no character out. */
 static gsize
 match_llama3 (const char *text,
               gsize       length,
@@ -245,184 +240,33 @@ find_three_digits (const char *text,
   return 0;
 }
 
-/* "[\p{P}...]+", with further characters of ASCII. */
-static gsize
-find_punctuation (const char *text,
-                  gsize       length,
-                  const char *further,
-                  gsize      *start)
+/* The expressions that there is a fast way for; each in every spelling that is in use. */
+static const struct
 {
-  gsize position = 0;
-  gboolean inside = FALSE;
-
-  *start = length;
-  while (position < length)
-    {
-      TareUnicodeClass class;
-      guint n = tare_unicode_scan (text + position, length - position, &class);
-      gboolean matches = (class & TARE_UNICODE_PUNCTUATION) != 0
-                         || (text[position] != '\0' && strchr (further, text[position]) != NULL);
-
-      if (inside && !matches)
-        return position - *start;
-      if (!inside && matches)
-        *start = position;
-      inside = matches;
-      position += n;
-    }
-
-  return length - *start;
-}
-
-static gsize
-find_default_punctuation (const char *text,
-                          gsize       length,
-                          gsize      *start)
-{
-  return find_punctuation (text, length, "$+<=>^~|", start);
-}
-
-static gsize
-find_falcon_punctuation (const char *text,
-                         gsize       length,
-                         gsize      *start)
-{
-  return find_punctuation (text, length, "$+<=>^~|`", start);
-}
-
-/* The first name of a row is the one that is written for a tokenizer.json of that structure. */
-static const TarePreTokenizer pre_tokenizers[] = {
-  {
-    .names = { "gpt-2", "phi-2", "roberta-bpe", "gigachat", "jina-es", "jina-de", "jina-v2-es",
-               "jina-v2-de", "jina-v2-code", "mpt", "olmo", "jais" },
-    .structures = { "ByteLevel", "Split(" GPT2_REGEX ")", "Split(" GPT2_SHORT_REGEX ")" },
-    .steps = { find_gpt2 },
-  },
-  {
-    .names = { "llama-bpe", "llama3", "llama-v3", "falcon3" },
-    .structures = { "Split(" LLAMA3_REGEX ("\\p{N}{1,3}") ")" },
-    .steps = { find_llama3 },
-    .ignore_merges = TRUE,
-    .add_begin = TRUE,
-  },
-  {
-    .names = { "dbrx", "smaug-bpe", "chatglm-bpe" },
-    .structures = { "Split(" LLAMA3_REGEX ("\\p{N}{1,3}") ")" },
-    .steps = { find_llama3 },
-  },
-  {
-    .names = { "qwen2", "deepseek-r1-qwen", "megrez", "stablelm2" },
-    .structures = { "Split(" LLAMA3_REGEX ("\\p{N}") ")" },
-    .steps = { find_qwen2 },
-  },
-  {
-    .names = { "smollm", "starcoder", "refact", "command-r", "codeshell", "exaone",
-               "minerva-7b" },
-    .structures = { "Digits;ByteLevel" },
-    .steps = { find_number, find_gpt2 },
-  },
-  {
-    .names = { "falcon" },
-    .steps = { find_falcon_punctuation, find_gpt2, find_three_digits },
-  },
-  {
-    .names = { "default" },
-    .steps = { find_default_punctuation, find_gpt2, find_numbers, find_three_digits },
-  },
+  const char   *regex;
+  TareFindFunc  find;
+} fast[] = {
+  { TARE_REGEX_GPT2, find_gpt2 },
+  { GPT2_SHORT_REGEX, find_gpt2 },
+  { TARE_REGEX_LLAMA3 ("\\p{N}{1,3}"), find_llama3 },
+  { TARE_REGEX_LLAMA3 ("\\p{N}"), find_qwen2 },
+  { "\\p{N}", find_number },
+  { "\\p{N}+", find_numbers },
+  { "[0-9][0-9][0-9]", find_three_digits },
 };
 
 /**
- * _tare_pre_tokenizer_lookup:
- * @name: the value of GGUF's tokenizer.ggml.pre
+ * _tare_find_lookup:
+ * @regex: a regular expression
  *
- * Returns: (nullable): its row
+ * Returns: (nullable): a fast way to find its matches
  */
-const TarePreTokenizer *
-_tare_pre_tokenizer_lookup (const char *name)
+TareFindFunc
+_tare_find_lookup (const char *regex)
 {
-  for (gsize i = 0; i < G_N_ELEMENTS (pre_tokenizers); i++)
-    for (gsize j = 0; j < TARE_PRE_TOKENIZER_NAMES && pre_tokenizers[i].names[j] != NULL; j++)
-      if (strcmp (pre_tokenizers[i].names[j], name) == 0)
-        return &pre_tokenizers[i];
+  for (gsize i = 0; i < G_N_ELEMENTS (fast); i++)
+    if (strcmp (fast[i].regex, regex) == 0)
+      return fast[i].find;
 
   return NULL;
-}
-
-/**
- * _tare_pre_tokenizer_detect:
- * @structure: the pre-tokenizers of a tokenizer.json, joined by ';': "ByteLevel" where it splits,
- *   "Digits" where each by itself, "Split(REGEX)"
- * @ignore_merges: (nullable): what the file says of it
- *
- * Returns: (nullable): the row that splits so, and of several the one with these merges
- */
-const TarePreTokenizer *
-_tare_pre_tokenizer_detect (const char     *structure,
-                            const gboolean *ignore_merges)
-{
-  const TarePreTokenizer *found = NULL;
-
-  for (gsize i = 0; i < G_N_ELEMENTS (pre_tokenizers); i++)
-    for (gsize j = 0; j < TARE_PRE_TOKENIZER_STRUCTURES; j++)
-      {
-        const TarePreTokenizer *row = &pre_tokenizers[i];
-
-        if (row->structures[j] == NULL || strcmp (row->structures[j], structure) != 0)
-          continue;
-        if (ignore_merges == NULL || row->ignore_merges == *ignore_merges)
-          return row;
-        if (found == NULL)
-          found = row;
-      }
-
-  return found;
-}
-
-static void
-split_from (const TarePreTokenizer *self,
-            guint                   step,
-            const char             *text,
-            gsize                   length,
-            TareWordFunc            func,
-            gpointer                data)
-{
-  if (step == TARE_PRE_TOKENIZER_STEPS || self->steps[step] == NULL)
-    {
-      func (text, length, data);
-      return;
-    }
-
-  while (length > 0)
-    {
-      gsize start = 0;
-      gsize n = self->steps[step] (text, length, &start);
-
-      if (start > 0)
-        split_from (self, step + 1, text, start, func, data);
-      if (n > 0)
-        split_from (self, step + 1, text + start, n, func, data);
-      text += start + n;
-      length -= start + n;
-    }
-}
-
-/**
- * _tare_pre_tokenizer_split:
- * @self: how
- * @text: bytes
- * @length: how many
- * @func: (scope call): is called for each word in order; the words together are the text
- * @data: for @func
- *
- * Every step is applied to the pieces of the step before; what it finds and what lies between
- * are its pieces.
- */
-void
-_tare_pre_tokenizer_split (const TarePreTokenizer *self,
-                           const char             *text,
-                           gsize                   length,
-                           TareWordFunc            func,
-                           gpointer                data)
-{
-  split_from (self, 0, text, length, func, data);
 }

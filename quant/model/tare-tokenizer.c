@@ -63,8 +63,10 @@ tare_tokenizer_unref (TareTokenizer *self)
   g_array_unref (self->merges);
   g_array_unref (self->specials);
   g_array_unref (self->specials_by_byte);
+  g_clear_pointer (&self->splitter, g_array_unref);
   g_free (self->pre_name);
   g_free (self->chat_template);
+  g_free (self->json);
   g_free (self);
 }
 

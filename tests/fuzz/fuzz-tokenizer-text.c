@@ -8,7 +8,9 @@
 
 #define SPACE "\xe2\x96\x81"
 
-static const char *const pres[] = { "gpt-2", "llama-bpe", "qwen2", "smollm", "falcon", "default" };
+static const char *const pres[] = { "gpt-2", "llama-bpe", "qwen2", "smollm", "falcon", "default",
+                                    "deepseek-llm", "deepseek-coder", "deepseek-v3", "tekken",
+                                    "gpt-4o", "viking" };
 
 static TareTokenizer *tokenizers[G_N_ELEMENTS (pres) + 1];
 

@@ -119,7 +119,7 @@ test_normalize (void)
 static const struct
 {
   const char *name;
-  const char *steps[4];
+  const char *steps[TARE_PRE_TOKENIZER_STEPS];
 } expressions[] = {
   { "gpt-2", { GPT2 } },
   { "mpt", { GPT2 } },
@@ -176,26 +176,55 @@ append_word (const char *word,
   g_ptr_array_add (data, g_strndup (word, length));
 }
 
-static void
-check_split (gsize       row,
-             const char *text)
+/* The general way, also where there is a fast one. */
+static TareSplitter *
+make_plain (const char *const *steps)
+{
+  TareSplitter *splitter = _tare_splitter_new ();
+
+  for (guint i = 0; i < TARE_PRE_TOKENIZER_STEPS && steps[i] != NULL; i++)
+    {
+      g_autoptr(GError) error = NULL;
+      TareSplitStep step = { g_strdup (steps[i]), NULL, tare_pattern_new (steps[i], &error) };
+
+      g_assert_no_error (error);
+      g_array_append_val (splitter, step);
+    }
+
+  return splitter;
+}
+
+static char *
+join_words (const TareSplitter *splitter,
+            const char         *text)
 {
   g_autoptr(GPtrArray) words = g_ptr_array_new_with_free_func (g_free);
-  g_autoptr(GPtrArray) expected = g_ptr_array_new_with_free_func (g_free);
-  const TarePreTokenizer *pre = _tare_pre_tokenizer_lookup (expressions[row].name);
-  g_autofree char *a = NULL;
-  g_autofree char *b = NULL;
 
-  g_assert_nonnull (pre);
-  _tare_pre_tokenizer_split (pre, text, strlen (text), append_word, words);
-  split_by_expressions (expressions[row].steps, 4, text, strlen (text), expected);
+  _tare_splitter_run (splitter, text, strlen (text), append_word, words);
   g_ptr_array_add (words, NULL);
+
+  return g_strjoinv ("\x1f", (char **) words->pdata);
+}
+
+static void
+check_split (const TarePreTokenizer *pre,
+             const char *const      *steps,
+             const char             *text)
+{
+  g_autoptr(GPtrArray) expected = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr(GArray) fast = _tare_pre_tokenizer_make (pre);
+  g_autoptr(GArray) plain = make_plain (steps);
+  g_autofree char *a = join_words (fast, text);
+  g_autofree char *b = join_words (plain, text);
+  g_autofree char *c = NULL;
+
+  split_by_expressions (steps, TARE_PRE_TOKENIZER_STEPS, text, strlen (text), expected);
   g_ptr_array_add (expected, NULL);
-  a = g_strjoinv ("\x1f", (char **) words->pdata);
-  b = g_strjoinv ("\x1f", (char **) expected->pdata);
-  if (strcmp (a, b) != 0)
-    g_test_message ("%s: \"%s\"", expressions[row].name, text);
-  g_assert_cmpstr (a, ==, b);
+  c = g_strjoinv ("\x1f", (char **) expected->pdata);
+  if (strcmp (a, c) != 0 || strcmp (b, c) != 0)
+    g_test_message ("%s: \"%s\"", pre->names[0], text);
+  g_assert_cmpstr (a, ==, c);
+  g_assert_cmpstr (b, ==, c);
 }
 
 static void
@@ -211,20 +240,26 @@ test_split (gconstpointer data)
     " ", " ", " ", "  ", "\n", "\r", "\t", "\v", "\xc2\xa0", "\xc2\x85", "\xe3\x80\x80",
     "'", "s", "ll", "LL", "Re", "a", "Z", "\xc3\xa9", "\xe5\xb7\xa5", "e\xcc\x81",
     "1", "12", "345", "\xc2\xb2", "\xe2\x85\xa7",
-    "!", "?", "$", "+", "`", "_", "\xf0\x9f\xa6\x99", "\xe2\x80\x94", "\xef\xbd\x9e", "\x01",
+    "!", "?", "$", "+", "`", "_", "/", "\xe3\x80\x82", "\xed\x95\x9c", "\xe3\x81\x82", "\xc7\x85",
+    "\xd0\x94", "\xc2\xaa", "\xf0\x9f\xa6\x99", "\xe2\x80\x94", "\xef\xbd\x9e", "\x01",
   };
-  gsize row = GPOINTER_TO_SIZE (data);
-  g_autoptr(GRand) random = g_rand_new_with_seed (20 + (guint32) row);
+  const TarePreTokenizer *pre = data;
+  const char *const *steps = pre->steps;
+  g_autoptr(GRand) random = g_rand_new_with_seed (20);
+
+  for (gsize i = 0; i < G_N_ELEMENTS (expressions); i++)
+    if (_tare_pre_tokenizer_lookup (expressions[i].name) == pre)
+      steps = expressions[i].steps;
 
   for (gsize i = 0; i < G_N_ELEMENTS (texts); i++)
-    check_split (row, texts[i]);
-  for (guint i = 0; i < 400; i++)
+    check_split (pre, steps, texts[i]);
+  for (guint i = 0; i < 200; i++)
     {
       g_autoptr(GString) text = g_string_new (NULL);
 
       for (int j = g_rand_int_range (random, 1, 24); j > 0; j--)
         g_string_append (text, parts[g_rand_int_range (random, 0, G_N_ELEMENTS (parts))]);
-      check_split (row, text->str);
+      check_split (pre, steps, text->str);
     }
 }
 
@@ -235,17 +270,19 @@ test_bytes_kept (void)
   g_autoptr(GRand) random = g_rand_new_with_seed (7);
   char text[64];
 
-  for (guint round = 0; round < 2000; round++)
-    for (gsize row = 0; row < G_N_ELEMENTS (expressions); row++)
+  for (gsize row = 0; row < _tare_pre_tokenizer_get_n_rows (); row++)
+    for (guint round = 0; round < 1000; round++)
       {
+        g_autoptr(GArray) splitter =
+          round % 2 == 0 ? _tare_pre_tokenizer_make (_tare_pre_tokenizer_get (row))
+                         : make_plain (_tare_pre_tokenizer_get (row)->steps);
         g_autoptr(GPtrArray) words = g_ptr_array_new_with_free_func (g_free);
         gsize n = (gsize) g_rand_int_range (random, 1, sizeof text);
         gsize total = 0;
 
         for (gsize i = 0; i < n; i++)
           text[i] = (char) g_rand_int_range (random, 1, 256);
-        _tare_pre_tokenizer_split (_tare_pre_tokenizer_lookup (expressions[row].name), text, n,
-                                   append_word, words);
+        _tare_splitter_run (splitter, text, n, append_word, words);
         for (guint i = 0; i < words->len; i++)
           {
             gsize length = strlen (words->pdata[i]);
@@ -257,6 +294,38 @@ test_bytes_kept (void)
           }
         g_assert_cmpuint (total, ==, n);
       }
+}
+
+/* Hugging Face's own example of what becomes of matches: tokenizers, SplitDelimiterBehavior. */
+static void
+test_behaviors (void)
+{
+  static const struct
+  {
+    TareSplitBehavior  behavior;
+    gboolean           inverted;
+    const char        *words;
+  } cases[] = {
+    { TARE_SPLIT_ISOLATED, FALSE, "the|-|final|-|-|countdown" },
+    { TARE_SPLIT_REMOVED, FALSE, "the|final|countdown" },
+    { TARE_SPLIT_WITH_PREVIOUS, FALSE, "the-|final-|-|countdown" },
+    { TARE_SPLIT_WITH_NEXT, FALSE, "the|-final|-|-countdown" },
+    { TARE_SPLIT_CONTIGUOUS, FALSE, "the|-|final|--|countdown" },
+    { TARE_SPLIT_REMOVED, TRUE, "-|-|-" },
+    { TARE_SPLIT_WITH_PREVIOUS, TRUE, "the|-final|-|-countdown" },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autoptr(GArray) splitter = _tare_splitter_new ();
+      g_autoptr(GError) error = NULL;
+      g_autofree char *words = NULL;
+
+      _tare_splitter_add (splitter, "-", cases[i].behavior, cases[i].inverted, &error);
+      g_assert_no_error (error);
+      words = g_strdelimit (join_words (splitter, "the-final--countdown"), "\x1f", '|');
+      g_assert_cmpstr (words, ==, cases[i].words);
+    }
 }
 
 static void
@@ -327,12 +396,14 @@ main (int   argc,
   g_test_add_func ("/unicode/decode", test_decode);
   g_test_add_func ("/unicode/bytes", test_bytes);
   g_test_add_func ("/unicode/normalize", test_normalize);
-  for (gsize i = 0; i < G_N_ELEMENTS (expressions); i++)
+  for (gsize i = 0; i < _tare_pre_tokenizer_get_n_rows (); i++)
     {
-      g_autofree char *path = g_strconcat ("/tokenizer/split/", expressions[i].name, NULL);
+      const TarePreTokenizer *pre = _tare_pre_tokenizer_get (i);
+      g_autofree char *path = g_strconcat ("/tokenizer/split/", pre->names[0], NULL);
 
-      g_test_add_data_func (path, GSIZE_TO_POINTER (i), test_split);
+      g_test_add_data_func (path, pre, test_split);
     }
+  g_test_add_func ("/tokenizer/split/behaviors", test_behaviors);
   g_test_add_func ("/tokenizer/split/bytes", test_bytes_kept);
   g_test_add_func ("/tokenizer/merge", test_merge);
 
