@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "analysis/sensitivity/tare-hessian.h"
 #include "analysis/sensitivity/tare-proxy.h"
 #include "quant/tare-error.h"
 
@@ -234,6 +235,105 @@ compute_signal_to_noise (const TareMeasure     *self,
   return TRUE;
 }
 
+/* Adds the squares of the errors of every column. */
+static void
+add_column_squares (const float *d,
+                    gsize        rows,
+                    gsize        columns,
+                    double      *sums)
+{
+  for (gsize i = 0; i < rows; i++)
+    {
+      for (gsize j = 0; j < columns; j++)
+        sums[j] += (double) d[i * columns + j] * (double) d[i * columns + j];
+    }
+}
+
+static gboolean
+measure_column_errors (const TareTensor    *tensor,
+                       TareQuantized       *quantized,
+                       double              *errors,
+                       const TareProgress  *progress,
+                       GError             **error)
+{
+  g_auto(Tile) tile = { 0 };
+
+  if (!tile_init (&tile, tensor, quantized->format, error))
+    return FALSE;
+
+  for (gsize first = 0; first < tensor->rows; first += tile.rows)
+    {
+      gsize n = MIN (tile.rows, tensor->rows - first);
+
+      if (!tare_progress_step (progress, (double) first / (double) tensor->rows, NULL, error)
+          || !tile_read (&tile, tensor, quantized, first, n, error))
+        return FALSE;
+      add_column_squares (tile.d, n, tensor->columns, errors);
+    }
+
+  return TRUE;
+}
+
+/* Σ over columns of their squared errors times what one costs, which is @costs or, where that is
+ * %NULL, the diagonal of H. */
+static gboolean
+predict_loss (TareMeasureContext    *context,
+              const TareTensor      *tensor,
+              const TareAssignment  *assignment,
+              const double          *costs,
+              const TareProgress    *progress,
+              TareMeasureValue      *value,
+              GError               **error)
+{
+  TareCalibration *calibration = tare_measure_context_get_calibration (context);
+  const TareLayerActivations *activations = tare_calibration_lookup (calibration,
+                                                                     tensor->canonical);
+  g_autofree double *errors = g_new0 (double, tensor->columns);
+  g_autoptr(TareQuantized) quantized = NULL;
+
+  quantized = tare_engine_quantize (tare_measure_context_get_engine (context), tensor, assignment,
+                                    calibration, progress, error);
+  if (quantized == NULL
+      || (quantized->bytes != NULL
+          && !measure_column_errors (tensor, quantized, errors, progress, error)))
+    return FALSE;
+
+  value->value = 0.0;
+  for (gsize i = 0; i < tensor->columns; i++)
+    value->value += errors[i] * (costs != NULL ? costs[i]
+                                               : 2.0 * (double) activations->sum_squares[i]
+                                                 / activations->n_tokens);
+
+  return TRUE;
+}
+
+static gboolean
+compute_rtn_loss (const TareMeasure     *self,
+                  TareMeasureContext    *context,
+                  const TareTensor      *tensor,
+                  const TareAssignment  *assignment,
+                  const TareProgress    *progress,
+                  TareMeasureValue      *value,
+                  GError               **error)
+{
+  return predict_loss (context, tensor, assignment, NULL, progress, value, error);
+}
+
+static gboolean
+compute_gptq_loss (const TareMeasure     *self,
+                   TareMeasureContext    *context,
+                   const TareTensor      *tensor,
+                   const TareAssignment  *assignment,
+                   const TareProgress    *progress,
+                   TareMeasureValue      *value,
+                   GError               **error)
+{
+  const double *costs = tare_hessian_get_remainders (context, tensor, progress, error);
+
+  return costs != NULL
+         && predict_loss (context, tensor, assignment, costs, progress, value, error);
+}
+
 const TareMeasure _tare_measures_of_rounding[] = {
   {
     .id = "proxy_loss",
@@ -314,6 +414,35 @@ const TareMeasure _tare_measures_of_rounding[] = {
     .needs = TARE_MEASURE_NEEDS_WEIGHTS | TARE_MEASURE_NEEDS_FORMAT,
     .compute = compute_signal_to_noise,
     .offset = G_STRUCT_OFFSET (TareDistortion, relative),
+  },
+  {
+    .id = "predicted_rtn_loss",
+    .label = N_("Predicted loss, rounded"),
+    .definition = N_("What the proxy loss would be if rounding errors of different columns had "
+                     "nothing to do with each other: each column's squared errors times the "
+                     "diagonal of H."),
+    .unit = "",
+    .source = "Frantar et al., GPTQ, arXiv:2210.17323, equation 1, with independent errors",
+    .cost = TARE_MEASURE_COST_CALIBRATION,
+    .direction = TARE_MEASURE_DIRECTION_MORE_IS_WORSE,
+    .needs = TARE_MEASURE_NEEDS_WEIGHTS | TARE_MEASURE_NEEDS_CALIBRATION
+             | TARE_MEASURE_NEEDS_FORMAT,
+    .compute = compute_rtn_loss,
+  },
+  {
+    .id = "predicted_gptq_loss",
+    .label = N_("Predicted loss, GPTQ"),
+    .definition = N_("What the proxy loss would be after GPTQ, without running it: each column's "
+                     "squared errors divided by the square of U's diagonal, where H's inverse is "
+                     "U'U."),
+    .unit = "",
+    .source = "Frantar et al., GPTQ, arXiv:2210.17323, algorithm 1, with errors as rounding "
+              "leaves them",
+    .cost = TARE_MEASURE_COST_CALIBRATION,
+    .direction = TARE_MEASURE_DIRECTION_MORE_IS_WORSE,
+    .needs = TARE_MEASURE_NEEDS_WEIGHTS | TARE_MEASURE_NEEDS_CALIBRATION
+             | TARE_MEASURE_NEEDS_GRAM | TARE_MEASURE_NEEDS_FORMAT,
+    .compute = compute_gptq_loss,
   },
   { .id = NULL },
 };

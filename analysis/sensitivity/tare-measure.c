@@ -12,6 +12,9 @@
 /* The table's parts, in the order in which a person meets them. */
 static const TareMeasure *const parts[] = {
   _tare_measures_of_rounding,
+  _tare_measures_of_weights,
+  _tare_measures_of_inputs,
+  _tare_measures_of_hessian,
   _tare_measures_of_divergence,
 };
 

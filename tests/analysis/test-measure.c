@@ -325,6 +325,68 @@ make_number (TareMeasureContext  *context,
   return tensor != NULL ? g_strdup (tensor->canonical) : g_strdup ("model");
 }
 
+/* Each column's errors by the diagonal of H, by hand; GPTQ makes it no worse. */
+static void
+test_predicted (Fixture       *fixture,
+                gconstpointer  data)
+{
+  const char *name = "blk.1.ffn_down.weight";
+  const TareTensor *tensor = tare_model_lookup (fixture->model, name);
+  const TareAssignment assignment = {
+    .format = tare_format_lookup ("q4_0"),
+    .method = tare_method_get (0),
+  };
+  const TareLayerActivations *activations = tare_calibration_lookup (fixture->calibration, name);
+  gsize n = tare_tensor_get_n_weights (tensor);
+  g_autofree float *w = g_new (float, n);
+  g_autofree float *d = g_new (float, n);
+  g_autoptr(TareQuantized) quantized = NULL;
+  g_autoptr(GError) error = NULL;
+  double rounded = compute (fixture, "predicted_rtn_loss", name, "q4_0", fixture->calibration);
+  double gptq = compute (fixture, "predicted_gptq_loss", name, "q4_0", fixture->calibration);
+  double naive = 0.0;
+
+  quantized = tare_engine_quantize (fixture->engine, tensor, &assignment, fixture->calibration,
+                                    NULL, &error);
+  g_assert_no_error (error);
+  g_assert_true (tare_tensor_read (tensor, w, &error));
+  g_assert_true (tare_quantized_decode (quantized, tensor, d, &error));
+  for (gsize i = 0; i < n; i++)
+    naive += ((double) w[i] - (double) d[i]) * ((double) w[i] - (double) d[i]) * 2.0
+             * (double) activations->sum_squares[i % tensor->columns] / activations->n_tokens;
+
+  g_assert_cmpfloat_with_epsilon (rounded, naive, 1e-6 * naive);
+  g_assert_cmpfloat (gptq, >, 0.0);
+  g_assert_cmpfloat (gptq, <, rounded);
+}
+
+/* Every measure that needs no text is known of a layer that the calibration saw in full, and those
+ * of the input Hessian agree with each other. */
+static void
+test_complete (Fixture       *fixture,
+               gconstpointer  data)
+{
+  const char *name = "blk.2.ffn_up.weight";
+  double trace = compute (fixture, "hessian_trace", name, NULL, fixture->calibration);
+  double top = compute (fixture, "hessian_top", name, NULL, fixture->calibration);
+
+  for (gsize i = 0; i < tare_measure_get_n_measures (); i++)
+    {
+      const TareMeasure *measure = tare_measure_get (i);
+
+      if ((measure->needs & TARE_MEASURE_NEEDS_TEXT) == 0
+          && measure->cost <= TARE_MEASURE_COST_CALIBRATION)
+        g_assert_true (isfinite (compute (fixture, measure->id, name, "q4_0",
+                                          fixture->calibration)));
+    }
+
+  g_assert_cmpfloat (top, >, 0.0);
+  g_assert_cmpfloat_with_epsilon (compute (fixture, "hessian_stable_rank", name, NULL,
+                                           fixture->calibration), trace / top, 1e-6 * trace / top);
+  g_assert_cmpfloat (compute (fixture, "hessian_effective_rank", name, NULL,
+                              fixture->calibration), <=, 256.0);
+}
+
 /* What is found out once is known from then on, of each tensor by itself and of the model. */
 static void
 test_context (Fixture       *fixture,
@@ -364,6 +426,8 @@ main (int    argc,
   g_test_add_func ("/measure/table", test_table);
   g_test_add ("/measure/sample", Fixture, NULL, set_up, test_sample, tear_down);
   g_test_add ("/measure/order", Fixture, NULL, set_up, test_order, tear_down);
+  g_test_add ("/measure/predicted", Fixture, NULL, set_up, test_predicted, tear_down);
+  g_test_add ("/measure/complete", Fixture, NULL, set_up, test_complete, tear_down);
   g_test_add ("/measure/context", Fixture, NULL, set_up, test_context, tear_down);
   g_test_add ("/measure/undefined", Fixture, NULL, set_up, test_undefined, tear_down);
 
