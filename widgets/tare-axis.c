@@ -408,6 +408,20 @@ tare_axis_set_counting (TareAxis *self,
 }
 
 /**
+ * tare_axis_get_counting:
+ * @self: the axis
+ *
+ * Returns: whether it counts things
+ */
+gboolean
+tare_axis_get_counting (TareAxis *self)
+{
+  g_return_val_if_fail (TARE_IS_AXIS (self), FALSE);
+
+  return self->counting;
+}
+
+/**
  * tare_axis_get_categories:
  * @self: the axis
  *

@@ -39,6 +39,7 @@ void               tare_axis_set_reversed   (TareAxis           *self,
                                              gboolean            reversed);
 void               tare_axis_set_counting   (TareAxis           *self,
                                              gboolean            counting);
+gboolean           tare_axis_get_counting   (TareAxis           *self);
 const char *const *tare_axis_get_categories (TareAxis           *self);
 void               tare_axis_set_categories (TareAxis           *self,
                                              const char *const  *categories);

@@ -383,8 +383,8 @@ lay_legend (TareChart   *self,
 }
 
 /* (nullable): of the last plot that has points and one. */
-static TareColorScale *
-get_color_scale (TareChart *self)
+TareColorScale *
+_tare_chart_get_color_scale (TareChart *self)
 {
   for (guint i = self->plots->len; i > 0; i--)
     {
@@ -404,7 +404,7 @@ make_color_ticks (TareChart *self,
                   TareTick  *ticks,
                   double    *label_width)
 {
-  TareAxis *axis = tare_color_scale_get_axis (get_color_scale (self));
+  TareAxis *axis = tare_color_scale_get_axis (_tare_chart_get_color_scale (self));
   guint most = (guint) CLAMP (height / (self->area.text_height * 2.0), 2.0, 12.0);
   guint n = tare_axis_make_ticks (axis, most, ticks);
   guint labelled;
@@ -420,7 +420,7 @@ measure_color_scale (TareChart *self,
                      double     height)
 {
   TareTick ticks[TARE_TICKS_MAX];
-  TareColorScale *scale = get_color_scale (self);
+  TareColorScale *scale = _tare_chart_get_color_scale (self);
   double label_width;
 
   if (scale == NULL)
@@ -438,7 +438,7 @@ draw_color_scale (TareChart   *self,
                   GtkSnapshot *snapshot)
 {
   const Area *area = &self->area;
-  TareColorScale *scale = get_color_scale (self);
+  TareColorScale *scale = _tare_chart_get_color_scale (self);
   TareAxis *axis;
   TareTick ticks[TARE_TICKS_MAX];
   double left = area->left + area->width + COLOR_GAP, label_width;

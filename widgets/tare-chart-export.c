@@ -12,6 +12,10 @@
 /* A picture in pixels is made this much finer than on the screen, to print well. */
 #define PIXELS_PER_POINT 2
 
+/* What is drawn is no smaller than this, even off the screen. */
+#define LEAST_WIDTH 160
+#define LEAST_HEIGHT 120
+
 /**
  * tare_chart_dup_csv:
  * @self: the chart
@@ -79,6 +83,45 @@ make_node (TareChart *self,
   return gtk_snapshot_free_to_node (snapshot);
 }
 
+/**
+ * tare_chart_copy_picture:
+ * @self: the chart
+ *
+ * Puts a picture of it on the clipboard.
+ */
+void
+tare_chart_copy_picture (TareChart *self)
+{
+  int width, height;
+  cairo_surface_t *surface;
+  g_autoptr(GBytes) bytes = NULL;
+  g_autoptr(GdkTexture) texture = NULL;
+  GskRenderNode *node;
+  cairo_t *cr;
+  gsize stride;
+
+  g_return_if_fail (TARE_IS_CHART (self));
+
+  width = MAX (gtk_widget_get_width (GTK_WIDGET (self)), LEAST_WIDTH);
+  height = MAX (gtk_widget_get_height (GTK_WIDGET (self)), LEAST_HEIGHT);
+  surface = cairo_image_surface_create (CAIRO_FORMAT_ARGB32, width * PIXELS_PER_POINT,
+                                        height * PIXELS_PER_POINT);
+  cairo_surface_set_device_scale (surface, PIXELS_PER_POINT, PIXELS_PER_POINT);
+  node = make_node (self, width, height);
+  cr = cairo_create (surface);
+  gsk_render_node_draw (node, cr);
+  cairo_destroy (cr);
+  gsk_render_node_unref (node);
+  cairo_surface_flush (surface);
+  stride = (gsize) cairo_image_surface_get_stride (surface);
+  bytes = g_bytes_new (cairo_image_surface_get_data (surface),
+                       stride * (gsize) (height * PIXELS_PER_POINT));
+  cairo_surface_destroy (surface);
+  texture = gdk_memory_texture_new (width * PIXELS_PER_POINT, height * PIXELS_PER_POINT,
+                                    GDK_MEMORY_DEFAULT, bytes, stride);
+  gdk_clipboard_set_texture (gtk_widget_get_clipboard (GTK_WIDGET (self)), texture);
+}
+
 static cairo_status_t
 draw_file (GskRenderNode *node,
            const char    *path,
@@ -119,7 +162,7 @@ draw_file (GskRenderNode *node,
 /**
  * tare_chart_save:
  * @self: the chart
- * @path: a file that ends in .svg, .pdf or .png
+ * @path: a file that ends in .svg, .pdf or .png, or in .csv for the data
  * @width: how wide, in the pixels of the screen; 0 for as wide as it is there
  * @height: how high; 0 for as high as it is there
  * @error: set when the file cannot be written or is of another kind
@@ -144,18 +187,24 @@ tare_chart_save (TareChart   *self,
   g_return_val_if_fail (TARE_IS_CHART (self) && path != NULL, FALSE);
 
   dot = strrchr (path, '.');
+  if (g_strcmp0 (dot, ".csv") == 0)
+    {
+      g_autofree char *csv = tare_chart_dup_csv (self);
+
+      return g_file_set_contents (path, csv, -1, error);
+    }
   if (dot == NULL || (g_strcmp0 (dot, ".svg") != 0 && g_strcmp0 (dot, ".pdf") != 0
                       && g_strcmp0 (dot, ".png") != 0))
     {
       g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
-                   _("%s: a chart is saved as .svg, .pdf or .png"), path);
+                   _("%s: a chart is saved as .svg, .pdf, .png or .csv"), path);
       return FALSE;
     }
 
   if (width <= 0)
-    width = MAX (gtk_widget_get_width (GTK_WIDGET (self)), 160);
+    width = MAX (gtk_widget_get_width (GTK_WIDGET (self)), LEAST_WIDTH);
   if (height <= 0)
-    height = MAX (gtk_widget_get_height (GTK_WIDGET (self)), 120);
+    height = MAX (gtk_widget_get_height (GTK_WIDGET (self)), LEAST_HEIGHT);
 
   partial = g_strdup_printf ("%s.part%s", path, dot);
   node = make_node (self, width, height);

@@ -294,6 +294,17 @@ pressed_cb (GtkGestureClick *gesture,
     tare_chart_fit (self);
 }
 
+static void
+menu_pressed_cb (GtkGestureClick *gesture,
+                 int              n_press,
+                 double           x,
+                 double           y,
+                 TareChart       *self)
+{
+  gtk_widget_grab_focus (GTK_WIDGET (self));
+  _tare_chart_open_menu (self, x, y);
+}
+
 /* The plot whose points the cursor walks over: the one it is on, else the first that has any. */
 static TarePlot *
 get_walked (TareChart *self)
@@ -401,6 +412,20 @@ walk (TareChart *self,
 }
 
 static gboolean
+press_with_control (TareChart *self,
+                    guint      keyval)
+{
+  if (keyval == GDK_KEY_c)
+    tare_chart_copy_csv (self);
+  else if (keyval == GDK_KEY_t && !_tare_chart_is_empty (self))
+    tare_chart_show_table (self);
+  else
+    return FALSE;
+
+  return TRUE;
+}
+
+static gboolean
 key_pressed_cb (GtkEventControllerKey *controller,
                 guint                  keyval,
                 guint                  keycode,
@@ -417,12 +442,7 @@ key_pressed_cb (GtkEventControllerKey *controller,
     }
 
   if ((state & GDK_CONTROL_MASK) != 0)
-    {
-      if (gdk_keyval_to_lower (keyval) != GDK_KEY_c)
-        return FALSE;
-      tare_chart_copy_csv (self);
-      return TRUE;
-    }
+    return press_with_control (self, gdk_keyval_to_lower (keyval));
   if ((state & (GDK_ALT_MASK | GDK_SUPER_MASK)) != 0)
     return FALSE;
 
@@ -454,6 +474,14 @@ key_pressed_cb (GtkEventControllerKey *controller,
       if (self->hit == NULL)
         return FALSE;
       tare_plot_activate (self->hit, self->point, state & GDK_SHIFT_MASK);
+      return TRUE;
+    case GDK_KEY_F10:
+      if ((state & GDK_SHIFT_MASK) == 0)
+        return FALSE;
+      /* fall through */
+    case GDK_KEY_Menu:
+      _tare_chart_open_menu (self, self->area.left + anchor * self->area.width,
+                             self->area.top + (1.0 - across) * self->area.height);
       return TRUE;
     case GDK_KEY_Escape:
       if (self->banding)
@@ -493,6 +521,11 @@ _tare_chart_add_input (TareChart *self)
   g_signal_connect (gesture, "drag-begin", G_CALLBACK (drag_begin_cb), self);
   g_signal_connect (gesture, "drag-update", G_CALLBACK (drag_update_cb), self);
   g_signal_connect (gesture, "drag-end", G_CALLBACK (drag_end_cb), self);
+  gtk_widget_add_controller (widget, GTK_EVENT_CONTROLLER (gesture));
+
+  gesture = gtk_gesture_click_new ();
+  gtk_gesture_single_set_button (GTK_GESTURE_SINGLE (gesture), GDK_BUTTON_SECONDARY);
+  g_signal_connect (gesture, "pressed", G_CALLBACK (menu_pressed_cb), self);
   gtk_widget_add_controller (widget, GTK_EVENT_CONTROLLER (gesture));
 
   gesture = gtk_gesture_click_new ();

@@ -49,6 +49,8 @@ struct _TareChart
   GskRenderNode *node;        /* all but what follows the pointer */
   gboolean       updating;
   gboolean       exporting;   /* what is drawn now goes into a file */
+  GtkWidget     *menu;        /* (nullable) */
+  GtkFileChooserNative *dialog; /* (nullable) */
 };
 
 void     _tare_chart_draw       (TareChart     *self,
@@ -63,6 +65,11 @@ void     _tare_chart_make_frame (TareChart     *self,
                                  TarePlotFrame *frame);
 gboolean _tare_chart_is_empty   (TareChart     *self);
 gboolean _tare_chart_is_planar  (TareChart     *self);
+TareColorScale *
+         _tare_chart_get_color_scale (TareChart *self);
+void     _tare_chart_open_menu  (TareChart     *self,
+                                 double         x,
+                                 double         y);
 void     _tare_chart_set_hit    (TareChart     *self,
                                  TarePlot      *plot,
                                  guint          point);

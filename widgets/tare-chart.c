@@ -203,7 +203,11 @@ tare_chart_size_allocate (GtkWidget *widget,
                           int        height,
                           int        baseline)
 {
-  drop_node ((TareChart *) widget);
+  TareChart *self = (TareChart *) widget;
+
+  drop_node (self);
+  if (self->menu != NULL)
+    gtk_popover_present (GTK_POPOVER (self->menu));
 }
 
 static void
@@ -297,6 +301,8 @@ tare_chart_dispose (GObject *object)
   TareChart *self = (TareChart *) object;
 
   self->hit = NULL;
+  g_clear_object (&self->dialog);
+  g_clear_pointer (&self->menu, gtk_widget_unparent);
   for (guint i = 0; i < self->plots->len; i++)
     g_signal_handlers_disconnect_by_data (g_ptr_array_index (self->plots, i), self);
   g_ptr_array_set_size (self->plots, 0);

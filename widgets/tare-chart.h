@@ -38,6 +38,8 @@ gboolean    tare_chart_get_plot_area      (TareChart   *self,
                                            GdkRectangle *area);
 char       *tare_chart_dup_csv            (TareChart   *self);
 void        tare_chart_copy_csv           (TareChart   *self);
+void        tare_chart_copy_picture       (TareChart   *self);
+GtkWindow  *tare_chart_show_table         (TareChart   *self);
 gboolean    tare_chart_save               (TareChart   *self,
                                            const char  *path,
                                            int          width,
