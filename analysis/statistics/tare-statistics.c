@@ -212,7 +212,7 @@ find_piece (const Plan  *plan,
   const guint8 *bytes;
 
   if (G_BYTE_ORDER != G_LITTLE_ENDIAN || tensor->head_rows > 0
-      || tensor->transposed || tensor->stored != NULL
+      || tensor->transposed || tensor->stored != NULL || tensor->n_slices > 0
       || tensor->format->family != TARE_FORMAT_FAMILY_FLOAT
       || tensor->format->bits != 32)
     return NULL;

@@ -53,6 +53,8 @@ typedef enum
  * @TARE_TENSOR_TRANSPOSED: a Hugging Face file has inputs x outputs
  * @TARE_TENSOR_GROUPED: a Hugging Face file has query, key and value of a head together, and GGUF
  *   all queries before all keys before all values
+ * @TARE_TENSOR_DENSE: only a model without experts has it
+ * @TARE_TENSOR_ROUTED: only a model with experts has it
  */
 typedef enum
 {
@@ -60,13 +62,18 @@ typedef enum
   TARE_TENSOR_BIASED = 1 << 1,
   TARE_TENSOR_TRANSPOSED = 1 << 2,
   TARE_TENSOR_GROUPED = 1 << 3,
+  TARE_TENSOR_DENSE = 1 << 4,
+  TARE_TENSOR_ROUTED = 1 << 5,
 } TareTensorFlags;
 
 /**
  * TareTensorName:
  * @role: id of the role
- * @hugging_face: the name in a Hugging Face file, %d for the block
+ * @hugging_face: the name in a Hugging Face file, %d for the block; a second %d for the expert
+ *   where each has a tensor of its own, which GGUF has one over the other
  * @flags: what is particular about it
+ * @stacked: (nullable): what newer Hugging Face files call the experts' matrices in one tensor, in
+ *   full: experts x rows x columns, which for gate and up are both in it, gate over up
  *
  * Without the ".weight" or ".bias" at its end. A norm has a bias only where it must have one.
  */
@@ -75,6 +82,7 @@ typedef struct
   const char      *role;
   const char      *hugging_face;
   TareTensorFlags  flags;
+  const char      *stacked;
 } TareTensorName;
 
 /**
@@ -109,6 +117,9 @@ typedef struct
  * @window_period: the last of so many blocks sees all positions; 0 where all blocks are windowed
  * @attention_soft_cap: where the file does not say; 0 where there is no such thing
  * @final_soft_cap: likewise, of the logits
+ * @expert_norm_key: (nullable): the key of config.json that says whether the shares of the chosen
+ *   experts are made to add up to 1, which they are not where it is missing
+ * @normalises_experts: whether they are by GGUF, and where there is no such key
  * @wide_query_blocks: with so many blocks GGUF means scores to be scaled by the width over the
  *   number of heads instead of the width of a head; 0 for never
  *
@@ -141,6 +152,8 @@ typedef struct
   guint                 window_period;
   float                 attention_soft_cap;
   float                 final_soft_cap;
+  const char           *expert_norm_key;
+  gboolean              normalises_experts;
   guint                 wide_query_blocks;
 } TareArchitecture;
 
@@ -154,5 +167,15 @@ char                   *tare_architecture_to_canonical        (const TareArchite
                                                                const char             *name);
 char                   *tare_architecture_to_hugging_face     (const TareArchitecture *self,
                                                                const char             *canonical);
+char                   *tare_architecture_expert_to_canonical (const TareArchitecture *self,
+                                                               const char             *name,
+                                                               guint                  *expert);
+char                   *tare_architecture_expert_to_hugging_face
+                                                              (const TareArchitecture *self,
+                                                               const char             *canonical,
+                                                               guint                   expert);
+const TareTensorName   *tare_architecture_find_stacked        (const TareArchitecture *self,
+                                                               const char             *name,
+                                                               int                    *block);
 
 G_END_DECLS

@@ -94,6 +94,30 @@ write_bounds (const TareConfig       *self,
     set_f32 (metadata, prefix, "attention.scale", self->attention_scale);
 }
 
+static void
+write_experts (const TareConfig       *self,
+               const TareArchitecture *architecture,
+               TareMetadata           *metadata)
+{
+  const char *prefix = architecture->id;
+
+  if (self->n_experts == 0)
+    return;
+
+  set_u32 (metadata, prefix, "expert_count", self->n_experts);
+  set_u32 (metadata, prefix, "expert_used_count", self->n_experts_used);
+  if (self->expert_width != self->feed_forward_width || architecture->expert_norm_key != NULL)
+    set_u32 (metadata, prefix, "expert_feed_forward_length", self->expert_width);
+  if (self->shared_width > 0)
+    set_u32 (metadata, prefix, "expert_shared_feed_forward_length", self->shared_width);
+  if (!self->normalises_experts != !architecture->normalises_experts)
+    {
+      g_autofree char *key = g_strconcat (prefix, ".expert_weights_norm", NULL);
+
+      tare_metadata_set_boolean (metadata, key, self->normalises_experts);
+    }
+}
+
 /**
  * tare_config_write_metadata:
  * @self: the numbers of a network
@@ -137,6 +161,7 @@ tare_config_write_metadata (const TareConfig       *self,
       write_scaling (self, prefix, metadata);
     }
   write_bounds (self, architecture, metadata);
+  write_experts (self, architecture, metadata);
   if (architecture->parallel)
     {
       g_autofree char *key = g_strconcat (prefix, ".use_parallel_residual", NULL);

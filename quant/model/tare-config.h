@@ -30,6 +30,11 @@ typedef enum
  * @n_key_value_heads: key and value heads
  * @head_width: elements of a head
  * @feed_forward_width: inner width of the feed-forward part
+ * @n_experts: experts of a block, of which each token goes to some; 0 for none
+ * @n_experts_used: to how many
+ * @expert_width: inner width of one
+ * @shared_width: inner width of the expert that all tokens go to, 0 for none
+ * @normalises_experts: whether the shares of the chosen experts are made to add up to 1
  * @vocabulary: rows of the embedding
  * @context: positions it was trained for
  * @norm_epsilon: added to the mean square or the variance before the root
@@ -60,6 +65,11 @@ typedef struct
   guint           n_key_value_heads;
   guint           head_width;
   guint           feed_forward_width;
+  guint           n_experts;
+  guint           n_experts_used;
+  guint           expert_width;
+  guint           shared_width;
+  gboolean        normalises_experts;
   guint           vocabulary;
   guint           context;
   float           norm_epsilon;

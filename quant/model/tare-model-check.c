@@ -18,6 +18,11 @@ typedef struct
   gsize qkv;
   gsize context;
   gsize pairs;
+  gsize experts;
+  gsize expert_inner;
+  gsize expert_down;
+  gsize expert_width;
+  gsize shared;
 } Sizes;
 
 typedef struct
@@ -45,6 +50,14 @@ static const Shape shapes[] = {
   { "ffn_gate", SIZE (inner), SIZE (width) },
   { "ffn_up", SIZE (up), SIZE (width) },
   { "ffn_down", SIZE (width), SIZE (inner) },
+  { "ffn_gate_inp", SIZE (experts), SIZE (width) },
+  { "ffn_gate_exps", SIZE (expert_inner), SIZE (width) },
+  { "ffn_up_exps", SIZE (expert_inner), SIZE (width) },
+  { "ffn_down_exps", SIZE (expert_down), SIZE (expert_width) },
+  { "ffn_gate_inp_shexp", SIZE (one), SIZE (width) },
+  { "ffn_gate_shexp", SIZE (shared), SIZE (width) },
+  { "ffn_up_shexp", SIZE (shared), SIZE (width) },
+  { "ffn_down_shexp", SIZE (width), SIZE (shared) },
   { "post_ffw_norm", SIZE (one), SIZE (width) },
   { "output_norm", SIZE (one), SIZE (width) },
   { "output", SIZE (vocabulary), SIZE (width) },
@@ -70,6 +83,11 @@ get_sizes (const TareArchitecture *architecture,
     .qkv = queries + 2 * keys,
     .context = config->context,
     .pairs = config->rope_width / 2,
+    .experts = config->n_experts,
+    .expert_inner = (gsize) config->n_experts * config->expert_width,
+    .expert_down = (gsize) config->n_experts * config->width,
+    .expert_width = config->expert_width,
+    .shared = config->shared_width,
   };
 }
 
@@ -117,7 +135,8 @@ check_shape (const TareTensor  *tensor,
                                  matrix_bias ? shapes[i].rows : shapes[i].columns);
     }
 
-  if (tensor->rows == rows && tensor->columns == columns)
+  if (tensor->rows == rows && tensor->columns == columns
+      && (tensor->n_dimensions < 3 || tensor->shape[0] == sizes->experts))
     return TRUE;
 
   if (rows > 1)
@@ -129,15 +148,24 @@ check_shape (const TareTensor  *tensor,
   return fail_tensor (tensor, TARE_ERROR_INVALID, what, error);
 }
 
+/* Whether a model with these numbers has what @row names: some only with experts, some without. */
+static gboolean
+is_meant (const TareConfig     *config,
+          const TareTensorName *row)
+{
+  return (row->flags & (config->n_experts > 0 ? TARE_TENSOR_DENSE : TARE_TENSOR_ROUTED)) == 0;
+}
+
 /* Any matrix of a block may have a bias; what else has one must have it. */
 static gboolean
 may_have (const TareArchitecture *architecture,
+          const TareConfig       *config,
           const TareTensor       *tensor)
 {
   const TareTensorName *row = tensor->role != NULL
                               ? tare_architecture_find (architecture, tensor->role->id) : NULL;
 
-  return row != NULL
+  return row != NULL && is_meant (config, row)
          && (!tensor->bias || (row->flags & TARE_TENSOR_BIASED) != 0
              || (tensor->role->matrix && tensor->role->in_block));
 }
@@ -151,7 +179,7 @@ check_tensor (TareModel         *self,
 {
   g_autofree char *what = NULL;
 
-  if (!may_have (self->architecture, tensor))
+  if (!may_have (self->architecture, &self->config, tensor))
     what = g_strdup_printf ("is no part of the architecture %s that is known",
                             self->architecture->id);
   else if (tensor->block >= (int) self->config.n_blocks)
@@ -201,7 +229,7 @@ check_complete (TareModel  *self,
       int n = role->in_block ? (int) self->config.n_blocks : 1;
 
       if ((self->config.tied && strcmp (role->id, "output") == 0)
-          || (row->flags & TARE_TENSOR_OPTIONAL) != 0)
+          || (row->flags & TARE_TENSOR_OPTIONAL) != 0 || !is_meant (&self->config, row))
         continue;
 
       for (int i = 0; i < n; i++)

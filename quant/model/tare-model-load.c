@@ -155,7 +155,7 @@ name_tensor (TareModel  *self,
   char *canonical = NULL;
   TareOrder order;
 
-  if (self->architecture != NULL)
+  if (self->architecture != NULL && tensor->n_slices == 0)
     canonical = tare_architecture_to_canonical (self->architecture, tensor->name);
   if (canonical != NULL)
     {
@@ -314,6 +314,7 @@ finish_safetensors (TareModel  *self,
       && self->config.rope_scaling == TARE_ROPE_SCALING_LLAMA3)
     derive_rope_freqs (self);
 
+  _tare_model_join_experts (self);
   for (guint i = 0; i < self->tensors->len; i++)
     {
       name_tensor (self, g_ptr_array_index (self->tensors, i));

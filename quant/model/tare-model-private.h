@@ -76,6 +76,7 @@ void     _tare_model_find_order        (TareModel        *self,
                                         const TareTensor *tensor,
                                         TareOrder        *order);
 GError  *_tare_model_gather            (TareModel  *self);
+void     _tare_model_join_experts      (TareModel  *self);
 gboolean _tare_model_arrange           (TareModel  *self,
                                         GError    **error);
 

@@ -318,7 +318,7 @@ hash_tensor (GChecksum        *checksum,
   /* What lies in one piece: of parts, the codes. */
   guint64 extent = tensor->stored != NULL ? tensor->stored->parts[TARE_PART_CODES]->bytes
                                           : tensor->bytes;
-  gsize n = (gsize) MIN (extent, SAMPLE_BYTES);
+  gsize n = (gsize) MIN (extent / MAX (tensor->n_slices, 1), SAMPLE_BYTES);
   guint8 sample[SAMPLE_BYTES];
 
   /* With its NUL, so that names do not run together. */
@@ -332,7 +332,11 @@ hash_tensor (GChecksum        *checksum,
   hash_number (checksum, tensor->bytes);
   _tare_file_peek (tensor->file, tensor->offset, n, sample);
   g_checksum_update (checksum, sample, (gssize) n);
-  _tare_file_peek (tensor->file, tensor->offset + (extent - n) / 2, n, sample);
+  if (tensor->n_slices > 0)
+    _tare_file_peek (tensor->slices[tensor->n_slices / 2].file,
+                     tensor->slices[tensor->n_slices / 2].offset, n, sample);
+  else
+    _tare_file_peek (tensor->file, tensor->offset + (extent - n) / 2, n, sample);
   g_checksum_update (checksum, sample, (gssize) n);
 }
 

@@ -105,6 +105,12 @@ tare_tensor_free (TareTensor *self)
   g_free (self->name);
   g_free (self->canonical);
   g_free (self->type_name);
+  for (gsize i = 0; i < self->n_slices; i++)
+    {
+      g_clear_pointer (&self->slices[i].stored, tare_stored_unref);
+      tare_file_unref (self->slices[i].file);
+    }
+  g_free (self->slices);
   g_clear_pointer (&self->stored, tare_stored_unref);
   tare_file_unref (self->file);
   g_free (self);
@@ -163,6 +169,39 @@ tare_tensor_get_n_weights (const TareTensor *self)
   g_return_val_if_fail (self != NULL, 0);
 
   return self->rows * self->columns;
+}
+
+/**
+ * tare_tensor_get_n_matrices:
+ * @self: a tensor
+ *
+ * Returns: how many matrices lie one over the other, each with an equal part of the rows and inputs
+ *   of its own: the experts where the tensor has three dimensions, otherwise 1
+ */
+gsize
+tare_tensor_get_n_matrices (const TareTensor *self)
+{
+  g_return_val_if_fail (self != NULL, 1);
+
+  return self->n_dimensions == 3 && self->shape[0] > 0 ? (gsize) self->shape[0] : 1;
+}
+
+/* How many of @n rows from @first on lie together, and where. */
+static const guint8 *
+find_rows (const TareTensor *self,
+           gsize             first,
+           gsize             n,
+           gsize            *n_found)
+{
+  guint64 row_bytes = self->bytes / self->rows;
+  gsize per_slice = self->n_slices > 0 ? self->rows / self->n_slices : self->rows;
+  const TareSlice *slice = self->n_slices > 0 ? &self->slices[first / per_slice] : NULL;
+  TareFile *file = slice != NULL ? slice->file : self->file;
+  guint64 offset = slice != NULL ? slice->offset : self->offset;
+
+  *n_found = MIN (n, per_slice - first % per_slice);
+
+  return tare_file_get_data (file) + offset + first % per_slice * row_bytes;
 }
 
 /* Where GGUF's row (or element, of a bias) is in a file that has groups of q heads of queries, one
@@ -234,6 +273,7 @@ tare_tensor_get_file_row (const TareTensor *self,
  * @self: a tensor whose rows take whole bytes, and that is neither transposed nor in parts
  * @row: in GGUF's order, less than the number of rows
  *
+ * Rows may be looked for one at a time only where a tensor is interleaved or in slices.
  * A vector has one row, in the file's order of elements whatever @head_rows;
  * tare_tensor_read_rows() puts them right.
  *
@@ -243,15 +283,13 @@ const guint8 *
 tare_tensor_get_row (const TareTensor *self,
                      gsize             row)
 {
-  gsize index = 0;
+  gsize n = 0;
 
   g_return_val_if_fail (self != NULL, NULL);
   g_return_val_if_fail (!self->transposed && self->stored == NULL && row < self->rows, NULL);
   g_return_val_if_fail (self->bytes % self->rows == 0, NULL);
 
-  index = interleaves_rows (self) ? to_file (self, row) : row;
-
-  return tare_file_get_data (self->file) + self->offset + index * (self->bytes / self->rows);
+  return find_rows (self, interleaves_rows (self) ? to_file (self, row) : row, 1, &n);
 }
 
 /* Where an element of a tensor of whole bytes an element is in the file. */
@@ -373,12 +411,38 @@ read_stored_transposed (const TareTensor  *self,
 }
 
 static gboolean
+read_stored_slices (const TareTensor  *self,
+                    gsize              first,
+                    gsize              n,
+                    float             *out,
+                    GError           **error)
+{
+  gsize per_slice = self->rows / self->n_slices;
+
+  while (n > 0)
+    {
+      gsize within = first % per_slice;
+      gsize part = MIN (n, per_slice - within);
+
+      if (!tare_stored_read (self->slices[first / per_slice].stored, within, part, out, error))
+        return FALSE;
+      first += part;
+      n -= part;
+      out += part * self->columns;
+    }
+
+  return TRUE;
+}
+
+static gboolean
 read_stored (const TareTensor  *self,
              gsize              first,
              gsize              n,
              float             *out,
              GError           **error)
 {
+  if (self->n_slices > 0)
+    return read_stored_slices (self, first, n, out, error);
   if (self->transposed)
     return read_stored_transposed (self, first, n, out, error);
   if (!interleaves_rows (self))
@@ -454,7 +518,12 @@ tare_tensor_read_rows (const TareTensor  *self,
     }
   else if (!interleaves_rows (self))
     {
-      tare_format_decode (self->format, tare_tensor_get_row (self, first), n, self->columns, out);
+      for (gsize i = 0, n_found = 0; i < n; i += n_found)
+        {
+          const guint8 *rows = find_rows (self, first + i, n - i, &n_found);
+
+          tare_format_decode (self->format, rows, n_found, self->columns, out + i * self->columns);
+        }
     }
   else
     {
@@ -486,6 +555,15 @@ tare_tensor_read (const TareTensor  *self,
   return tare_tensor_read_rows (self, 0, self->rows, out, error);
 }
 
+static void
+release_stored (const TareStored *stored)
+{
+  for (guint i = 0; i < TARE_N_PARTS; i++)
+    if (stored->parts[i] != NULL)
+      tare_file_release (stored->parts[i]->file, stored->parts[i]->offset,
+                         stored->parts[i]->bytes);
+}
+
 /**
  * tare_tensor_release_rows:
  * @self: a tensor
@@ -512,10 +590,10 @@ tare_tensor_release_rows (const TareTensor *self,
   last = first + n;
   if (self->stored != NULL)
     {
-      for (guint i = 0; i < TARE_N_PARTS && last == self->rows; i++)
-        if (self->stored->parts[i] != NULL)
-          tare_file_release (self->stored->parts[i]->file, self->stored->parts[i]->offset,
-                             self->stored->parts[i]->bytes);
+      for (gsize i = 0; i < self->n_slices && last == self->rows; i++)
+        release_stored (self->slices[i].stored);
+      if (self->n_slices == 0 && last == self->rows)
+        release_stored (self->stored);
       return;
     }
 
@@ -533,5 +611,18 @@ tare_tensor_release_rows (const TareTensor *self,
     }
 
   row_bytes = self->bytes / self->rows;
-  tare_file_release (self->file, self->offset + first * row_bytes, (last - first) * row_bytes);
+  if (self->n_slices == 0)
+    tare_file_release (self->file, self->offset + first * row_bytes, (last - first) * row_bytes);
+
+  for (gsize i = 0; i < self->n_slices; i++)
+    {
+      gsize per_slice = self->rows / self->n_slices;
+      gsize begin = MAX (first, i * per_slice);
+      gsize end = MIN (last, (i + 1) * per_slice);
+
+      if (begin < end)
+        tare_file_release (self->slices[i].file,
+                           self->slices[i].offset + (begin - i * per_slice) * row_bytes,
+                           (end - begin) * row_bytes);
+    }
 }

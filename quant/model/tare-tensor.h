@@ -12,6 +12,21 @@ G_BEGIN_DECLS
 struct _TareStored;
 
 /**
+ * TareSlice:
+ * @file: where it lies
+ * @offset: from the start of @file
+ * @stored: (nullable): its parts, where it is a matrix of a quantized checkpoint
+ *
+ * One of several pieces of equal size that make up a tensor.
+ */
+typedef struct
+{
+  TareFile           *file;
+  guint64             offset;
+  struct _TareStored *stored;
+} TareSlice;
+
+/**
  * TareTensor:
  * @name: as the file calls it
  * @canonical: GGUF's name for it; @name where the architecture is unknown
@@ -21,7 +36,8 @@ struct _TareStored;
  * @type_name: the stored type as a person knows it, "BF16", "Q4_K"
  * @format: (nullable): how to decode it, or %NULL where no row of the format table does
  * @stored: (nullable): the parts of a matrix of a quantized checkpoint, which is decoded by its
- *   layout instead; @file and @offset are then those of its codes, @bytes is what all parts take
+ *   layout instead; @file and @offset are then those of its codes, @bytes is what all parts take;
+ *   of a tensor in slices, the first one's
  * @n_dimensions: number of dimensions
  * @shape: outermost first, as safetensors writes it: { rows, columns } of a matrix
  * @columns: the contiguous dimension: a linear layer's inputs
@@ -33,9 +49,12 @@ struct _TareStored;
  *   (Hugging Face's gpt_neox); otherwise 0
  * @transposed: whether the file has columns x rows, as for the convolutions of GPT-2; @shape, @rows
  *   and @columns are GGUF's all the same
- * @file: where it lies
+ * @file: where it lies, or its first slice
  * @offset: from the start of @file
- * @bytes: how much of it
+ * @bytes: how much of it, or of all slices together
+ * @slices: (nullable): where it lies in pieces, each the same number of rows, as the matrices of
+ *   the experts do that a Hugging Face file has in tensors of their own
+ * @n_slices: how many, 0 where it lies in one piece
  *
  * One tensor of a model, immutable and owned by it. Rows are counted in GGUF's order, whatever
  * the file's, so that two sources of one model agree weight by weight.
@@ -60,6 +79,8 @@ typedef struct
   TareFile         *file;
   guint64           offset;
   guint64           bytes;
+  TareSlice        *slices;
+  gsize             n_slices;
 } TareTensor;
 
 void          tare_tensor_free           (TareTensor        *self);
@@ -68,6 +89,7 @@ gboolean      tare_tensor_is_weight      (const TareTensor  *self);
 gsize         tare_tensor_get_n_weights  (const TareTensor  *self);
 gsize         tare_tensor_get_file_row   (const TareTensor  *self,
                                           gsize              row);
+gsize         tare_tensor_get_n_matrices (const TareTensor  *self);
 const guint8 *tare_tensor_get_row        (const TareTensor  *self,
                                           gsize              row);
 void          tare_tensor_copy_rows      (const TareTensor  *self,

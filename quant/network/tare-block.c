@@ -331,6 +331,35 @@ load_feed_forward (TareNetwork        *self,
                        &block->feed_forward_post_norm, error);
 }
 
+/* The router, the expert that all tokens share, where there is one, and the experts. */
+static gboolean
+load_routed (TareNetwork        *self,
+             const TareWeights  *weights,
+             int                 index,
+             TareBlock          *block,
+             GError            **error)
+{
+  const TareConfig *config = self->config;
+  gsize width = config->shared_width;
+  const Part router[] = { { "ffn_gate_inp", config->n_experts } };
+  const Part shared_router[] = { { "ffn_gate_inp_shexp", 1 } };
+  const Part gate_up[] = { { "ffn_gate_shexp", width }, { "ffn_up_shexp", width } };
+  const Part down[] = { { "ffn_down_shexp", config->width } };
+
+  if (!load_norm (self, weights, "ffn_norm", index, config->width, &block->feed_forward_norm,
+                  error)
+      || !load_linear (self, weights, router, 1, index, config->width, &block->router, error)
+      || !_tare_experts_load (self, weights, index, &block->experts, error))
+    return FALSE;
+
+  return width == 0
+         || (load_linear (self, weights, shared_router, 1, index, config->width,
+                          &block->shared_router, error)
+             && load_linear (self, weights, gate_up, 2, index, config->width, &block->gate_up,
+                             error)
+             && load_linear (self, weights, down, 1, index, width, &block->down, error));
+}
+
 /**
  * tare_network_load_block:
  * @self: the network
@@ -339,6 +368,8 @@ load_feed_forward (TareNetwork        *self,
  * @error: missing or misshapen tensors, memory, what @weights reports
  *
  * The system is asked to read the weights of the next block meanwhile.
+ * Where the experts together take too much, they are loaded one at a time while the block runs;
+ * what @weights points to must then outlive the block.
  *
  * Returns: (transfer full): the block in fp32, 4 bytes a weight
  */
@@ -355,7 +386,9 @@ tare_network_load_block (TareNetwork        *self,
 
   loaded->index = block;
   if (!load_attention (self, weights, (int) block, loaded, error)
-      || !load_feed_forward (self, weights, (int) block, loaded, error))
+      || !(self->config->n_experts > 0
+           ? load_routed (self, weights, (int) block, loaded, error)
+           : load_feed_forward (self, weights, (int) block, loaded, error)))
     return NULL;
   _tare_network_read_ahead (self, block + 1);
 
@@ -411,13 +444,15 @@ tare_block_free (TareBlock *block)
       free (norm->weight);
       free (norm->bias);
     }
-  for (gsize i = 0; i < 4; i++)
+  for (gsize i = 0; i < 6; i++)
     {
-      TareLinear *linear = ((TareLinear *[]) { &block->qkv, &block->attention_output,
-                                               &block->gate_up, &block->down })[i];
+      TareLinear *linear = ((TareLinear *[]) {
+        &block->qkv, &block->attention_output, &block->gate_up, &block->down, &block->router,
+        &block->shared_router })[i];
 
       free (linear->weight);
       free (linear->bias);
     }
+  free (block->experts.resident);
   g_free (block);
 }

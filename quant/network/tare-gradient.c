@@ -10,6 +10,8 @@
 
 #include <string.h>
 
+#include "quant/tare-error.h"
+
 /* What a block costs on the way back, by what it costs on the way there: made again, led back, and
  * its weights' gradient. */
 #define BACK_COST 3.0
@@ -398,6 +400,14 @@ run_pass (TarePass            *self,
   TareProgress turn = tare_progress_part (progress, n_blocks / whole,
                                           (n_blocks + (back ? BACK_COST : 1.0)) / whole);
   g_autoptr(GPtrArray) states = NULL;
+
+  if (back && self->network->config->n_experts > 0)
+    {
+      g_set_error (error, TARE_ERROR, TARE_ERROR_UNSUPPORTED,
+                   "%s: no gradients are computed through experts",
+                   tare_model_get_path (self->network->model));
+      return FALSE;
+    }
 
   self->weights = &weights;
   self->n_tokens = objective->n_sequences * objective->length;

@@ -28,6 +28,7 @@ typedef struct
  * @branch: what attention or the feed-forward part hands back, where it does not go straight into
  *   the stream
  * @scratch: of the attention kernel
+ * @expert: the matrices of one expert that is loaded when it is wanted
  *
  * The activations of one group of sequences.
  */
@@ -38,6 +39,7 @@ typedef struct
   TareBuffer mixed;
   TareBuffer branch;
   TareBuffer scratch;
+  TareBuffer expert;
 } TareWorkspace;
 
 struct _TareNetwork
@@ -50,6 +52,8 @@ struct _TareNetwork
   TareAngles             *angles;
   TareWorkspace          *workspaces;
   gsize                   n_workspaces;
+  GError                 *failure;
+  double                  expert_bytes;
 };
 
 /**
@@ -85,7 +89,50 @@ typedef struct
   float *bias;
 } TareScaling;
 
-/* A block, or the output: that has a norm and a linear layer, here @attention_norm and @qkv. */
+/**
+ * TareExperts:
+ * @n: how many there are, 0 where a block has none
+ * @n_used: how many a token goes to
+ * @width: inner width of one
+ * @gate: experts x @width rows
+ * @up: likewise
+ * @down: experts x stream rows of @width
+ * @weights: where their values come from, which outlives the block
+ * @resident: (nullable): the values of all, each expert's gate over its up over its down; %NULL
+ *   where there are too many of them, and each is loaded when it is wanted
+ *
+ * The matrices of a block of which each token goes through a few.
+ */
+typedef struct
+{
+  gsize             n;
+  gsize             n_used;
+  gsize             width;
+  const TareTensor *gate;
+  const TareTensor *up;
+  const TareTensor *down;
+  TareWeights       weights;
+  float            *resident;
+} TareExperts;
+
+/**
+ * TareRoutes:
+ * @begin: n_experts + 1: where the tokens of each expert begin, and the end
+ * @tokens: which they are, in their order
+ * @shares: what multiplies what the expert makes of each
+ *
+ * Which tokens go to which expert.
+ */
+typedef struct
+{
+  gsize   *begin;
+  guint32 *tokens;
+  float   *shares;
+} TareRoutes;
+
+/* A block, or the output: that has a norm and a linear layer, here @attention_norm and @qkv. Where
+ * there are experts, @router tells which of them a token goes to, @gate_up and @down are of the
+ * expert that all tokens share, if any, and @shared_router tells how much of that one they take. */
 struct _TareBlock
 {
   guint        index;
@@ -99,6 +146,9 @@ struct _TareBlock
   TareLinear   attention_output;
   TareLinear   gate_up;
   TareLinear   down;
+  TareLinear   router;
+  TareLinear   shared_router;
+  TareExperts  experts;
 };
 
 float              *_tare_floats_new             (gsize                n,
@@ -117,7 +167,37 @@ gboolean            _tare_linear_run             (const TareLinear    *self,
                                                   float                keep,
                                                   float               *y,
                                                   const TareProgress  *progress);
+double              _tare_experts_measure        (const TareConfig    *config);
+gboolean            _tare_experts_load           (TareNetwork         *network,
+                                                  const TareWeights   *weights,
+                                                  int                  block,
+                                                  TareExperts         *self,
+                                                  GError             **error);
+gboolean            _tare_experts_get            (const TareExperts   *self,
+                                                  gsize                expert,
+                                                  TareBuffer          *room,
+                                                  TareLinear          *gate_up,
+                                                  TareLinear          *down,
+                                                  const TareProgress  *progress,
+                                                  GError             **error);
+void                _tare_routes_init            (TareRoutes          *self,
+                                                  const TareConfig    *config,
+                                                  const float         *scores,
+                                                  gsize                n_tokens);
+void                _tare_routes_clear           (TareRoutes          *self);
+gboolean            _tare_network_run_experts    (TareNetwork         *self,
+                                                  TareWorkspace       *space,
+                                                  const TareBlock     *block,
+                                                  float               *x,
+                                                  gsize                n_tokens,
+                                                  const TareObserver  *observer,
+                                                  const TareProgress  *progress);
 
+void                _tare_network_observe        (const TareObserver  *observer,
+                                                  const TareLinear    *linear,
+                                                  gsize                expert,
+                                                  const float         *x,
+                                                  gsize                n_tokens);
 void                _tare_network_norm           (TareNetwork         *self,
                                                   const TareScaling   *norm,
                                                   const float         *x,

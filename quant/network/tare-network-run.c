@@ -17,6 +17,10 @@
  * a width of 2048 and 1024 at 256. Also the most that go through a feed-forward part at a time. */
 #define SHARED_TOKENS 1024
 
+/* Tokens of a group that goes through experts: each is loaded once for all of them, and gets but a
+ * few of them where there are many. */
+#define ROUTED_TOKENS 4096
+
 /* Tokens of a group of one thread, whose activations should stay in its own cache, and the least
  * that are worth a product. */
 #define OWN_TOKENS       512
@@ -80,14 +84,16 @@ _tare_network_prepare_heads (TareNetwork     *self,
     }
 }
 
-static void
-observe (const TareObserver *observer,
-         const TareLinear   *linear,
-         const float        *x,
-         gsize               n_tokens)
+/* Tells of the input of a layer, of which one expert may be meant. */
+void
+_tare_network_observe (const TareObserver *observer,
+                       const TareLinear   *linear,
+                       gsize               expert,
+                       const float        *x,
+                       gsize               n_tokens)
 {
   if (observer != NULL && observer->observe != NULL)
-    observer->observe (linear->tensor, 0, x, n_tokens, linear->columns, observer->data);
+    observer->observe (linear->tensor, expert, x, n_tokens, linear->columns, observer->data);
 }
 
 /* What attention sees in one block. */
@@ -167,7 +173,7 @@ run_attention (TareNetwork        *self,
 
   _tare_network_norm (self, &block->attention_norm, x, n_tokens, config->width,
                       space->input.data);
-  observe (observer, &block->qkv, space->input.data, n_tokens);
+  _tare_network_observe (observer, &block->qkv, 0, space->input.data, n_tokens);
   if (!_tare_linear_run (&block->qkv, space->input.data, n_tokens, 0.0f, qkv, progress))
     return FALSE;
 
@@ -184,7 +190,7 @@ run_attention (TareNetwork        *self,
 
   if (received != NULL)
     tell_received (observer, block->index, &shape, received);
-  observe (observer, &block->attention_output, space->mixed.data, n_tokens);
+  _tare_network_observe (observer, &block->attention_output, 0, space->mixed.data, n_tokens);
 
   return _tare_linear_run (&block->attention_output, space->mixed.data, n_tokens, keep, y,
                            progress);
@@ -204,11 +210,11 @@ run_feed_forward (TareNetwork        *self,
                   const TareProgress *progress)
 {
   const TareConfig *config = self->config;
-  gsize width = config->feed_forward_width;
+  gsize width = block->down.columns;
 
   _tare_network_norm (self, &block->feed_forward_norm, x, n_tokens, config->width,
                       space->input.data);
-  observe (observer, &block->gate_up, space->input.data, n_tokens);
+  _tare_network_observe (observer, &block->gate_up, 0, space->input.data, n_tokens);
   if (!_tare_linear_run (&block->gate_up, space->input.data, n_tokens, 0.0f, space->wide.data,
                          progress))
     return FALSE;
@@ -218,7 +224,7 @@ run_feed_forward (TareNetwork        *self,
   else
     tare_kernel_activate (config->activation, space->wide.data, n_tokens, width,
                           space->mixed.data);
-  observe (observer, &block->down, space->mixed.data, n_tokens);
+  _tare_network_observe (observer, &block->down, 0, space->mixed.data, n_tokens);
 
   return _tare_linear_run (&block->down, space->mixed.data, n_tokens, keep, y, progress);
 }
@@ -272,7 +278,9 @@ run_group (TareNetwork        *self,
 
   if (done && apart && !parallel)
     add_branch (self, &block->attention_post_norm, space->branch.data, n_tokens, x);
-  for (gsize i = 0; done && i < n_tokens; i += SHARED_TOKENS)
+  if (done && block->experts.n > 0)
+    done = _tare_network_run_experts (self, space, block, x, n_tokens, observer, progress);
+  for (gsize i = 0; done && block->experts.n == 0 && i < n_tokens; i += SHARED_TOKENS)
     done = run_feed_forward_slice (self, space, block, x + i * self->config->width,
                                    MIN (SHARED_TOKENS, n_tokens - i), observer, progress);
   if (done && parallel)
@@ -292,9 +300,11 @@ measure (TareNetwork *self,
   gsize slice = MIN (n_tokens, SHARED_TOKENS);
   gsize queries = (gsize) config->n_heads * config->head_width;
   gsize qkv = queries + 2 * (gsize) config->n_key_value_heads * config->head_width;
+  gsize inner = config->n_experts > 0 ? MAX (config->expert_width, config->shared_width)
+                                      : config->feed_forward_width;
 
-  *wide = MAX (n_tokens * qkv, slice * 2 * config->feed_forward_width);
-  *mixed = MAX (n_tokens * queries, slice * config->feed_forward_width);
+  *wide = MAX (MAX (n_tokens * qkv, slice * 2 * inner), n_tokens * config->n_experts);
+  *mixed = MAX (n_tokens * queries, slice * inner);
 }
 
 static Plan
@@ -314,14 +324,16 @@ make_plan (TareNetwork *self,
   plan.n_groups = (n_sequences + plan.group - 1) / plan.group;
   rounds = (plan.n_groups + n_threads - 1) / n_threads;
   measure (self, plan.group * length, &wide, &mixed);
-  plan.own = !observed && n_threads > 1
+  plan.own = !observed && n_threads > 1 && self->config->n_experts == 0
              && (double) plan.n_groups > 0.8 * (double) (rounds * n_threads)
              && (double) (wide + mixed) * sizeof (float) * (double) n_threads < OWN_BYTES;
 
   if (!plan.own)
     {
       plan.n_threads = 1;
-      plan.group = MIN (MAX (SHARED_TOKENS / length, 1), n_sequences);
+      gsize tokens = self->config->n_experts > 0 ? ROUTED_TOKENS : SHARED_TOKENS;
+
+      plan.group = MIN (MAX (tokens / length, 1), n_sequences);
       plan.n_groups = (n_sequences + plan.group - 1) / plan.group;
     }
 
@@ -354,6 +366,17 @@ _tare_network_reserve_angles (TareNetwork *self,
                                   self->config->rope_width / 2, length);
 }
 
+/* Of what experts make of tokens, a slice at a time. */
+static gsize
+rows_of_branch (TareNetwork *self,
+                gsize        n_tokens)
+{
+  if (self->config->n_experts > 0)
+    return MIN (n_tokens, SHARED_TOKENS);
+
+  return branches (self) ? n_tokens : 1;
+}
+
 /* Room for the groups, and angles for their positions. */
 static gboolean
 reserve (TareNetwork  *self,
@@ -377,7 +400,7 @@ reserve (TareNetwork  *self,
       ok = _tare_buffer_reserve (&space->input, plan->group * length, config->width, path, error)
            && _tare_buffer_reserve (&space->wide, 1, wide, path, error)
            && _tare_buffer_reserve (&space->mixed, 1, mixed, path, error)
-           && _tare_buffer_reserve (&space->branch, branches (self) ? plan->group * length : 1,
+           && _tare_buffer_reserve (&space->branch, rows_of_branch (self, plan->group * length),
                                     config->width, path, error)
            && _tare_buffer_reserve (&space->scratch, 1, tare_kernel_attention_scratch (&shape),
                                     path, error);
@@ -460,10 +483,11 @@ run_own (TareNetwork        *self,
  * @length: tokens of each, at positions from 0 on
  * @observer: (nullable): told of the inputs of the linear layers, a group of tokens at a time
  * @progress: (nullable): the progress; looked at every few hundredths of a second
- * @error: cancelled, or memory
+ * @error: cancelled, memory, or what the weights of experts report
  *
  * x += attention (norm (x)), x += feed_forward (norm (x)), in place. Activations are held for a
- * thousand tokens, or one sequence if that is longer, or for a group a thread.
+ * thousand tokens, four thousand where there are experts, or one sequence if that is longer, or for
+ * a group a thread.
  * Deterministic for a number of threads.
  *
  * Returns: %FALSE on error; @x is then neither what it was nor what it would be
@@ -481,7 +505,8 @@ tare_network_run_block (TareNetwork         *self,
   gboolean done;
   Plan plan;
 
-  g_return_val_if_fail (self != NULL && block != NULL && block->down.weight != NULL, FALSE);
+  g_return_val_if_fail (self != NULL && block != NULL, FALSE);
+  g_return_val_if_fail (block->down.weight != NULL || block->experts.n > 0, FALSE);
 
   if (length == 0 || n_sequences == 0)
     return TRUE;
@@ -493,6 +518,11 @@ tare_network_run_block (TareNetwork         *self,
   done = plan.own
          ? run_own (self, &plan, block, x, n_sequences, length, progress)
          : run_shared (self, &plan, block, x, n_sequences, length, observer, progress);
+  if (self->failure != NULL)
+    {
+      g_propagate_error (error, g_steal_pointer (&self->failure));
+      return FALSE;
+    }
   if (!done)
     {
       g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CANCELLED,
@@ -517,7 +547,7 @@ run_output_slice (TareNetwork        *self,
 
   _tare_network_norm (self, &output->attention_norm, x + first * config->width, n_tokens,
                       config->width, space->input.data);
-  observe (observer, &output->qkv, space->input.data, n_tokens);
+  _tare_network_observe (observer, &output->qkv, 0, space->input.data, n_tokens);
   _tare_linear_run (&output->qkv, space->input.data, n_tokens, 0.0f,
                     logits + first * config->vocabulary, NULL);
   if (config->final_soft_cap > 0.0f)

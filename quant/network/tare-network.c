@@ -9,6 +9,9 @@
 /* Divisors of the rotary frequencies, from GGUF. */
 #define ROPE_DIVISORS "rope_freqs.weight"
 
+/* What the experts of a block may take together, in fp32. */
+#define EXPERT_BYTES (1024.0 * 1024.0 * 1024.0)
+
 static gboolean
 read_frequencies (TareNetwork  *self,
                   GError      **error)
@@ -61,6 +64,7 @@ tare_network_new (TareModel  *model,
   self->model = tare_model_ref (model);
   self->config = tare_model_get_config (model);
   self->architecture = tare_model_get_architecture (model);
+  self->expert_bytes = EXPERT_BYTES;
   if (!read_frequencies (self, error))
     return NULL;
 
@@ -84,8 +88,10 @@ tare_network_free (TareNetwork *self)
       _tare_buffer_clear (&self->workspaces[i].mixed);
       _tare_buffer_clear (&self->workspaces[i].branch);
       _tare_buffer_clear (&self->workspaces[i].scratch);
+      _tare_buffer_clear (&self->workspaces[i].expert);
     }
   g_free (self->workspaces);
+  g_clear_error (&self->failure);
   tare_angles_free (self->angles);
   g_free (self->frequencies);
   tare_model_unref (self->model);
@@ -120,19 +126,26 @@ tare_network_get_config (TareNetwork *self)
  * tare_network_measure_memory:
  * @self: the network
  *
- * Returns: bytes of the largest part whose weights are in fp32 at a time, a block or the output
+ * Returns: bytes of the largest part whose weights are in fp32 at a time, a block or the output; of
+ *   experts, as many as are there at once
  */
 guint64
 tare_network_measure_memory (TareNetwork *self)
 {
   g_autofree guint64 *parts = g_new0 (guint64, self->config->n_blocks + 1);
+  double share = 1.0;
   gboolean tied = tare_model_lookup_role (self->model, "output", -1, FALSE) == NULL;
   guint64 most = 0;
+
+  if (_tare_experts_measure (self->config) > self->expert_bytes)
+    share = 1.0 / self->config->n_experts;
 
   for (gsize i = 0; i < tare_model_get_n_tensors (self->model); i++)
     {
       const TareTensor *tensor = tare_model_get_tensor (self->model, i);
-      guint64 bytes = (guint64) tare_tensor_get_n_weights (tensor) * sizeof (float);
+      double weights = (double) tare_tensor_get_n_weights (tensor)
+                       * (tare_tensor_get_n_matrices (tensor) > 1 ? share : 1.0);
+      guint64 bytes = (guint64) weights * sizeof (float);
       const char *role = tensor->role != NULL ? tensor->role->id : "";
 
       if (tensor->block >= 0 && (guint) tensor->block < self->config->n_blocks)
@@ -152,6 +165,8 @@ tare_network_measure_memory (TareNetwork *self)
  * @budget: bytes that somebody asked to get by with, or 0 if nobody did
  * @error: %TARE_ERROR_LIMIT, with what it takes at least
  *
+ * Also keeps the experts of a block from taking more than a quarter of @budget together.
+ *
  * Returns: whether the weights that are needed at a time leave a quarter of @budget for the rest
  */
 gboolean
@@ -159,10 +174,13 @@ tare_network_check_memory (TareNetwork  *self,
                            guint64       budget,
                            GError      **error)
 {
-  guint64 least = tare_network_measure_memory (self) / 3 * 4;
   g_autofree char *asked = NULL;
   g_autofree char *needed = NULL;
+  guint64 least;
 
+  if (budget > 0)
+    self->expert_bytes = MIN (self->expert_bytes, (double) (budget / 4));
+  least = tare_network_measure_memory (self) / 3 * 4;
   if (budget == 0 || budget >= least)
     return TRUE;
 
@@ -173,6 +191,22 @@ tare_network_check_memory (TareNetwork  *self,
                tare_model_get_path (self->model), asked, needed);
 
   return FALSE;
+}
+
+/**
+ * tare_network_set_expert_bytes:
+ * @self: the network
+ * @bytes: what the experts of a block may take together, in fp32
+ *
+ * Where they take more, they are loaded one at a time while a block runs. A gigabyte at first.
+ */
+void
+tare_network_set_expert_bytes (TareNetwork *self,
+                               guint64      bytes)
+{
+  g_return_if_fail (self != NULL);
+
+  self->expert_bytes = (double) bytes;
 }
 
 /* The finalizer of splitmix64: Steele, Lea and Flood, "Fast Splittable Pseudorandom Number

@@ -64,6 +64,8 @@ guint64           tare_network_measure_memory (TareNetwork       *self);
 gboolean          tare_network_check_memory (TareNetwork         *self,
                                              guint64              budget,
                                              GError             **error);
+void              tare_network_set_expert_bytes (TareNetwork     *self,
+                                                 guint64          bytes);
 
 guint64           tare_network_fingerprint  (TareNetwork         *self,
                                              const TareWeights   *weights,

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "quant/network/tare-weights.h"
 
+#include <string.h>
+
+#include "quant/tare-error.h"
+
 /* Weights of a band of rows: a few milliseconds of decoding, between which it can be cancelled and
  * after which their pages need not stay. */
 #define BAND_WEIGHTS (1024 * 1024)
@@ -18,25 +22,28 @@ choose_band (const TareTensor *tensor)
 /* Each band's pages are let go when it is read, so that of a file larger than memory no more is
  * resident than is being read. */
 static gboolean
-load (gpointer             data,
-      const TareTensor    *tensor,
-      float               *out,
-      const TareProgress  *progress,
-      GError             **error)
+load_rows (gpointer             data,
+           const TareTensor    *tensor,
+           gsize                first,
+           gsize                n,
+           float               *out,
+           const TareProgress  *progress,
+           GError             **error)
 {
   gsize band = choose_band (tensor);
-  gsize n_bands = (tensor->rows + band - 1) / band;
+  gsize n_bands = (n + band - 1) / band;
   GError *first_error = NULL;
 
 #pragma omp parallel for schedule(dynamic) if (n_bands > 1)
   for (gsize i = 0; i < n_bands; i++)
     {
-      gsize first = i * band;
-      gsize n = MIN (band, tensor->rows - first);
+      gsize begin = i * band;
+      gsize rows = MIN (band, n - begin);
       GError *band_error = NULL;
 
       if (tare_progress_cancelled (progress)
-          || !tare_tensor_read_rows (tensor, first, n, out + first * tensor->columns, &band_error))
+          || !tare_tensor_read_rows (tensor, first + begin, rows, out + begin * tensor->columns,
+                                     &band_error))
         {
 #pragma omp critical (tare_weights_load)
           if (first_error == NULL)
@@ -44,7 +51,7 @@ load (gpointer             data,
           g_clear_error (&band_error);
           continue;
         }
-      tare_tensor_release_rows (tensor, first, n);
+      tare_tensor_release_rows (tensor, first + begin, rows);
     }
 
   if (first_error != NULL)
@@ -61,6 +68,16 @@ load (gpointer             data,
   return TRUE;
 }
 
+static gboolean
+load (gpointer             data,
+      const TareTensor    *tensor,
+      float               *out,
+      const TareProgress  *progress,
+      GError             **error)
+{
+  return load_rows (data, tensor, 0, tensor->rows, out, progress, error);
+}
+
 static guint64
 fingerprint (gpointer          data,
              const TareTensor *tensor)
@@ -68,7 +85,7 @@ fingerprint (gpointer          data,
   return 0;
 }
 
-const TareWeights tare_weights_of_file = { load, fingerprint, NULL, NULL };
+const TareWeights tare_weights_of_file = { load, fingerprint, NULL, NULL, load_rows };
 
 /**
  * tare_weights_with_progress:
@@ -86,4 +103,60 @@ tare_weights_with_progress (const TareWeights  *self,
   weights.progress = progress;
 
   return weights;
+}
+
+/* All of it, of which a part is wanted. */
+static gboolean
+load_and_pick (const TareWeights   *self,
+               const TareTensor    *tensor,
+               gsize                first,
+               gsize                n,
+               float               *out,
+               const TareProgress  *progress,
+               GError             **error)
+{
+  g_autofree float *all = g_try_new (float, tare_tensor_get_n_weights (tensor));
+
+  if (all == NULL)
+    {
+      g_set_error (error, TARE_ERROR, TARE_ERROR_LIMIT, "%s: %s: no memory to load it",
+                   tare_file_get_path (tensor->file), tensor->canonical);
+      return FALSE;
+    }
+  if (!self->load (self->data, tensor, all, progress, error))
+    return FALSE;
+
+  memcpy (out, all + first * tensor->columns, n * tensor->columns * sizeof *out);
+
+  return TRUE;
+}
+
+/**
+ * tare_weights_load_rows:
+ * @self: weights
+ * @tensor: a tensor
+ * @first: the first row, in GGUF's order
+ * @n: how many; @first + @n is at most the number of rows
+ * @out: (out caller-allocates): n x columns values
+ * @progress: (nullable): asked whether to go on, and told nothing
+ * @error: cancelled, memory, what the weights report
+ *
+ * Returns: %FALSE on error
+ */
+gboolean
+tare_weights_load_rows (const TareWeights   *self,
+                        const TareTensor    *tensor,
+                        gsize                first,
+                        gsize                n,
+                        float               *out,
+                        const TareProgress  *progress,
+                        GError             **error)
+{
+  g_return_val_if_fail (self != NULL && tensor != NULL, FALSE);
+  g_return_val_if_fail (first <= tensor->rows && n <= tensor->rows - first, FALSE);
+
+  if (self->load_rows == NULL)
+    return load_and_pick (self, tensor, first, n, out, progress, error);
+
+  return self->load_rows (self->data, tensor, first, n, out, progress, error);
 }

@@ -12,9 +12,10 @@ G_BEGIN_DECLS
  * @fingerprint: the same number for the same values of one tensor; 0 for those of the file
  * @data: closure of both
  * @progress: (nullable): asked by @load whether to go on, and told nothing
+ * @load_rows: (nullable): writes @n rows from @first on alone; %NULL where all are as cheap
  *
  * Where a network takes its weights from: the file itself, or what a recipe makes of them. The
- * forward pass is the same for both. Both functions may be called in any thread, one at a time.
+ * forward pass is the same for both. All functions may be called in any thread, one at a time.
  */
 typedef struct
 {
@@ -27,6 +28,13 @@ typedef struct
                            const TareTensor    *tensor);
   gpointer             data;
   const TareProgress  *progress;
+  gboolean (*load_rows)   (gpointer             data,
+                           const TareTensor    *tensor,
+                           gsize                first,
+                           gsize                n,
+                           float               *out,
+                           const TareProgress  *progress,
+                           GError             **error);
 } TareWeights;
 
 /* The values as the file has them. */
@@ -34,5 +42,12 @@ extern const TareWeights tare_weights_of_file;
 
 TareWeights tare_weights_with_progress (const TareWeights   *self,
                                         const TareProgress  *progress);
+gboolean    tare_weights_load_rows     (const TareWeights   *self,
+                                        const TareTensor    *tensor,
+                                        gsize                first,
+                                        gsize                n,
+                                        float               *out,
+                                        const TareProgress  *progress,
+                                        GError             **error);
 
 G_END_DECLS

@@ -624,6 +624,39 @@ load (gpointer             data,
   return tare_quantized_decode (quantized, tensor, out, error);
 }
 
+static gboolean
+load_rows (gpointer             data,
+           const TareTensor    *tensor,
+           gsize                first,
+           gsize                n,
+           float               *out,
+           const TareProgress  *progress,
+           GError             **error)
+{
+  TareRecipeWeights *self = data;
+  TareAssignment assignment = tare_recipe_resolve (self->recipe, tensor);
+  const TareProgress quiet = {
+    .cancellable = progress != NULL ? progress->cancellable : NULL, .end = 1.0,
+  };
+  g_autoptr(TareQuantized) quantized = NULL;
+  const guint8 *bytes;
+
+  quantized = tare_engine_quantize (self->engine, tensor, &assignment, self->calibration,
+                                    &quiet, error);
+  if (quantized == NULL)
+    return FALSE;
+  if (quantized->bytes == NULL)
+    return tare_weights_load_rows (&tare_weights_of_file, tensor, first, n, out, progress, error);
+
+  bytes = g_bytes_get_data (quantized->bytes, NULL);
+  tare_format_decode (quantized->format,
+                      bytes + first * tare_format_get_row_bytes (quantized->format,
+                                                                 tensor->columns),
+                      n, tensor->columns, out);
+
+  return TRUE;
+}
+
 /* FNV-1a (Fowler, Noll, Vo; RFC draft-eastlake-fnv), 64 bits. */
 static guint64
 hash_string (const char *text)
@@ -676,7 +709,8 @@ tare_recipe_weights_new (TareEngine      *engine,
   self->engine = tare_engine_ref (engine);
   self->recipe = tare_recipe_ref (recipe);
   self->calibration = calibration != NULL ? tare_calibration_ref (calibration) : NULL;
-  self->weights = (TareWeights) { .load = load, .fingerprint = fingerprint, .data = self };
+  self->weights = (TareWeights) { .load = load, .fingerprint = fingerprint, .data = self,
+                                   .load_rows = load_rows };
 
   return self;
 }

@@ -198,7 +198,7 @@ write_kept (Export            *self,
   gsize chunk = CLAMP (CHUNK_BYTES / MAX (row_bytes, 1), 1, MAX (tensor->rows, 1));
   g_autofree guint8 *rows = NULL;
 
-  if (tensor->head_rows == 0 && !tensor->transposed)
+  if (tensor->head_rows == 0 && !tensor->transposed && tensor->n_slices == 0)
     return write_bytes (self, tare_file_get_data (tensor->file) + tensor->offset, tensor->bytes,
                         error);
 

@@ -41,6 +41,8 @@ typedef struct
   GPtrArray   *tensors;
   double      *x;
   gsize        window;
+  double       base;
+  double       stretch;
 } Naive;
 
 static inline double
@@ -155,6 +157,30 @@ rms_norm (const Naive  *self,
   return y;
 }
 
+/* x / rms (x) (offset + w) of each of the @n_heads parts of a row, in place */
+static inline void
+head_rms_norm (const Naive *self,
+               double      *heads,
+               gsize        n_heads,
+               gsize        d,
+               const char  *name,
+               gsize        block,
+               double       offset)
+{
+  g_autofree double *weight = get (self, name, block);
+
+  for (gsize i = 0; i < N_TOKENS * n_heads; i++)
+    {
+      double *head = heads + i * d;
+      double mean = 0.0;
+
+      for (gsize j = 0; j < d; j++)
+        mean += head[j] * head[j] / (double) d;
+      for (gsize j = 0; j < d; j++)
+        head[j] = head[j] / sqrt (mean + self->shape->epsilon) * (offset + weight[j]);
+    }
+}
+
 /* (x - mean) / deviation w + b */
 static inline double *
 layer_norm (const Naive  *self,
@@ -199,7 +225,7 @@ slice (const double *x,
   return y;
 }
 
-/* Pairs half of the rotating part apart, base 10000. */
+/* Pairs half of the rotating part apart, base 10000 where none is said. */
 static inline void
 rotate (const Naive *self,
         double      *heads,
@@ -211,7 +237,9 @@ rotate (const Naive *self,
     for (gsize h = 0; h < n_heads; h++)
       for (gsize i = 0; i < r / 2; i++)
         {
-          double angle = (double) t * pow (10000.0, -2.0 * (double) i / (double) r);
+          double base = self->base > 0.0 ? self->base : 10000.0;
+          double angle = (double) t * pow (base, -2.0 * (double) i / (double) r)
+                         / (self->stretch > 0.0 ? self->stretch : 1.0);
           double *a = heads + (t * n_heads + h) * d + i;
           double *b = a + r / 2;
           double x = *a, y = *b;
@@ -289,5 +317,28 @@ embed (Naive         *self,
     for (gsize i = 0; i < width; i++)
       self->x[t * width + i] = table[tokens[t] * width + i] * factor;
 }
+
+/* Tensors of a made folder, random: a name with a hole stands for every block's. */
+typedef struct
+{
+  const char *name;
+  gsize       rows;
+  gsize       columns;
+  float       center;
+  gsize       experts;
+} Made;
+
+char  *naive_make_folder (const char    *name,
+                          const char    *config,
+                          const Made    *made,
+                          gsize          n_made,
+                          gsize          n_blocks);
+float *naive_run_model   (const char    *path,
+                          const guint32 *tokens);
+void   naive_check       (const char    *folder,
+                          const char    *name,
+                          const Shape   *shape,
+                          double      *(*run) (Naive         *self,
+                                               const guint32 *tokens));
 
 G_END_DECLS

@@ -64,6 +64,48 @@ test_known (void)
     }
 }
 
+/* One expert's matrix among those of all, and back; newer files have them together. */
+static void
+test_experts (void)
+{
+  const struct { const char *architecture, *theirs, *canonical; guint expert; } names[] = {
+    { "llama", "model.layers.7.block_sparse_moe.experts.0.w1.weight",
+      "blk.7.ffn_gate_exps.weight", 0 },
+    { "llama", "model.layers.0.block_sparse_moe.experts.11.w2.weight",
+      "blk.0.ffn_down_exps.weight", 11 },
+    { "qwen3moe", "model.layers.3.mlp.experts.127.up_proj.weight",
+      "blk.3.ffn_up_exps.weight", 127 },
+  };
+  const TareArchitecture *llama = tare_architecture_lookup ("llama");
+  int block = -1;
+  guint expert = 0;
+
+  for (gsize i = 0; i < G_N_ELEMENTS (names); i++)
+    {
+      const TareArchitecture *architecture = tare_architecture_lookup (names[i].architecture);
+      g_autofree char *canonical = tare_architecture_expert_to_canonical (architecture,
+                                                                          names[i].theirs, &expert);
+      g_autofree char *theirs
+        = tare_architecture_expert_to_hugging_face (architecture, names[i].canonical,
+                                                    names[i].expert);
+
+      g_assert_cmpstr (canonical, ==, names[i].canonical);
+      g_assert_cmpuint (expert, ==, names[i].expert);
+      g_assert_cmpstr (theirs, ==, names[i].theirs);
+      g_assert_null (tare_architecture_to_canonical (architecture, names[i].theirs));
+      g_assert_null (tare_architecture_to_hugging_face (architecture, names[i].canonical));
+    }
+
+  g_assert_null (tare_architecture_expert_to_canonical (llama, "model.norm.weight", &expert));
+  g_assert_null (tare_architecture_expert_to_canonical (
+    llama, "model.layers.0.block_sparse_moe.experts.w1.weight", &expert));
+  g_assert_null (tare_architecture_expert_to_hugging_face (llama, "blk.0.attn_q.weight", 0));
+  g_assert_cmpstr (tare_architecture_find_stacked (llama, "model.layers.5.mlp.experts.down_proj",
+                                                   &block)->role, ==, "ffn_down_exps");
+  g_assert_cmpint (block, ==, 5);
+  g_assert_null (tare_architecture_find_stacked (llama, "model.layers.5.mlp.down_proj", &block));
+}
+
 static void
 test_unknown (void)
 {
@@ -93,6 +135,7 @@ main (int    argc,
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/architecture/table", test_table);
   g_test_add_func ("/architecture/known", test_known);
+  g_test_add_func ("/architecture/experts", test_experts);
   g_test_add_func ("/architecture/unknown", test_unknown);
 
   return g_test_run ();

@@ -349,7 +349,7 @@ test_metadata_refused (void)
   tare_metadata_set_u32 (metadata, "llama.rope.dimension_count", 16);
 
   tare_metadata_set_u32 (metadata, "llama.expert_count", 8);
-  check_metadata_refused (metadata, TARE_ERROR_UNSUPPORTED, "mixture of experts");
+  check_metadata_refused (metadata, TARE_ERROR_INVALID, "expert_used_count");
   tare_metadata_remove (metadata, "llama.expert_count");
 
   tare_metadata_set_u32 (metadata, "llama.attention.value_length", 8);

@@ -7,12 +7,8 @@
  */
 #include "tests/tare-test.h"
 
-#include <math.h>
 #include <string.h>
 
-#include "quant/model/tare-safetensors.h"
-#include "quant/network/tare-network.h"
-#include "quant/recipe/tare-target.h"
 #include "tests/quant/naive.h"
 
 static void
@@ -138,82 +134,12 @@ static const Shape gpt2_shape = {
   .vocabulary = 1024, .epsilon = 1e-5, .scale = 0.25, .activation = gelu_tanh,
 };
 
-static float *
-run_model (const char    *path,
-           const guint32 *tokens)
-{
-  g_autoptr(GError) error = NULL;
-  g_autoptr(TareModel) model = tare_model_open (path, &error);
-  g_autoptr(TareNetwork) network = NULL;
-  float *logits;
-
-  g_assert_no_error (error);
-  network = tare_network_new (model, &error);
-  g_assert_no_error (error);
-  logits = g_new (float, N_TOKENS * tare_network_get_config (network)->vocabulary);
-  tare_network_run (network, &tare_weights_of_file, tokens, N_TOKENS, logits, NULL, &error);
-  g_assert_no_error (error);
-
-  return logits;
-}
-
-/* Through the exporter, and back from its file. */
-static float *
-run_exported (const char    *folder,
-              const char    *name,
-              const guint32 *tokens)
-{
-  g_autofree char *path = tare_test_temporary (name);
-  g_autoptr(GError) error = NULL;
-  g_autoptr(TareModel) model = tare_model_open (folder, &error);
-  g_autoptr(TareEngine) engine = tare_engine_new (model);
-  g_autoptr(TareRecipe) recipe = tare_recipe_new ();
-
-  tare_target_write (tare_target_lookup ("gguf"), engine, recipe, NULL, path, NULL, NULL, &error);
-  g_assert_no_error (error);
-
-  return run_model (path, tokens);
-}
-
-/* Folder, export and formulas agree. */
-static void
-check (const char  *folder,
-       const char  *name,
-       const Shape *shape,
-       double    *(*run) (Naive         *self,
-                          const guint32 *tokens))
-{
-  g_autofree char *path = g_build_filename (folder, "model.safetensors", NULL);
-  g_autoptr(TareFile) file = tare_file_open (path, NULL);
-  g_autoptr(GPtrArray) tensors = g_ptr_array_new_with_free_func ((GDestroyNotify) tare_tensor_free);
-  Naive naive = { .shape = shape, .tensors = tensors };
-  gsize n = N_TOKENS * shape->vocabulary;
-  g_autofree float *rounded = g_new (float, n);
-  g_autofree double *truth = NULL;
-  g_autofree float *logits = NULL, *exported = NULL;
-  guint32 tokens[N_TOKENS];
-
-  g_assert_true (tare_safetensors_read (file, tensors, NULL));
-  for (guint32 i = 0; i < N_TOKENS; i++)
-    tokens[i] = (i * 37 + 11) % (guint32) shape->vocabulary;
-
-  truth = run (&naive, tokens);
-  for (gsize i = 0; i < n; i++)
-    rounded[i] = (float) truth[i];
-  logits = run_model (folder, tokens);
-  exported = run_exported (folder, name, tokens);
-  g_test_message ("%s: %.3g", name, tare_test_difference (logits, rounded, n));
-  g_assert_cmpfloat (tare_test_difference (logits, rounded, n), <, 1e-5);
-  g_assert_cmpmem (logits, n * sizeof *logits, exported, n * sizeof *exported);
-  g_free (naive.x);
-}
-
 static void
 test_gemma2 (void)
 {
   TARE_TEST_NEED_SHARED (folder, "models/gemma2-random")
 
-  check (folder, "gemma2.gguf", &gemma2_shape, run_gemma2);
+  naive_check (folder, "gemma2.gguf", &gemma2_shape, run_gemma2);
 }
 
 static void
@@ -221,77 +147,7 @@ test_gpt2 (void)
 {
   TARE_TEST_NEED_SHARED (folder, "models/gpt2-random")
 
-  check (folder, "gpt2.gguf", &gpt2_shape, run_gpt2);
-}
-
-/* Tensors of a made folder, random: a name with a hole stands for every block's. */
-typedef struct
-{
-  const char *name;
-  gsize       rows;
-  gsize       columns;
-  float       center;
-} Made;
-
-static void
-add_made (const Made *made,
-          const char *name,
-          guint32     seed,
-          GString    *header,
-          GByteArray *content)
-{
-  gsize n = MAX (made->rows, 1) * made->columns;
-  g_autofree float *x = g_new (float, n);
-  g_autofree char *rows = made->rows > 0 ? g_strdup_printf ("%" G_GSIZE_FORMAT ",", made->rows)
-                                         : g_strdup ("");
-
-  tare_test_fill_gaussian (x, n, seed);
-  for (gsize i = 0; i < n; i++)
-    x[i] = made->center + 0.2f * x[i];
-  g_string_append_printf (header, "%s\"%s\":{\"dtype\":\"F32\",\"shape\":[%s%" G_GSIZE_FORMAT
-                          "],\"data_offsets\":[%u,%u]}", header->len > 1 ? "," : "", name, rows,
-                          made->columns, content->len,
-                          content->len + (guint) (n * sizeof *x));
-  g_byte_array_append (content, (const guint8 *) x, (guint) (n * sizeof *x));
-}
-
-/* A folder of @n_blocks blocks, with the tokenizer of the sample. */
-static char *
-make_folder (const char *name,
-             const char *config,
-             const Made *made,
-             gsize       n_made,
-             gsize       n_blocks)
-{
-  char *folder = tare_test_temporary (name);
-  g_autofree char *config_path = g_build_filename (folder, "config.json", NULL);
-  g_autofree char *weights_path = g_build_filename (folder, "model.safetensors", NULL);
-  g_autofree char *tokenizer_path = g_build_filename (folder, "tokenizer.json", NULL);
-  g_autofree char *tokenizer = tare_test_source ("data/sample/tokenizer.json");
-  g_autoptr(GString) header = g_string_new ("{");
-  g_autoptr(GByteArray) content = g_byte_array_new ();
-  g_autoptr(GByteArray) file = g_byte_array_new ();
-  guint64 length;
-
-  for (gsize i = 0; i < n_made; i++)
-    for (gsize b = 0; b < (strstr (made[i].name, "%d") != NULL ? n_blocks : 1); b++)
-      {
-        g_autofree char *full = fill_hole (made[i].name, b);
-
-        add_made (&made[i], full, (guint32) (i * 10 + b + 1), header, content);
-      }
-  g_string_append_c (header, '}');
-  length = GUINT64_TO_LE ((guint64) header->len);
-  g_byte_array_append (file, (const guint8 *) &length, sizeof length);
-  g_byte_array_append (file, (const guint8 *) header->str, (guint) header->len);
-  g_byte_array_append (file, content->data, content->len);
-
-  g_assert_cmpint (g_mkdir_with_parents (folder, 0700), ==, 0);
-  g_assert_true (g_file_set_contents (config_path, config, -1, NULL));
-  g_assert_true (g_file_set_contents (weights_path, (const char *) file->data, file->len, NULL));
-  tare_test_copy_changed (tokenizer, tokenizer_path, "{", "{");
-
-  return folder;
+  naive_check (folder, "gpt2.gguf", &gpt2_shape, run_gpt2);
 }
 
 /* Queries over keys over values in one matrix; gates over values in another. */
@@ -365,15 +221,15 @@ test_phi3 (void)
     .activation = silu,
   };
   g_autofree char *folder
-    = make_folder ("phi3", "{\"architectures\":[\"Phi3ForCausalLM\"],\"hidden_size\":32,"
-                   "\"intermediate_size\":48,\"num_hidden_layers\":2,"
-                   "\"num_attention_heads\":4,\"num_key_value_heads\":2,"
-                   "\"partial_rotary_factor\":0.75,\"vocab_size\":1024,"
-                   "\"max_position_embeddings\":64,\"rms_norm_eps\":1e-5,"
-                   "\"sliding_window\":9,\"hidden_act\":\"silu\"}",
-                   made, G_N_ELEMENTS (made), 2);
+    = naive_make_folder ("phi3", "{\"architectures\":[\"Phi3ForCausalLM\"],\"hidden_size\":32,"
+                         "\"intermediate_size\":48,\"num_hidden_layers\":2,"
+                         "\"num_attention_heads\":4,\"num_key_value_heads\":2,"
+                         "\"partial_rotary_factor\":0.75,\"vocab_size\":1024,"
+                         "\"max_position_embeddings\":64,\"rms_norm_eps\":1e-5,"
+                         "\"sliding_window\":9,\"hidden_act\":\"silu\"}",
+                         made, G_N_ELEMENTS (made), 2);
 
-  check (folder, "phi3.gguf", &shape, run_phi3);
+  naive_check (folder, "phi3.gguf", &shape, run_phi3);
 }
 
 /* Query, key and value of one head after the other. */
@@ -494,15 +350,15 @@ test_gptneox (void)
     .width = 32, .inner = 48, .n_blocks = 2, .n_heads = 2, .n_groups = 2, .d = 16, .rotary = 4,
     .vocabulary = 1024, .epsilon = 1e-5, .scale = 0.25, .activation = gelu_erf, .parallel = TRUE,
   };
-  g_autofree char *parallel = make_folder ("neox-parallel", NEOX_CONFIG "}", made,
-                                           G_N_ELEMENTS (made), 2);
-  g_autofree char *sequential = make_folder ("neox-sequential",
-                                             NEOX_CONFIG ",\"use_parallel_residual\":false}",
-                                             made, G_N_ELEMENTS (made), 2);
+  g_autofree char *parallel = naive_make_folder ("neox-parallel", NEOX_CONFIG "}", made,
+                                                 G_N_ELEMENTS (made), 2);
+  g_autofree char *sequential = naive_make_folder ("neox-sequential",
+                                                   NEOX_CONFIG ",\"use_parallel_residual\":false}",
+                                                   made, G_N_ELEMENTS (made), 2);
 
-  check (parallel, "neox-parallel.gguf", &shape, run_gptneox);
+  naive_check (parallel, "neox-parallel.gguf", &shape, run_gptneox);
   shape.parallel = FALSE;
-  check (sequential, "neox-sequential.gguf", &shape, run_gptneox);
+  naive_check (sequential, "neox-sequential.gguf", &shape, run_gptneox);
 }
 
 #define LAYER "model.layers.%d."
@@ -628,12 +484,13 @@ test_stablelm (void)
     .vocabulary = 1024, .epsilon = 1e-5, .scale = 0.25, .activation = silu, .gated = TRUE,
   };
   g_autofree char *folder
-    = make_folder ("stablelm", "{\"architectures\":[\"StableLmForCausalLM\"]," SEPARATE_CONFIG
-                   "\"partial_rotary_factor\":0.25,\"layer_norm_eps\":1e-5,\"use_qkv_bias\":true,"
-                   "\"use_parallel_residual\":false,\"hidden_act\":\"silu\"}",
-                   made, G_N_ELEMENTS (made), 2);
+    = naive_make_folder ("stablelm", "{\"architectures\":[\"StableLmForCausalLM\"]," SEPARATE_CONFIG
+                         "\"partial_rotary_factor\":0.25,\"layer_norm_eps\":1e-5,"
+                         "\"use_qkv_bias\":true,"
+                         "\"use_parallel_residual\":false,\"hidden_act\":\"silu\"}",
+                         made, G_N_ELEMENTS (made), 2);
 
-  check (folder, "stablelm.gguf", &shape, run_separate);
+  naive_check (folder, "stablelm.gguf", &shape, run_separate);
 }
 
 static void
@@ -652,12 +509,12 @@ test_starcoder2 (void)
     .vocabulary = 1024, .window = 20, .epsilon = 1e-5, .scale = 0.25, .activation = gelu_tanh,
   };
   g_autofree char *folder
-    = make_folder ("starcoder2", "{\"architectures\":[\"Starcoder2ForCausalLM\"],"
-                   SEPARATE_CONFIG "\"norm_epsilon\":1e-5,\"sliding_window\":20,"
-                   "\"hidden_act\":\"gelu_pytorch_tanh\"}",
-                   made, G_N_ELEMENTS (made), 2);
+    = naive_make_folder ("starcoder2", "{\"architectures\":[\"Starcoder2ForCausalLM\"],"
+                         SEPARATE_CONFIG "\"norm_epsilon\":1e-5,\"sliding_window\":20,"
+                         "\"hidden_act\":\"gelu_pytorch_tanh\"}",
+                         made, G_N_ELEMENTS (made), 2);
 
-  check (folder, "starcoder2.gguf", &shape, run_separate);
+  naive_check (folder, "starcoder2.gguf", &shape, run_separate);
 }
 
 int

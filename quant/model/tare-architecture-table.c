@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* How every architecture is put together, and what its parts are called. */
+#include "quant/model/tare-architecture-private.h"
+
+#define N_(text) (text)
+
+/* What every decoder of Llama's kind calls its parts around the heads, the norms aside. */
+#define STREAM_NAMES                                                  \
+  { "token_embd", "model.embed_tokens" },                             \
+  { "attn_norm", "model.layers.%d.input_layernorm" },                 \
+  { "attn_output", "model.layers.%d.self_attn.o_proj" },              \
+  { "ffn_gate", "model.layers.%d.mlp.gate_proj" },                    \
+  { "ffn_up", "model.layers.%d.mlp.up_proj" },                        \
+  { "ffn_down", "model.layers.%d.mlp.down_proj" },                    \
+  { "output_norm", "model.norm" },                                    \
+  { "output", "lm_head" }
+
+#define HEAD_NAMES(flags)                                             \
+  { "attn_q", "model.layers.%d.self_attn.q_proj", flags },            \
+  { "attn_k", "model.layers.%d.self_attn.k_proj", flags },            \
+  { "attn_v", "model.layers.%d.self_attn.v_proj", flags }
+
+/* What every decoder of Llama's kind calls its parts around the heads, with experts. */
+#define ROUTED_STREAM_NAMES                                           \
+  { "token_embd", "model.embed_tokens" },                             \
+  { "attn_norm", "model.layers.%d.input_layernorm" },                 \
+  { "attn_output", "model.layers.%d.self_attn.o_proj" },              \
+  { "output_norm", "model.norm" },                                    \
+  { "output", "lm_head" }
+
+#define EXPERTS "model.layers.%d.mlp.experts."
+
+/* The three matrices of every expert, by the names of its own. */
+#define EXPERT_NAMES(prefix, gate, up, down, flags)                                         \
+  { "ffn_gate_exps", prefix "experts.%d." gate, flags, EXPERTS "gate_up_proj" },            \
+  { "ffn_up_exps", prefix "experts.%d." up, flags, EXPERTS "gate_up_proj" },                \
+  { "ffn_down_exps", prefix "experts.%d." down, flags, EXPERTS "down_proj" }
+
+#define QWEN_EXPERT_NAMES                                                                   \
+  { "ffn_gate_inp", "model.layers.%d.mlp.gate", TARE_TENSOR_ROUTED },                       \
+  EXPERT_NAMES ("model.layers.%d.mlp.", "gate_proj", "up_proj", "down_proj",                \
+                TARE_TENSOR_ROUTED)
+
+#define FEED_FORWARD_NORM_NAME { "ffn_norm", "model.layers.%d.post_attention_layernorm" }
+
+/* The divisors of the rotary frequencies have no name in a Hugging Face file. */
+static const TareTensorName llama_names[] = {
+  ROUTED_STREAM_NAMES, HEAD_NAMES (0), FEED_FORWARD_NORM_NAME,
+  { "ffn_gate", "model.layers.%d.mlp.gate_proj", TARE_TENSOR_DENSE },
+  { "ffn_up", "model.layers.%d.mlp.up_proj", TARE_TENSOR_DENSE },
+  { "ffn_down", "model.layers.%d.mlp.down_proj", TARE_TENSOR_DENSE },
+  { "ffn_gate_inp", "model.layers.%d.block_sparse_moe.gate", TARE_TENSOR_ROUTED },
+  EXPERT_NAMES ("model.layers.%d.block_sparse_moe.", "w1", "w3", "w2", TARE_TENSOR_ROUTED),
+  { "rope_freqs", NULL, TARE_TENSOR_OPTIONAL },
+  { NULL, NULL },
+};
+
+static const TareTensorName qwen2_names[] = {
+  STREAM_NAMES, HEAD_NAMES (TARE_TENSOR_BIASED), FEED_FORWARD_NORM_NAME,
+  { NULL, NULL },
+};
+
+static const TareTensorName qwen3_names[] = {
+  STREAM_NAMES, HEAD_NAMES (0), FEED_FORWARD_NORM_NAME,
+  { "attn_q_norm", "model.layers.%d.self_attn.q_norm" },
+  { "attn_k_norm", "model.layers.%d.self_attn.k_norm" },
+  { NULL, NULL },
+};
+
+static const TareTensorName qwen2moe_names[] = {
+  ROUTED_STREAM_NAMES, HEAD_NAMES (TARE_TENSOR_BIASED), FEED_FORWARD_NORM_NAME,
+  QWEN_EXPERT_NAMES,
+  { "ffn_gate_inp_shexp", "model.layers.%d.mlp.shared_expert_gate" },
+  { "ffn_gate_shexp", "model.layers.%d.mlp.shared_expert.gate_proj" },
+  { "ffn_up_shexp", "model.layers.%d.mlp.shared_expert.up_proj" },
+  { "ffn_down_shexp", "model.layers.%d.mlp.shared_expert.down_proj" },
+  { NULL, NULL },
+};
+
+static const TareTensorName qwen3moe_names[] = {
+  ROUTED_STREAM_NAMES, HEAD_NAMES (0), FEED_FORWARD_NORM_NAME,
+  QWEN_EXPERT_NAMES,
+  { "attn_q_norm", "model.layers.%d.self_attn.q_norm" },
+  { "attn_k_norm", "model.layers.%d.self_attn.k_norm" },
+  { NULL, NULL },
+};
+
+static const TareTensorName gemma_names[] = {
+  STREAM_NAMES, HEAD_NAMES (0), FEED_FORWARD_NORM_NAME,
+  { NULL, NULL },
+};
+
+/* Here Hugging Face's post_attention_layernorm is what it says. */
+static const TareTensorName gemma2_names[] = {
+  STREAM_NAMES, HEAD_NAMES (0),
+  { "post_attention_norm", "model.layers.%d.post_attention_layernorm" },
+  { "ffn_norm", "model.layers.%d.pre_feedforward_layernorm" },
+  { "post_ffw_norm", "model.layers.%d.post_feedforward_layernorm" },
+  { NULL, NULL },
+};
+
+/* Their linear layers are convolutions of width 1, inputs x outputs. */
+#define CONVOLUTION (TARE_TENSOR_BIASED | TARE_TENSOR_TRANSPOSED)
+
+static const TareTensorName gpt2_names[] = {
+  { "token_embd", "wte" },
+  { "position_embd", "wpe" },
+  { "attn_norm", "h.%d.ln_1", TARE_TENSOR_BIASED },
+  { "attn_qkv", "h.%d.attn.c_attn", CONVOLUTION },
+  { "attn_output", "h.%d.attn.c_proj", CONVOLUTION },
+  { "ffn_norm", "h.%d.ln_2", TARE_TENSOR_BIASED },
+  { "ffn_up", "h.%d.mlp.c_fc", CONVOLUTION },
+  { "ffn_down", "h.%d.mlp.c_proj", CONVOLUTION },
+  { "output_norm", "ln_f", TARE_TENSOR_BIASED },
+  { "output", "lm_head" },
+  { NULL, NULL },
+};
+
+static const TareTensorName phi3_names[] = {
+  { "token_embd", "model.embed_tokens" },
+  { "attn_norm", "model.layers.%d.input_layernorm" },
+  { "attn_qkv", "model.layers.%d.self_attn.qkv_proj" },
+  { "attn_output", "model.layers.%d.self_attn.o_proj" },
+  FEED_FORWARD_NORM_NAME,
+  { "ffn_up", "model.layers.%d.mlp.gate_up_proj" },
+  { "ffn_down", "model.layers.%d.mlp.down_proj" },
+  { "output_norm", "model.norm" },
+  { "output", "lm_head" },
+  { NULL, NULL },
+};
+
+static const TareTensorName gptneox_names[] = {
+  { "token_embd", "gpt_neox.embed_in" },
+  { "attn_norm", "gpt_neox.layers.%d.input_layernorm", TARE_TENSOR_BIASED },
+  { "attn_qkv", "gpt_neox.layers.%d.attention.query_key_value",
+    TARE_TENSOR_BIASED | TARE_TENSOR_GROUPED },
+  { "attn_output", "gpt_neox.layers.%d.attention.dense", TARE_TENSOR_BIASED },
+  { "ffn_norm", "gpt_neox.layers.%d.post_attention_layernorm", TARE_TENSOR_BIASED },
+  { "ffn_up", "gpt_neox.layers.%d.mlp.dense_h_to_4h", TARE_TENSOR_BIASED },
+  { "ffn_down", "gpt_neox.layers.%d.mlp.dense_4h_to_h", TARE_TENSOR_BIASED },
+  { "output_norm", "gpt_neox.final_layer_norm", TARE_TENSOR_BIASED },
+  { "output", "embed_out" },
+  { NULL, NULL },
+};
+
+static const TareTensorName stablelm_names[] = {
+  { "token_embd", "model.embed_tokens" },
+  { "attn_norm", "model.layers.%d.input_layernorm", TARE_TENSOR_BIASED },
+  HEAD_NAMES (0),
+  { "attn_output", "model.layers.%d.self_attn.o_proj" },
+  { "ffn_norm", "model.layers.%d.post_attention_layernorm", TARE_TENSOR_BIASED },
+  { "ffn_gate", "model.layers.%d.mlp.gate_proj" },
+  { "ffn_up", "model.layers.%d.mlp.up_proj" },
+  { "ffn_down", "model.layers.%d.mlp.down_proj" },
+  { "output_norm", "model.norm", TARE_TENSOR_BIASED },
+  { "output", "lm_head" },
+  { NULL, NULL },
+};
+
+static const TareTensorName starcoder2_names[] = {
+  { "token_embd", "model.embed_tokens" },
+  { "attn_norm", "model.layers.%d.input_layernorm", TARE_TENSOR_BIASED },
+  HEAD_NAMES (TARE_TENSOR_BIASED),
+  { "attn_output", "model.layers.%d.self_attn.o_proj", TARE_TENSOR_BIASED },
+  { "ffn_norm", "model.layers.%d.post_attention_layernorm", TARE_TENSOR_BIASED },
+  { "ffn_up", "model.layers.%d.mlp.c_fc", TARE_TENSOR_BIASED },
+  { "ffn_down", "model.layers.%d.mlp.c_proj", TARE_TENSOR_BIASED },
+  { "output_norm", "model.norm", TARE_TENSOR_BIASED },
+  { "output", "lm_head" },
+  { NULL, NULL },
+};
+
+static const char *const llama_classes[] = {
+  "LlamaForCausalLM", "MistralForCausalLM", "MixtralForCausalLM", NULL
+};
+static const char *const qwen2_classes[] = { "Qwen2ForCausalLM", NULL };
+static const char *const qwen2moe_classes[] = { "Qwen2MoeForCausalLM", NULL };
+static const char *const qwen3_classes[] = { "Qwen3ForCausalLM", NULL };
+static const char *const qwen3moe_classes[] = { "Qwen3MoeForCausalLM", NULL };
+static const char *const gemma_classes[] = { "GemmaForCausalLM", NULL };
+static const char *const gemma2_classes[] = { "Gemma2ForCausalLM", NULL };
+static const char *const gpt2_classes[] = { "GPT2LMHeadModel", NULL };
+static const char *const phi3_classes[] = { "Phi3ForCausalLM", NULL };
+static const char *const gptneox_classes[] = { "GPTNeoXForCausalLM", NULL };
+static const char *const stablelm_classes[] = { "StableLmForCausalLM", NULL };
+static const char *const starcoder2_classes[] = { "Starcoder2ForCausalLM", NULL };
+
+const TareArchitecture _tare_architectures[] = {
+  {
+    .id = "llama",
+    .label = N_("Llama"),
+    .classes = llama_classes,
+    .names = llama_names,
+    .rotary = TARE_ROTARY_INTERLEAVED,
+    .interleaves_heads = TRUE,
+    .normalises_experts = TRUE,
+  },
+  {
+    .id = "qwen2",
+    .label = N_("Qwen 2"),
+    .classes = qwen2_classes,
+    .names = qwen2_names,
+    .rotary = TARE_ROTARY_HALVES,
+  },
+  {
+    .id = "qwen2moe",
+    .label = N_("Qwen 2 MoE"),
+    .classes = qwen2moe_classes,
+    .names = qwen2moe_names,
+    .rotary = TARE_ROTARY_HALVES,
+    .expert_norm_key = "norm_topk_prob",
+  },
+  {
+    .id = "qwen3moe",
+    .label = N_("Qwen 3 MoE"),
+    .classes = qwen3moe_classes,
+    .names = qwen3moe_names,
+    .rotary = TARE_ROTARY_HALVES,
+    .head_norm = TRUE,
+    .writes_head_width = TRUE,
+    .expert_norm_key = "norm_topk_prob",
+    .normalises_experts = TRUE,
+  },
+  {
+    .id = "qwen3",
+    .label = N_("Qwen 3"),
+    .classes = qwen3_classes,
+    .names = qwen3_names,
+    .rotary = TARE_ROTARY_HALVES,
+    .head_norm = TRUE,
+    .writes_head_width = TRUE,
+  },
+  {
+    .id = "gemma",
+    .label = N_("Gemma"),
+    .classes = gemma_classes,
+    .names = gemma_names,
+    .activation = TARE_ACTIVATION_GELU_TANH,
+    .activation_key = "hidden_activation",
+    .rotary = TARE_ROTARY_HALVES,
+    .norm_offset = 1.0f,
+    .scales_embedding = TRUE,
+    .writes_head_width = TRUE,
+    .tied = TRUE,
+  },
+  {
+    .id = "gemma2",
+    .label = N_("Gemma 2"),
+    .classes = gemma2_classes,
+    .names = gemma2_names,
+    .activation = TARE_ACTIVATION_GELU_TANH,
+    .activation_key = "hidden_activation",
+    .rotary = TARE_ROTARY_HALVES,
+    .norm_offset = 1.0f,
+    .scales_embedding = TRUE,
+    .writes_head_width = TRUE,
+    .tied = TRUE,
+    .windowed = TRUE,
+    .window = 4096,
+    .window_period = 2,
+    .attention_soft_cap = 50.0f,
+    .final_soft_cap = 30.0f,
+    .wide_query_blocks = 46,
+  },
+  {
+    .id = "gpt2",
+    .label = N_("GPT-2"),
+    .classes = gpt2_classes,
+    .names = gpt2_names,
+    .prefix = "transformer.",
+    .norm = TARE_NORM_LAYER,
+    .activation = TARE_ACTIVATION_GELU_TANH,
+    .activation_key = "activation_function",
+    .tied = TRUE,
+    .copies_output = TRUE,
+    .inner_factor = 4,
+  },
+  {
+    .id = "phi3",
+    .label = N_("Phi-3"),
+    .classes = phi3_classes,
+    .names = phi3_names,
+    .rotary = TARE_ROTARY_HALVES,
+    .rotary_share = 1.0f,
+    .fused_gate = TRUE,
+    .copies_output = TRUE,
+    .windowed = TRUE,
+  },
+  {
+    .id = "gptneox",
+    .label = N_("GPT-NeoX"),
+    .classes = gptneox_classes,
+    .names = gptneox_names,
+    .norm = TARE_NORM_LAYER,
+    .activation = TARE_ACTIVATION_GELU_ERF,
+    .rotary = TARE_ROTARY_HALVES,
+    .rotary_share = 0.25f,
+    .parallel = TRUE,
+    .copies_output = TRUE,
+  },
+  {
+    .id = "stablelm",
+    .label = N_("StableLM"),
+    .classes = stablelm_classes,
+    .names = stablelm_names,
+    .norm = TARE_NORM_LAYER,
+    .rotary = TARE_ROTARY_HALVES,
+    .rotary_share = 0.25f,
+    .copies_output = TRUE,
+  },
+  {
+    .id = "starcoder2",
+    .label = N_("StarCoder 2"),
+    .classes = starcoder2_classes,
+    .names = starcoder2_names,
+    .norm = TARE_NORM_LAYER,
+    .activation = TARE_ACTIVATION_GELU_TANH,
+    .rotary = TARE_ROTARY_HALVES,
+    .tied = TRUE,
+    .windowed = TRUE,
+  },
+};
+
+const gsize _tare_n_architectures = G_N_ELEMENTS (_tare_architectures);

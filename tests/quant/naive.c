@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tests/quant/naive.h"
+
+#include "quant/model/tare-safetensors.h"
+#include "quant/network/tare-network.h"
+#include "quant/recipe/tare-target.h"
+#include "tests/tare-test.h"
+
+static void
+add_made (const Made *made,
+          const char *name,
+          guint32     seed,
+          GString    *header,
+          GByteArray *content)
+{
+  gsize n = MAX (made->experts, 1) * MAX (made->rows, 1) * made->columns;
+  g_autofree float *x = g_new (float, n);
+  g_autofree char *rows = made->rows > 0 ? g_strdup_printf ("%" G_GSIZE_FORMAT ",", made->rows)
+                                         : g_strdup ("");
+  g_autofree char *experts = made->experts > 0
+                             ? g_strdup_printf ("%" G_GSIZE_FORMAT ",", made->experts)
+                             : g_strdup ("");
+
+  tare_test_fill_gaussian (x, n, seed);
+  for (gsize i = 0; i < n; i++)
+    x[i] = made->center + 0.2f * x[i];
+  g_string_append_printf (header, "%s\"%s\":{\"dtype\":\"F32\",\"shape\":[%s%s%" G_GSIZE_FORMAT
+                          "],\"data_offsets\":[%u,%u]}", header->len > 1 ? "," : "", name, experts,
+                          rows, made->columns, content->len,
+                          content->len + (guint) (n * sizeof *x));
+  g_byte_array_append (content, (const guint8 *) x, (guint) (n * sizeof *x));
+}
+
+/* A folder of @n_blocks blocks, with the tokenizer of the sample. */
+char *
+naive_make_folder (const char *name,
+                   const char *config,
+                   const Made *made,
+                   gsize       n_made,
+                   gsize       n_blocks)
+{
+  char *folder = tare_test_temporary (name);
+  g_autofree char *config_path = g_build_filename (folder, "config.json", NULL);
+  g_autofree char *weights_path = g_build_filename (folder, "model.safetensors", NULL);
+  g_autofree char *tokenizer_path = g_build_filename (folder, "tokenizer.json", NULL);
+  g_autofree char *tokenizer = tare_test_source ("data/sample/tokenizer.json");
+  g_autoptr(GString) header = g_string_new ("{");
+  g_autoptr(GByteArray) content = g_byte_array_new ();
+  g_autoptr(GByteArray) file = g_byte_array_new ();
+  guint64 length;
+
+  for (gsize i = 0; i < n_made; i++)
+    for (gsize b = 0; b < (strstr (made[i].name, "%d") != NULL ? n_blocks : 1); b++)
+      {
+        g_autofree char *full = fill_hole (made[i].name, b);
+
+        add_made (&made[i], full, (guint32) (i * 10 + b + 1), header, content);
+      }
+  g_string_append_c (header, '}');
+  length = GUINT64_TO_LE ((guint64) header->len);
+  g_byte_array_append (file, (const guint8 *) &length, sizeof length);
+  g_byte_array_append (file, (const guint8 *) header->str, (guint) header->len);
+  g_byte_array_append (file, content->data, content->len);
+
+  g_assert_cmpint (g_mkdir_with_parents (folder, 0700), ==, 0);
+  g_assert_true (g_file_set_contents (config_path, config, -1, NULL));
+  g_assert_true (g_file_set_contents (weights_path, (const char *) file->data, file->len, NULL));
+  tare_test_copy_changed (tokenizer, tokenizer_path, "{", "{");
+
+  return folder;
+}
+
+float *
+naive_run_model (const char    *path,
+                 const guint32 *tokens)
+{
+  g_autoptr(GError) error = NULL;
+  g_autoptr(TareModel) model = tare_model_open (path, &error);
+  g_autoptr(TareNetwork) network = NULL;
+  float *logits;
+
+  g_assert_no_error (error);
+  network = tare_network_new (model, &error);
+  g_assert_no_error (error);
+  logits = g_new (float, N_TOKENS * tare_network_get_config (network)->vocabulary);
+  tare_network_run (network, &tare_weights_of_file, tokens, N_TOKENS, logits, NULL, &error);
+  g_assert_no_error (error);
+
+  return logits;
+}
+
+/* Through the exporter, and back from its file. */
+static float *
+run_exported (const char    *folder,
+              const char    *name,
+              const guint32 *tokens)
+{
+  g_autofree char *path = tare_test_temporary (name);
+  g_autoptr(GError) error = NULL;
+  g_autoptr(TareModel) model = tare_model_open (folder, &error);
+  g_autoptr(TareEngine) engine = tare_engine_new (model);
+  g_autoptr(TareRecipe) recipe = tare_recipe_new ();
+
+  tare_target_write (tare_target_lookup ("gguf"), engine, recipe, NULL, path, NULL, NULL, &error);
+  g_assert_no_error (error);
+
+  return naive_run_model (path, tokens);
+}
+
+/* Folder, export and formulas agree. */
+void
+naive_check (const char  *folder,
+             const char  *name,
+             const Shape *shape,
+             double    *(*run) (Naive         *self,
+                                const guint32 *tokens))
+{
+  g_autofree char *path = g_build_filename (folder, "model.safetensors", NULL);
+  g_autoptr(TareFile) file = tare_file_open (path, NULL);
+  g_autoptr(GPtrArray) tensors = g_ptr_array_new_with_free_func ((GDestroyNotify) tare_tensor_free);
+  Naive naive = { .shape = shape, .tensors = tensors };
+  gsize n = N_TOKENS * shape->vocabulary;
+  g_autofree float *rounded = g_new (float, n);
+  g_autofree double *truth = NULL;
+  g_autofree float *logits = NULL, *exported = NULL;
+  guint32 tokens[N_TOKENS];
+
+  g_assert_true (tare_safetensors_read (file, tensors, NULL));
+  for (guint32 i = 0; i < N_TOKENS; i++)
+    tokens[i] = (i * 37 + 11) % (guint32) shape->vocabulary;
+
+  truth = run (&naive, tokens);
+  for (gsize i = 0; i < n; i++)
+    rounded[i] = (float) truth[i];
+  logits = naive_run_model (folder, tokens);
+  exported = run_exported (folder, name, tokens);
+  g_test_message ("%s: %.3g", name, tare_test_difference (logits, rounded, n));
+  g_assert_cmpfloat (tare_test_difference (logits, rounded, n), <, 1e-5);
+  g_assert_cmpmem (logits, n * sizeof *logits, exported, n * sizeof *exported);
+  g_free (naive.x);
+}
