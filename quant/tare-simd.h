@@ -27,3 +27,15 @@
  * For the body of a kernel that several functions share: it becomes part of every clone of each.
  */
 #define TARE_INLINE static inline __attribute__ ((always_inline))
+
+/**
+ * TARE_VECTOR_LOOP:
+ *
+ * Put before a short loop over lanes inside another: iterations do not depend on each other, and
+ * the compiler must not take the loop apart before it comes to look for vectors.
+ */
+#if defined (__GNUC__) && !defined (__clang__)
+#define TARE_VECTOR_LOOP _Pragma ("GCC ivdep") _Pragma ("GCC unroll 1")
+#else
+#define TARE_VECTOR_LOOP
+#endif

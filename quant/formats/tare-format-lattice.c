@@ -92,33 +92,54 @@ expand_signs (guint signs)
   return signs | (parity & 1) << 7;
 }
 
-/* points: [n] at two places of n = 4 elements, or one of 8 */
-TARE_INLINE void
-decode_signed (const gint8 *restrict first,
-               const gint8 *restrict second,
-               guint                 signs,
-               float                 scale,
-               float       *restrict y)
-{
-  guint32 halves[2];
-  guint64 both;
-  gint8 point[WIDTH];
+/* For each of eight signs, bits that make a float negative. */
+typedef guint32 Signs[256][WIDTH];
 
-  /* Stored at once, as loads of what was stored in parts have to wait. */
-  memcpy (&halves[0], first, 4);
-  memcpy (&halves[1], second, 4);
-  both = G_BYTE_ORDER == G_LITTLE_ENDIAN ? halves[0] | (guint64) halves[1] << 32
-                                         : halves[1] | (guint64) halves[0] << 32;
-  memcpy (point, &both, 8);
+static const Signs *
+get_signs (void)
+{
+  static Signs signs;
+  static gsize once = 0;
+
+  if (g_once_init_enter (&once))
+    {
+      for (guint i = 0; i < G_N_ELEMENTS (signs); i++)
+        for (guint k = 0; k < WIDTH; k++)
+          signs[i][k] = (i >> k & 1) << 31;
+
+      g_once_init_leave (&once, 1);
+    }
+
+  return (const Signs *) &signs;
+}
+
+/* first, second: four elements each */
+TARE_INLINE void
+decode_signed (const float   *restrict first,
+               const float   *restrict second,
+               const guint32 *restrict signs,
+               float                   scale,
+               float         *restrict y)
+{
+  #pragma omp simd
+  for (gsize k = 0; k < WIDTH / 2; k++)
+    y[k] = tare_float_from_bits (tare_float_to_bits (scale * first[k]) ^ signs[k]);
 
   #pragma omp simd
-  for (gsize k = 0; k < WIDTH; k++)
-    {
-      float product = scale * (float) point[k];
+  for (gsize k = 0; k < WIDTH / 2; k++)
+    y[k + 4] = tare_float_from_bits (tare_float_to_bits (scale * second[k]) ^ signs[k + 4]);
+}
 
-      y[k] = tare_float_from_bits (tare_float_to_bits (product) ^
-                                   ((guint32) signs >> k & 1) << 31);
-    }
+/* A point of eight elements. */
+TARE_INLINE void
+decode_point (const float   *restrict point,
+              const guint32 *restrict signs,
+              float                   scale,
+              float         *restrict y)
+{
+  #pragma omp simd
+  for (gsize k = 0; k < WIDTH; k++)
+    y[k] = tare_float_from_bits (tare_float_to_bits (scale * point[k]) ^ signs[k]);
 }
 
 TARE_INLINE void
@@ -138,7 +159,8 @@ decode_iq2_xxs (const TareFormat *self,
                 gsize             columns,
                 float            *y)
 {
-  const gint8 *points = _tare_lattice_get (TARE_LATTICE_IQ2_XXS)->points;
+  const float *points = _tare_lattice_get (TARE_LATTICE_IQ2_XXS)->floats;
+  const Signs *signs = get_signs ();
 
   for (gsize i = 0; i < columns / SUPER; i++, codes += 66)
     {
@@ -152,10 +174,10 @@ decode_iq2_xxs (const TareFormat *self,
 
           for (gsize g = 0; g < 4; g++)
             {
-              const gint8 *point = points + WIDTH * (gsize) index[g];
+              const float *point = points + WIDTH * (gsize) index[g];
 
-              decode_signed (point, point + 4, expand_signs ((word >> 7 * g) & 127), scale,
-                             y + WIDTH * g);
+              decode_point (point, (*signs)[expand_signs ((word >> 7 * g) & 127)], scale,
+                            y + WIDTH * g);
             }
         }
     }
@@ -167,7 +189,8 @@ decode_iq2_xs (const TareFormat *self,
                gsize             columns,
                float            *y)
 {
-  const gint8 *points = _tare_lattice_get (TARE_LATTICE_IQ2_XS)->points;
+  const float *points = _tare_lattice_get (TARE_LATTICE_IQ2_XS)->floats;
+  const Signs *signs = get_signs ();
 
   for (gsize i = 0; i < columns / SUPER; i++, codes += 74)
     {
@@ -177,10 +200,10 @@ decode_iq2_xs (const TareFormat *self,
         {
           guint32 word = load_16 (codes + 2 + 2 * v);
           guint code = (codes[66 + v / 4] >> (v % 4 < 2 ? 0 : 4)) & 15;
-          const gint8 *point = points + WIDTH * (word & 511);
+          const float *point = points + WIDTH * (word & 511);
 
-          decode_signed (point, point + 4, expand_signs (word >> 9),
-                         d * (0.5f + (float) code) * 0.25f, y);
+          decode_point (point, (*signs)[expand_signs (word >> 9)],
+                        d * (0.5f + (float) code) * 0.25f, y);
         }
     }
 }
@@ -191,7 +214,8 @@ decode_iq2_s (const TareFormat *self,
               gsize             columns,
               float            *y)
 {
-  const gint8 *points = _tare_lattice_get (TARE_LATTICE_IQ2_S)->points;
+  const float *points = _tare_lattice_get (TARE_LATTICE_IQ2_S)->floats;
+  const Signs *signs = get_signs ();
 
   for (gsize i = 0; i < columns / SUPER; i++, codes += 82)
     {
@@ -201,10 +225,9 @@ decode_iq2_s (const TareFormat *self,
         {
           guint high = (codes[66 + v / 4] >> 2 * (v % 4)) & 3;
           guint code = (codes[74 + v / 4] >> (v % 4 < 2 ? 0 : 4)) & 15;
-          const gint8 *point = points + WIDTH * (codes[2 + v] | high << 8);
+          const float *point = points + WIDTH * (codes[2 + v] | high << 8);
 
-          decode_signed (point, point + 4, codes[34 + v],
-                         d * (0.5f + (float) code) * 0.25f, y);
+          decode_point (point, (*signs)[codes[34 + v]], d * (0.5f + (float) code) * 0.25f, y);
         }
     }
 }
@@ -215,7 +238,8 @@ decode_iq3_xxs (const TareFormat *self,
                 gsize             columns,
                 float            *y)
 {
-  const gint8 *points = _tare_lattice_get (TARE_LATTICE_IQ3_XXS)->points;
+  const float *points = _tare_lattice_get (TARE_LATTICE_IQ3_XXS)->floats;
+  const Signs *signs = get_signs ();
 
   for (gsize i = 0; i < columns / SUPER; i++, codes += 98)
     {
@@ -227,7 +251,7 @@ decode_iq3_xxs (const TareFormat *self,
           guint32 word = load_32 (codes + 66 + v / 4 * 4);
 
           decode_signed (points + 4 * (gsize) index[0], points + 4 * (gsize) index[1],
-                         expand_signs ((word >> 7 * (v % 4)) & 127),
+                         (*signs)[expand_signs ((word >> 7 * (v % 4)) & 127)],
                          d * (0.5f + (float) (word >> 28)) * 0.5f, y);
         }
     }
@@ -239,7 +263,8 @@ decode_iq3_s (const TareFormat *self,
               gsize             columns,
               float            *y)
 {
-  const gint8 *points = _tare_lattice_get (TARE_LATTICE_IQ3_S)->points;
+  const float *points = _tare_lattice_get (TARE_LATTICE_IQ3_S)->floats;
+  const Signs *signs = get_signs ();
 
   for (gsize i = 0; i < columns / SUPER; i++, codes += 110)
     {
@@ -252,7 +277,7 @@ decode_iq3_s (const TareFormat *self,
           guint code = (codes[106 + v / 8] >> (v / 4 % 2 * 4)) & 15;
 
           decode_signed (points + 4 * (index[0] | (high & 1) << 8),
-                         points + 4 * (index[1] | (high & 2) << 7), codes[74 + v],
+                         points + 4 * (index[1] | (high & 2) << 7), (*signs)[codes[74 + v]],
                          d * (float) (1 + 2 * code), y);
         }
     }

@@ -5,9 +5,9 @@
 
 G_BEGIN_DECLS
 
-/* The most points of a lattice, and the most elements of one. */
-#define TARE_LATTICE_POINTS 2048
-#define TARE_LATTICE_ELEMENTS 8
+/* The most numbers that half a point can have. */
+#define TARE_LATTICE_HALVES 81
+#define TARE_LATTICE_LAST 128
 
 /**
  * TareLatticeKind:
@@ -37,16 +37,32 @@ typedef enum
  * @n_magnitudes: how many different elements there are
  * @magnitudes: them, in ascending order
  * @points: (array): the points, n_points x n_elements
- * @planes: (array): the same by element, n_elements x n_points
+ * @floats: (array): the same as floats
+ * @low: (array): of each point the number of its first half, whose digits in the base of
+ *   @n_magnitudes are those of its elements, the least significant first
+ * @n_halves: how many numbers there are for half a point
+ * @n_runs: of points that have their second half in common, which follow each other
+ * @run_begin: (array): where each run begins; and the end, @n_points
+ * @run_high: (array): the number of the second half that a run has in common
+ * @quads: (array): the numbers of first halves by run, the last repeated up to a multiple of four,
+ *   with %TARE_LATTICE_LAST added where a run ends
+ * @run_quad: (array): where they begin
  */
 typedef struct
 {
-  gsize        n_points;
-  gsize        n_elements;
-  gsize        n_magnitudes;
-  gint8        magnitudes[8];
-  const gint8 *points;
-  const float *planes;
+  gsize          n_points;
+  gsize          n_elements;
+  gsize          n_magnitudes;
+  gint8          magnitudes[8];
+  const gint8   *points;
+  const float   *floats;
+  const guint8  *low;
+  gsize          n_halves;
+  gsize          n_runs;
+  const guint16 *run_begin;
+  const guint8  *run_high;
+  const guint8  *quads;
+  const guint16 *run_quad;
 } TareLattice;
 
 /* Weights of a super-block, and its vectors of eight. */

@@ -6,29 +6,26 @@
 #include <string.h>
 
 #include "quant/formats/tare-format-private.h"
+#include "quant/formats/tare-lattice-points-private.h"
 #include "quant/formats/tare-search-private.h"
 
-/* The search for points and scales.
- *
- * With a scale s, a point p and signs that agree, eight weights have the error
- * Σwx² + s (s b - a), where a = 2 Σw|x|p and b = Σwp². Both are found once for all points; then the
- * best point for a scale is the one of least s b - a. An odd number of negative weights, where only
- * even ones can be stored, costs the point the sign of the element of least w|x|p.
+/* The search for scales.
  *
  * The points that are best for some of many scales are kept. With these few the error of a group
- * is known for any scale, so that all codes of all groups are tried with each scale of
- * the super-block. The points of the best are searched among all again, and its scale is refit.
+ * is known for any scale, so that codes of all groups are tried with each scale of the super-block.
+ * The points of the best are searched among all again, and its scale is refit.
  *
  * x: [256] weights; w: [256] their importance */
 
 #define LANES TARE_SEARCH_LANES
 #define SUPER TARE_LATTICE_SUPER
 #define VECTORS TARE_LATTICE_VECTORS
-#define POINTS TARE_LATTICE_POINTS
-#define WIDTH 8
+#define WIDTH TARE_LATTICE_WIDTH
 
-/* Of the scales tried for a group the last reach far up, for groups next to much larger ones. */
-#define N_FAR 3
+/* Scales that are tried for a group, so that as many vectors go side by side as fill the lanes; the
+ * last reach far up, for groups next to much larger ones. */
+#define N_SCALES 8
+#define N_FAR 2
 
 /* The scale of a super-block, in units of the one that gives the largest scale of a group its last
  * code: first over a range, then closer. */
@@ -36,37 +33,16 @@
 #define D_STEP 0.04f
 #define D_CLOSER 0.005f
 
-/* Bits for the number of a point. */
-#define INDEX (guint32) (POINTS - 1)
-
-typedef float Lanes __attribute__ ((vector_size (LANES * sizeof (float))));
-typedef gint32 Mask __attribute__ ((vector_size (LANES * sizeof (gint32))));
-
-/* What the points make of one vector. a, b: as above; c: what signs cost, or Σwp for shifts */
-typedef struct
-{
-  float a[POINTS];
-  float b[POINTS];
-  float c[POINTS];
-} Ranks;
+/* Codes that are tried for a group with each of them, around the one that the group wants. */
+#define N_CODES 4
 
 /* The points that are worth trying. */
 typedef struct
 {
   gsize n;
-  float a[LANES];
-  float b[LANES];
+  float a[N_SCALES];
+  float b[N_SCALES];
 } Choices;
-
-/* The best for each of the scales. */
-typedef struct
-{
-  float a[LANES];
-  float b[LANES];
-  float value[LANES];
-  gint32 point[2][LANES];
-  gboolean flip[2][LANES];
-} Best;
 
 /* A super-block while its scales are sought; two choices where points are shifted up or down. */
 typedef struct
@@ -75,294 +51,71 @@ typedef struct
   const TareLattice      *lattice;
   float                   x[SUPER];
   const float            *w;
+  float                   wanted[VECTORS];
   Choices                 choices[VECTORS][2];
 } Search;
 
-/* wx, w: [n_elements]; with constant arguments this becomes one kernel for each kind of lattice. */
-TARE_INLINE void
-rank (const TareLattice *lattice,
-      gsize              n_elements,
-      gboolean           shift,
-      const float       *wx,
-      const float       *w,
-      Ranks             *ranks)
-{
-  gsize n = lattice->n_points;
-
-  for (gsize begin = 0; begin < n; begin += LANES)
-    {
-      Lanes a = { 0.0f }, b = { 0.0f }, c = { 0.0f };
-
-      #pragma GCC unroll 8
-      for (gsize k = 0; k < n_elements; k++)
-        {
-          Lanes p, wp, xp;
-          Mask less;
-
-          memcpy (&p, lattice->planes + k * n + begin, sizeof p);
-          wp = w[k] * p;
-          xp = wx[k] * p;
-          a += xp;
-          b += wp * p;
-          if (shift)
-            {
-              c += wp;
-              continue;
-            }
-
-          less = k == 0 ? (Mask) { 0 } - 1 : xp < c;
-          c = (Lanes) ((less & (Mask) xp) | (~less & (Mask) c));
-        }
-
-      a *= 2.0f;
-      memcpy (ranks->a + begin, &a, sizeof a);
-      memcpy (ranks->b + begin, &b, sizeof b);
-      memcpy (ranks->c + begin, &c, sizeof c);
-    }
-}
-
-/* x, w: [n_elements] */
-TARE_CLONES static void
-rank_points (const TareLattice *lattice,
-             const float       *x,
-             const float       *w,
-             gboolean           shift,
-             Ranks             *ranks)
-{
-  float wx[TARE_LATTICE_ELEMENTS];
-
-  for (gsize k = 0; k < lattice->n_elements; k++)
-    wx[k] = w[k] * (shift ? x[k] : fabsf (x[k]));
-
-  if (shift)
-    rank (lattice, 8, TRUE, wx, w, ranks);
-  else if (lattice->n_elements == 8)
-    rank (lattice, 8, FALSE, wx, w, ranks);
-  else
-    rank (lattice, 4, FALSE, wx, w, ranks);
-}
-
-/* The point of least s b - a for each of the scales. Its number replaces the last bits of what is
- * compared: of points that differ in these alone, any serves for choosing scales. */
-TARE_CLONES static void
-pick_apart (const float *a,
-            const float *b,
-            gsize        n,
-            const float *scale,
-            float       *value,
-            gint32      *point)
-{
-  float least[LANES], s[LANES];
-
-  memcpy (s, scale, sizeof s);
-  for (gsize k = 0; k < LANES; k++)
-    least[k] = INFINITY;
-
-  for (gsize i = 0; i < n; i++)
-    {
-      float vb = b[i], va = a[i];
-
-      #pragma omp simd
-      for (gsize k = 0; k < LANES; k++)
-        {
-          guint32 bits = (tare_float_to_bits (s[k] * vb - va) & ~INDEX) | (guint32) i;
-          float v = tare_float_from_bits (bits);
-
-          least[k] = v < least[k] ? v : least[k];
-        }
-    }
-
-  for (gsize k = 0; k < LANES; k++)
-    {
-      point[k] = (gint32) (tare_float_to_bits (least[k]) & INDEX);
-      value[k] = s[k] * b[point[k]] - a[point[k]];
-    }
-}
-
-/* The same for a single scale, which is put into all lanes of the result: points go by lanes. */
-TARE_CLONES static void
-pick_alike (const float *a,
-            const float *b,
-            gsize        n,
-            float        scale,
-            float       *value,
-            gint32      *point)
-{
-  Lanes least = (Lanes) { 0.0f } + INFINITY;
-  Mask found = { 0 };
-  float lane_value[LANES];
-  gint32 lane_point[LANES];
-  gsize best = 0;
-
-  for (gsize i = 0; i < n; i += LANES)
-    {
-      Lanes va, vb, v;
-      Mask better;
-
-      memcpy (&va, a + i, sizeof va);
-      memcpy (&vb, b + i, sizeof vb);
-      v = scale * vb - va;
-      better = v < least;
-      least = (Lanes) ((better & (Mask) v) | (~better & (Mask) least));
-      found = (better & (gint32) i) | (~better & found);
-    }
-
-  memcpy (lane_value, &least, sizeof least);
-  memcpy (lane_point, &found, sizeof found);
-  for (gsize k = 0; k < LANES; k++)
-    {
-      lane_point[k] += (gint32) k;
-      if (lane_value[k] < lane_value[best])
-        best = k;
-    }
-  for (gsize k = 0; k < LANES; k++)
-    {
-      value[k] = lane_value[best];
-      point[k] = lane_point[best];
-    }
-}
-
+/* What makes the error of a vector with one of the points. */
 static void
-pick_points (const float *a,
-             const float *b,
-             gsize        n,
-             const float *scale,
-             float       *value,
-             gint32      *point)
+sum_point (const TareLattice     *lattice,
+           const float           *x,
+           const float           *w,
+           const TareLatticeBest *best,
+           gsize                  lane,
+           float                  shift,
+           float                 *a,
+           float                 *b)
 {
-  if (scale[0] == scale[LANES - 1])
-    pick_alike (a, b, n, scale[0], value, point);
-  else
-    pick_apart (a, b, n, scale, value, point);
+  *a = *b = 0.0f;
+
+  for (gsize part = 0; part < WIDTH / lattice->n_elements; part++)
+    {
+      const float *p = lattice->floats + best->point[part][lane] * lattice->n_elements;
+      float cheapest = INFINITY;
+
+      for (gsize e = 0; e < lattice->n_elements; e++)
+        {
+          gsize k = part * lattice->n_elements + e;
+          float element = p[e] + shift, wx = w[k] * (shift != 0.0f ? x[k] : fabsf (x[k]));
+
+          *a += 2.0f * wx * element;
+          *b += w[k] * element * element;
+          cheapest = MIN (cheapest, wx * element);
+        }
+
+      if (best->flip[part][lane])
+        *a -= 4.0f * cheapest;
+    }
 }
 
-static gboolean
-is_odd (const float *x)
-{
-  guint n = 0;
-
-  for (gsize k = 0; k < WIDTH; k++)
-    n += x[k] < 0.0f;
-
-  return n % 2;
-}
-
-/* Points with signs of their own. x, w: [8] */
+/* The points of a vector, whose lanes begin at first, each once.
+ *
+ * a, b: (out): [N_SCALES] what they make of it */
 static void
-find_signed (const TareLatticeShape *shape,
-             const TareLattice      *lattice,
-             const float            *x,
-             const float            *w,
-             const float            *scale,
-             Best                   *best)
-{
-  gsize n = lattice->n_points, n_parts = WIDTH / lattice->n_elements;
-  gboolean odd = shape->even && is_odd (x);
-  float value[2][2][LANES], a[2][2][LANES], b[2][2][LANES];
-  gint32 point[2][2][LANES];
-  Ranks ranks;
-
-  for (gsize part = 0; part < n_parts; part++)
-    {
-      gsize at = part * lattice->n_elements;
-
-      rank_points (lattice, x + at, w + at, FALSE, &ranks);
-
-      for (gsize flip = 0; flip < 2; flip++)
-        {
-          if (flip == 1)
-            for (gsize i = 0; i < n; i++)
-              ranks.a[i] -= 4.0f * ranks.c[i];
-          if ((flip == 1 && !odd) || (flip == 0 && odd && n_parts == 1))
-            continue;
-
-          pick_points (ranks.a, ranks.b, n, scale, value[part][flip], point[part][flip]);
-          for (gsize k = 0; k < LANES; k++)
-            {
-              a[part][flip][k] = ranks.a[point[part][flip][k]];
-              b[part][flip][k] = ranks.b[point[part][flip][k]];
-            }
-        }
-    }
-
-  for (gsize k = 0; k < LANES; k++)
-    {
-      gsize first = odd;
-
-      if (n_parts == 2 && odd)
-        first = value[0][1][k] + value[1][0][k] < value[0][0][k] + value[1][1][k];
-
-      best->a[k] = a[0][first][k];
-      best->b[k] = b[0][first][k];
-      best->value[k] = value[0][first][k];
-      best->point[0][k] = point[0][first][k];
-      best->flip[0][k] = first == 1;
-      best->point[1][k] = 0;
-      best->flip[1][k] = FALSE;
-
-      if (n_parts == 2)
-        {
-          gsize second = odd && first == 0;
-
-          best->a[k] += a[1][second][k];
-          best->b[k] += b[1][second][k];
-          best->value[k] += value[1][second][k];
-          best->point[1][k] = point[1][second][k];
-          best->flip[1][k] = second == 1;
-        }
-    }
-}
-
-/* Points that are shifted, up first and then down. x, w: [8]; best: [2] */
-static void
-find_shifted (const TareLattice *lattice,
-              const float       *x,
-              const float       *w,
-              const float       *scale,
-              Best              *best)
-{
-  const float shifts[2] = { TARE_LATTICE_SHIFT, -TARE_LATTICE_SHIFT };
-  gsize n = lattice->n_points;
-  float sum_x = 0.0f, sum_w = 0.0f, a[POINTS], b[POINTS];
-  Ranks ranks;
-
-  rank_points (lattice, x, w, TRUE, &ranks);
-  for (gsize k = 0; k < WIDTH; k++)
-    {
-      sum_x += w[k] * x[k];
-      sum_w += w[k];
-    }
-
-  for (gsize v = 0; v < 2; v++)
-    {
-      for (gsize i = 0; i < n; i++)
-        {
-          a[i] = ranks.a[i] + 2.0f * shifts[v] * sum_x;
-          b[i] = ranks.b[i] + 2.0f * shifts[v] * ranks.c[i] + shifts[v] * shifts[v] * sum_w;
-        }
-
-      pick_points (a, b, n, scale, best[v].value, best[v].point[0]);
-      for (gsize k = 0; k < LANES; k++)
-        {
-          best[v].a[k] = a[best[v].point[0][k]];
-          best[v].b[k] = b[best[v].point[0][k]];
-        }
-    }
-}
-
-static void
-keep_choices (const Best *best,
-              Choices    *choices)
+keep_choices (const Search          *self,
+              gsize                  v,
+              const TareLatticeBest *best,
+              gsize                  first,
+              float                  shift,
+              Choices               *choices,
+              float                 *a,
+              float                 *b)
 {
   choices->n = 0;
 
-  for (gsize k = 0; k < LANES; k++)
-    if (k == 0 || best->a[k] != best->a[k - 1] || best->b[k] != best->b[k - 1])
-      {
-        choices->a[choices->n] = best->a[k];
-        choices->b[choices->n] = best->b[k];
-        choices->n++;
-      }
+  for (gsize k = first; k < first + N_SCALES; k++)
+    {
+      if (k == first || best->point[0][k] != best->point[0][k - 1] ||
+          best->point[1][k] != best->point[1][k - 1] || best->flip[0][k] != best->flip[0][k - 1])
+        {
+          sum_point (self->lattice, self->x + v * WIDTH, self->w + v * WIDTH, best, k, shift,
+                     &choices->a[choices->n], &choices->b[choices->n]);
+          choices->n++;
+        }
+
+      a[k - first] = choices->a[choices->n - 1];
+      b[k - first] = choices->b[choices->n - 1];
+    }
 }
 
 static float
@@ -387,110 +140,147 @@ get_highest (const TareLatticeShape *shape)
          (shape->shift != 0 ? TARE_LATTICE_SHIFT : 0.0f);
 }
 
+/* Scales for a group whose largest magnitude is given. */
+static void
+list_scales (const TareLatticeShape *shape,
+             float                   largest,
+             float                  *scale)
+{
+  gsize n_near = N_SCALES - N_FAR;
+  float step = (shape->reach[1] - shape->reach[0]) / (float) (n_near - 1);
+
+  for (gsize k = 0; k < LANES; k++)
+    {
+      float reach = shape->reach[0] + step * (float) (k % N_SCALES);
+
+      if (k % N_SCALES >= n_near)
+        reach = shape->reach[1] * (k % N_SCALES == n_near ? 1.4f : 3.0f);
+      scale[k] = largest * reach / get_highest (shape);
+    }
+}
+
+/* The points of a vector with each scale. a, b: (inout): [N_SCALES] sums over vectors */
+static void
+add_vector (Search                *self,
+            gsize                  v,
+            const TareLatticeBest *found,
+            gsize                  first,
+            float                 *a,
+            float                 *b)
+{
+  gboolean shift = self->shape->shift != 0;
+  float va[2][N_SCALES], vb[2][N_SCALES];
+
+  for (gsize down = 0; down <= (gsize) shift; down++)
+    keep_choices (self, v, &found[down], first,
+                  !shift ? 0.0f : down ? -TARE_LATTICE_SHIFT : TARE_LATTICE_SHIFT,
+                  &self->choices[v][down], va[down], vb[down]);
+
+  for (gsize k = 0; k < N_SCALES; k++)
+    {
+      gsize down = shift && found[1].value[first + k] < found[0].value[first + k];
+
+      a[k] += va[down][k];
+      b[k] += vb[down][k];
+    }
+}
+
 /* Returns: the best scale for the group by itself */
 static float
 try_group (Search *self,
-           gsize   b)
+           gsize   group)
 {
   const TareLatticeShape *shape = self->shape;
-  gsize n = shape->group / WIDTH, n_near = LANES - N_FAR;
-  float largest = MAX (find_largest (self->x + b * shape->group, shape->group), FLT_MIN);
-  float scale[LANES], a[LANES] = { 0.0f }, bb[LANES] = { 0.0f }, loss[LANES];
-  float step = (shape->reach[1] - shape->reach[0]) / (float) (n_near - 1);
-  gsize best;
+  gsize n = shape->group / WIDTH, best = 0, side = LANES / N_SCALES;
+  float largest = MAX (find_largest (self->x + group * shape->group, shape->group), FLT_MIN);
+  float a[N_SCALES] = { 0.0f }, b[N_SCALES] = { 0.0f }, loss[N_SCALES];
+  TareLatticeVectors vectors;
 
-  for (gsize k = 0; k < LANES; k++)
+  list_scales (shape, largest, vectors.scale);
+
+  for (gsize v = group * n; v < (group + 1) * n; v += side)
     {
-      float reach = shape->reach[0] + step * (float) k;
+      TareLatticeBest found[2];
 
-      if (k >= n_near)
-        reach = shape->reach[1] * (k == n_near ? 1.3f : k == n_near + 1 ? 2.0f : 4.0f);
-      scale[k] = largest * reach / get_highest (shape);
-    }
+      for (gsize e = 0; e < WIDTH; e++)
+        for (gsize k = 0; k < LANES; k++)
+          {
+            vectors.x[e][k] = self->x[(v + k / N_SCALES) * WIDTH + e];
+            vectors.w[e][k] = self->w[(v + k / N_SCALES) * WIDTH + e];
+          }
 
-  for (gsize v = b * n; v < (b + 1) * n; v++)
-    {
-      Best found[2];
-      gboolean shift = shape->shift != 0;
-
-      if (shift)
-        find_shifted (self->lattice, self->x + v * WIDTH, self->w + v * WIDTH, scale, found);
+      if (shape->shift != 0)
+        _tare_lattice_find_shifted (shape, &vectors, found);
       else
-        find_signed (shape, self->lattice, self->x + v * WIDTH, self->w + v * WIDTH, scale, found);
+        _tare_lattice_find_signed (shape, &vectors, found);
 
-      for (gsize k = 0; k < LANES; k++)
-        {
-          gsize which = shift && found[1].value[k] < found[0].value[k];
-
-          a[k] += found[which].a[k];
-          bb[k] += found[which].b[k];
-        }
-      for (gsize which = 0; which <= (gsize) shift; which++)
-        keep_choices (&found[which], &self->choices[v][which]);
+      for (gsize i = 0; i < side; i++)
+        add_vector (self, v + i, found, i * N_SCALES, a, b);
     }
 
-  for (gsize k = 0; k < LANES; k++)
-    loss[k] = bb[k] > 0.0f ? -a[k] * (a[k] / bb[k]) : 0.0f;
-  best = _tare_search_find_least (loss, LANES);
+  for (gsize k = 0; k < N_SCALES; k++)
+    {
+      loss[k] = b[k] > 0.0f ? -a[k] * (a[k] / b[k]) : 0.0f;
+      best = loss[k] < loss[best] ? k : best;
+    }
 
-  return bb[best] > 0.0f ? 0.5f * a[best] / bb[best] : 0.0f;
+  return b[best] > 0.0f ? 0.5f * a[best] / b[best] : 0.0f;
 }
 
 /* The error of a group for each of the scales, less Σwx². */
 TARE_CLONES static void
 measure_group (const Choices (*choices)[2],
-               gsize           n_vectors,
-               gsize           n_shifts,
-               gboolean        shared,
-               const float    *scale,
-               float          *error)
+               gsize         n_vectors,
+               gsize         n_shifts,
+               gboolean      shared,
+               const float  *scale,
+               float        *error)
 {
-  Lanes s, total[2] = { { 0.0f }, { 0.0f } };
-
-  memcpy (&s, scale, sizeof s);
+  float total[2][LANES] = { { 0.0f }, { 0.0f } };
 
   for (gsize v = 0; v < n_vectors; v++)
     {
-      Lanes least[2];
+      float least[2][LANES];
 
-      for (gsize which = 0; which < n_shifts; which++)
+      for (gsize down = 0; down < n_shifts; down++)
         {
-          const Choices *c = &choices[v][which];
+          const Choices *c = &choices[v][down];
+          float value[LANES];
 
-          least[which] = s * c->b[0] - c->a[0];
-          for (gsize i = 1; i < c->n; i++)
+          for (gsize k = 0; k < LANES; k++)
+            value[k] = INFINITY;
+
+          for (gsize i = 0; i < c->n; i++)
             {
-              Lanes value = s * c->b[i] - c->a[i];
-              Mask better = value < least[which];
+              float a = c->a[i], b = c->b[i];
 
-              least[which] = (Lanes) ((better & (Mask) value) | (~better & (Mask) least[which]));
+              TARE_VECTOR_LOOP
+              for (gsize k = 0; k < LANES; k++)
+                {
+                  float loss = scale[k] * b - a;
+
+                  value[k] = loss < value[k] ? loss : value[k];
+                }
             }
+          memcpy (least[down], value, sizeof value);
         }
 
-      if (n_shifts == 2 && !shared)
+      TARE_VECTOR_LOOP
+      for (gsize k = 0; k < LANES; k++)
         {
-          Mask better = least[1] < least[0];
+          float down = n_shifts == 2 ? least[1][k] : INFINITY;
 
-          least[0] = (Lanes) ((better & (Mask) least[1]) | (~better & (Mask) least[0]));
+          total[0][k] += shared || least[0][k] < down ? least[0][k] : down;
+          total[1][k] += shared ? down : 0.0f;
         }
-
-      total[0] += least[0];
-      if (shared)
-        total[1] += least[1];
     }
 
-  if (shared)
-    {
-      Mask better = total[1] < total[0];
-
-      total[0] = (Lanes) ((better & (Mask) total[1]) | (~better & (Mask) total[0]));
-    }
-
-  total[0] *= s;
-  memcpy (error, &total[0], sizeof total[0]);
+  TARE_VECTOR_LOOP
+  for (gsize k = 0; k < LANES; k++)
+    error[k] = scale[k] * (shared && total[1][k] < total[0][k] ? total[1][k] : total[0][k]);
 }
 
-/* Tries scales of the super-block with all codes of all groups.
+/* Tries scales of the super-block with codes near what each group wants.
  *
  * d: [LANES]; scale: (out): the codes of the best
  *
@@ -504,31 +294,35 @@ try_scales (const Search *self,
   const TareLatticeShape *shape = self->shape;
   gsize n_groups = SUPER / shape->group, n = shape->group / WIDTH, best;
   gboolean shared = shape->shift > WIDTH;
-  guint8 codes[VECTORS][LANES];
-  float total[LANES] = { 0.0f };
+  float codes[VECTORS][LANES], total[LANES] = { 0.0f }, limit = (float) (shape->n_scales - 1);
 
   for (gsize b = 0; b < n_groups; b++)
     {
-      float smallest[LANES];
+      float smallest[LANES], s[LANES], error[LANES], code[LANES], first[LANES];
 
       for (gsize k = 0; k < LANES; k++)
-        smallest[k] = INFINITY;
-      memset (codes[b], 0, LANES);
-
-      for (gsize c = 0; c < shape->n_scales; c++)
         {
-          float s[LANES], error[LANES];
+          float steps = self->wanted[b] * invert (d[k] * shape->unit);
 
+          first[k] = floorf (((steps < 256.0f ? steps : 256.0f) - 1.0f) / 2.0f) - 1.0f;
+          smallest[k] = INFINITY;
+          codes[b][k] = 0.0f;
+        }
+
+      for (gsize c = 0; c < N_CODES; c++)
+        {
           for (gsize k = 0; k < LANES; k++)
-            s[k] = d[k] * self->shape->unit * (float) (2 * c + 1);
+            {
+              code[k] = CLAMP (first[k] + (float) c, 0.0f, limit);
+              s[k] = d[k] * shape->unit * (2.0f * code[k] + 1.0f);
+            }
 
           measure_group (self->choices + b * n, n, shape->shift != 0 ? 2 : 1, shared, s, error);
           for (gsize k = 0; k < LANES; k++)
-            if (error[k] < smallest[k])
-              {
-                smallest[k] = error[k];
-                codes[b][k] = (guint8) c;
-              }
+            {
+              codes[b][k] = error[k] < smallest[k] ? code[k] : codes[b][k];
+              smallest[k] = error[k] < smallest[k] ? error[k] : smallest[k];
+            }
         }
 
       for (gsize k = 0; k < LANES; k++)
@@ -537,7 +331,7 @@ try_scales (const Search *self,
 
   best = _tare_search_find_least (total, LANES);
   for (gsize b = 0; total[best] < *least && b < n_groups; b++)
-    scale[b] = codes[b][best];
+    scale[b] = (guint8) codes[b][best];
   *least = MIN (*least, total[best]);
 
   return d[best];
@@ -545,10 +339,11 @@ try_scales (const Search *self,
 
 /* Signs of eight weights that go with two points, or one. */
 static guint8
-find_signs (const TareLattice *lattice,
-            const float       *x,
-            const float       *w,
-            const Best        *best)
+find_signs (const TareLattice     *lattice,
+            const float           *x,
+            const float           *w,
+            const TareLatticeBest *best,
+            gsize                  lane)
 {
   guint signs = 0;
 
@@ -558,10 +353,10 @@ find_signs (const TareLattice *lattice,
   for (gsize part = 0; part < WIDTH / lattice->n_elements; part++)
     {
       gsize begin = part * lattice->n_elements, cheapest = begin;
-      const gint8 *point = lattice->points + best->point[part][0] * (gint32) lattice->n_elements;
+      const gint8 *point = lattice->points + best->point[part][lane] * lattice->n_elements;
       float least = INFINITY;
 
-      for (gsize k = 0; best->flip[part][0] && k < lattice->n_elements; k++)
+      for (gsize k = 0; best->flip[part][lane] && k < lattice->n_elements; k++)
         {
           float cost = w[begin + k] * fabsf (x[begin + k]) * (float) point[k];
 
@@ -572,57 +367,61 @@ find_signs (const TareLattice *lattice,
             }
         }
 
-      if (best->flip[part][0])
+      if (best->flip[part][lane])
         signs ^= 1u << cheapest;
     }
 
   return (guint8) signs;
 }
 
-/* The nearest points of a group with the scales of the code. */
+/* The nearest points of sixteen vectors with the scales of the code. */
 static void
-assign_group (const Search    *self,
-              gsize            b,
-              TareLatticeCode *code)
+assign_vectors (const Search    *self,
+                gsize            first,
+                TareLatticeCode *code)
 {
   const TareLatticeShape *shape = self->shape;
-  gsize n = shape->group / WIDTH, first = b * n;
-  float s = code->d * self->shape->unit * (float) (2 * code->scale[b] + 1), scale[LANES];
-  float total[2] = { 0.0f, 0.0f };
-  Best found[VECTORS][2];
+  gsize shared = MAX (shape->shift, WIDTH) / WIDTH;
+  TareLatticeVectors vectors;
+  TareLatticeBest found[2];
 
   for (gsize k = 0; k < LANES; k++)
-    scale[k] = s;
-
-  for (gsize v = 0; v < n; v++)
     {
-      const float *x = self->x + (first + v) * WIDTH, *w = self->w + (first + v) * WIDTH;
+      gsize b = (first + k) * WIDTH / shape->group;
 
-      if (shape->shift != 0)
-        find_shifted (self->lattice, x, w, scale, found[v]);
-      else
-        find_signed (shape, self->lattice, x, w, scale, found[v]);
-
-      total[0] += found[v][0].value[0];
-      total[1] += shape->shift != 0 ? found[v][1].value[0] : 0.0f;
+      vectors.scale[k] = code->d * shape->unit * (float) (2 * code->scale[b] + 1);
+      for (gsize e = 0; e < WIDTH; e++)
+        {
+          vectors.x[e][k] = self->x[(first + k) * WIDTH + e];
+          vectors.w[e][k] = self->w[(first + k) * WIDTH + e];
+        }
     }
 
-  for (gsize v = 0; v < n; v++)
-    {
-      gboolean down = shape->shift > WIDTH ? total[1] < total[0]
-                                           : found[v][1].value[0] < found[v][0].value[0];
-      const Best *best = &found[v][shape->shift != 0 && down];
+  if (shape->shift != 0)
+    _tare_lattice_find_shifted (shape, &vectors, found);
+  else
+    _tare_lattice_find_signed (shape, &vectors, found);
 
-      code->point[first + v][0] = (guint16) best->point[0][0];
-      if (shape->shift != 0)
+  for (gsize k = 0; k < LANES; k++)
+    {
+      gsize v = first + k, begin = k / shared * shared;
+      float total[2] = { 0.0f, 0.0f };
+
+      if (shape->shift == 0)
         {
-          code->negative[first + v] = down ? 0xff : 0;
+          code->point[v][0] = found[0].point[0][k];
+          code->point[v][1] = found[0].point[1][k];
+          code->negative[v] = find_signs (self->lattice, self->x + v * WIDTH,
+                                          self->w + v * WIDTH, &found[0], k);
           continue;
         }
 
-      code->point[first + v][1] = (guint16) best->point[1][0];
-      code->negative[first + v] = find_signs (self->lattice, self->x + (first + v) * WIDTH,
-                                              self->w + (first + v) * WIDTH, best);
+      for (gsize i = begin; i < begin + shared; i++)
+        for (gsize down = 0; down < 2; down++)
+          total[down] += found[down].value[i];
+
+      code->point[v][0] = found[total[1] < total[0]].point[0][k];
+      code->negative[v] = total[1] < total[0] ? 0xff : 0;
     }
 }
 
@@ -679,8 +478,8 @@ finish (const Search    *self,
   double xu = 0.0, uu = 0.0, error, refitted;
   float u[SUPER], d;
 
-  for (gsize b = 0; b < SUPER / self->shape->group; b++)
-    assign_group (self, b, code);
+  for (gsize v = 0; v < VECTORS; v += LANES)
+    assign_vectors (self, v, code);
 
   reconstruct (self, code, u);
   error = measure (self, u, code->d);
@@ -721,9 +520,8 @@ search_super (Search          *self,
 
   for (gsize b = 0; b < SUPER / shape->group; b++)
     {
-      float wanted = try_group (self, b);
-
-      widest = MAX (widest, wanted);
+      self->wanted[b] = try_group (self, b);
+      widest = MAX (widest, self->wanted[b]);
     }
 
   last = widest / (self->shape->unit * (float) (2 * shape->n_scales - 1));

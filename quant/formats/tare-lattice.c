@@ -146,16 +146,70 @@ has_point (const Definition *definition,
   return (byte >> number % 8) & 1;
 }
 
+/* Numbers ascend, so that points which share their second half, the more significant digits, lie
+ * together. */
+static void
+divide (TareLattice  *lattice,
+        const gsize  *numbers,
+        gsize         n_halves)
+{
+  guint8 *low = g_new (guint8, lattice->n_points), *high = g_new (guint8, n_halves);
+  guint16 *begin = g_new (guint16, n_halves + 1);
+  gsize n = 0;
+
+  for (gsize i = 0; i < lattice->n_points; i++)
+    {
+      low[i] = (guint8) (numbers[i] % n_halves);
+      if (i == 0 || numbers[i] / n_halves != numbers[i - 1] / n_halves)
+        {
+          begin[n] = (guint16) i;
+          high[n++] = (guint8) (numbers[i] / n_halves);
+        }
+    }
+
+  begin[n] = (guint16) lattice->n_points;
+  lattice->low = low;
+  lattice->n_halves = n_halves;
+  lattice->n_runs = n;
+  lattice->run_begin = begin;
+  lattice->run_high = high;
+}
+
+static void
+list_quads (TareLattice *lattice)
+{
+  guint8 *quads = g_new (guint8, lattice->n_points + 3 * lattice->n_runs);
+  guint16 *run_quad = g_new (guint16, lattice->n_runs);
+  gsize n = 0;
+
+  for (gsize r = 0; r < lattice->n_runs; r++)
+    {
+      gsize end = lattice->run_begin[r + 1];
+
+      run_quad[r] = (guint16) n;
+      for (gsize i = lattice->run_begin[r]; i < end || n % 4 != 0; i++)
+        quads[n++] = lattice->low[MIN (i, end - 1)];
+      quads[n - 1] |= TARE_LATTICE_LAST;
+    }
+
+  lattice->quads = quads;
+  lattice->run_quad = run_quad;
+}
+
 static void
 expand (const Definition *definition,
         TareLattice      *lattice)
 {
   gsize n = definition->n_points, n_elements = definition->n_elements, n_numbers = 1, at = 0;
+  gsize n_halves = 1;
   gint8 *points = g_new (gint8, n * n_elements);
-  float *planes = g_new (float, n * n_elements);
+  float *floats = g_new (float, n * n_elements);
+  g_autofree gsize *numbers = g_new (gsize, n);
 
   for (gsize k = 0; k < n_elements; k++)
     n_numbers *= definition->n_magnitudes;
+  for (gsize k = 0; k < n_elements / 2; k++)
+    n_halves *= definition->n_magnitudes;
 
   for (gsize number = 0; number < n_numbers; number++)
     {
@@ -168,9 +222,9 @@ expand (const Definition *definition,
           gint8 magnitude = definition->magnitudes[rest % definition->n_magnitudes];
 
           points[at * n_elements + k] = magnitude;
-          planes[k * n + at] = (float) magnitude;
+          floats[at * n_elements + k] = (float) magnitude;
         }
-      at++;
+      numbers[at++] = number;
     }
 
   lattice->n_points = n;
@@ -179,7 +233,9 @@ expand (const Definition *definition,
   for (gsize k = 0; k < definition->n_magnitudes; k++)
     lattice->magnitudes[k] = definition->magnitudes[k];
   lattice->points = points;
-  lattice->planes = planes;
+  lattice->floats = floats;
+  divide (lattice, numbers, n_halves);
+  list_quads (lattice);
 }
 
 /**
