@@ -93,7 +93,7 @@ update_bounds (TareChart *self)
   double bounds[2][2] = { { NAN, NAN }, { NAN, NAN } };
   g_auto(GStrv) categories = NULL;
   g_auto(GStrv) rows = NULL;
-  gboolean grid = FALSE;
+  gboolean counts[2] = { FALSE, FALSE };
 
   if (self->updating)
     return;
@@ -111,20 +111,21 @@ update_bounds (TareChart *self)
         categories = tare_plot_dup_categories (plot);
       if (rows == NULL)
         rows = tare_plot_dup_row_names (plot);
-      grid |= TARE_PLOT_GET_CLASS (plot)->grid;
+      counts[0] |= TARE_PLOT_GET_CLASS (plot)->columns;
+      counts[1] |= TARE_PLOT_GET_CLASS (plot)->rows;
     }
 
   self->updating = TRUE;
   if (self->automatic[0])
     {
       tare_axis_set_categories (self->axes[0], (const char *const *) categories);
-      tare_axis_set_counting (self->axes[0], grid);
+      tare_axis_set_counting (self->axes[0], counts[0]);
     }
   if (self->automatic[1])
     {
       tare_axis_set_categories (self->axes[1], (const char *const *) rows);
-      tare_axis_set_counting (self->axes[1], grid);
-      tare_axis_set_reversed (self->axes[1], grid);
+      tare_axis_set_counting (self->axes[1], counts[1]);
+      tare_axis_set_reversed (self->axes[1], counts[1]);
     }
   for (guint i = 0; i < 2; i++)
     if (self->automatic[i] && !isnan (bounds[i][0]))

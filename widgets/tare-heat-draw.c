@@ -249,6 +249,12 @@ paint (TareHeatPlot        *self,
       tare_color_scale_map (self->scale, magnitudes, n, frame->dark, colors);
     }
 
+  /* Where every element has a name, one without a value is left out. */
+  if (self->labels[0] != NULL)
+    for (gsize i = 0; i < n; i++)
+      if (isnan (self->view->values[i]))
+        colors[i] = 0;
+
   place_pixels (frame->x, area->column, area->n_columns, area->width, FALSE, width, across);
   place_pixels (frame->y, area->row, area->n_rows, area->height, TRUE, height, down);
   for (int y = 0; y < height; y++)
@@ -336,6 +342,9 @@ draw_value (TareHeatPlot        *self,
   char text[TARE_TICK_LABEL_SIZE];
   int width, height;
   GdkRGBA fill, ink;
+
+  if (isnan (value) && self->labels[0] != NULL)
+    return;
 
   tare_color_scale_get_color (self->scale, shown, frame->dark, &fill);
   tare_colormap_get_text (&fill, &ink);

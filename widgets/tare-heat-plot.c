@@ -35,6 +35,18 @@ get_bounds (TarePlot      *plot,
   y[1] = (double) self->source->rows - 0.5;
 }
 
+static char **
+dup_categories (TarePlot *plot)
+{
+  return g_strdupv (((TareHeatPlot *) plot)->labels[1]);
+}
+
+static char **
+dup_row_names (TarePlot *plot)
+{
+  return g_strdupv (((TareHeatPlot *) plot)->labels[0]);
+}
+
 static guint
 get_n_points (TarePlot *plot)
 {
@@ -103,12 +115,15 @@ find_value (guint64  element,
   return value;
 }
 
-/* "columns 12–15" or "column 12" */
+/* "columns 12–15" or "column 12", or its own name */
 static char *
-describe_span (const char *name,
-               guint64     first,
-               guint64     end)
+describe_span (const char  *name,
+               char       **labels,
+               guint64      first,
+               guint64      end)
 {
+  if (labels != NULL && end - first <= 1 && first < g_strv_length (labels))
+    return g_strdup (labels[first]);
   if (end - first <= 1)
     return g_strdup_printf ("%s %" G_GUINT64_FORMAT, name, first);
 
@@ -123,7 +138,7 @@ describe_value (TareHeatPlot *self,
   char number[TARE_TICK_LABEL_SIZE];
 
   if (isnan (value))
-    return g_strdup (_("not a number"));
+    return g_strdup (self->labels[0] != NULL ? _("no value") : _("not a number"));
 
   tare_ticks_format_exact (_tare_heat_get_shown (self, value), number);
   if (pooled)
@@ -150,15 +165,15 @@ describe_point (TarePlot *plot,
   if (area == NULL || row < area->row || row >= area->row + area->n_rows
       || column < area->column || column >= area->column + area->n_columns)
     {
-      rows = describe_span (self->names[0], row, row);
-      columns = describe_span (self->names[1], column, column);
+      rows = describe_span (self->names[0], self->labels[0], row, row);
+      columns = describe_span (self->names[1], self->labels[1], column, column);
       return g_strdup_printf ("%s, %s", rows, columns);
     }
 
   i = find_value (row, area->row, area->n_rows, area->height, &first[0], &end[0]);
   j = find_value (column, area->column, area->n_columns, area->width, &first[1], &end[1]);
-  rows = describe_span (self->names[0], first[0], end[0]);
-  columns = describe_span (self->names[1], first[1], end[1]);
+  rows = describe_span (self->names[0], self->labels[0], first[0], end[0]);
+  columns = describe_span (self->names[1], self->labels[1], first[1], end[1]);
   value = describe_value (self, self->view->values[(gsize) i * area->width + j],
                           self->view->state != TARE_HEAT_STATE_EXACT
                             || end[0] - first[0] > 1 || end[1] - first[1] > 1);
@@ -302,6 +317,8 @@ tare_heat_plot_finalize (GObject *object)
 
   g_clear_pointer (&self->view, _tare_heat_view_free);
   g_object_unref (self->scale);
+  g_strfreev (self->labels[0]);
+  g_strfreev (self->labels[1]);
   for (guint i = 0; i < G_N_ELEMENTS (self->names); i++)
     g_free (self->names[i]);
 
@@ -328,6 +345,10 @@ tare_heat_plot_class_init (TareHeatPlotClass *klass)
   plot_class->move = move;
   plot_class->planar = TRUE;
   plot_class->grid = TRUE;
+  plot_class->columns = TRUE;
+  plot_class->rows = TRUE;
+  plot_class->dup_categories = dup_categories;
+  plot_class->dup_row_names = dup_row_names;
 }
 
 static void
@@ -524,6 +545,30 @@ tare_heat_plot_set_names (TareHeatPlot *self,
       self->names[i] = g_strdup (names[i]);
     }
   tare_axis_set_title (tare_color_scale_get_axis (self->scale), value);
+  tare_plot_changed (TARE_PLOT (self));
+}
+
+/**
+ * tare_heat_plot_set_labels:
+ * @self: the plot
+ * @rows: (nullable): a name for each row
+ * @columns: (nullable): a name for each column
+ *
+ * For small matrices, such as the correlations between measures. In a matrix with names, NaN stands
+ * for a value that is not there, and its cell stays empty.
+ */
+void
+tare_heat_plot_set_labels (TareHeatPlot      *self,
+                           const char *const *rows,
+                           const char *const *columns)
+{
+  g_return_if_fail (TARE_IS_HEAT_PLOT (self));
+
+  g_strfreev (self->labels[0]);
+  g_strfreev (self->labels[1]);
+  self->labels[0] = g_strdupv ((char **) rows);
+  self->labels[1] = g_strdupv ((char **) columns);
+  g_clear_object (&self->texture);
   tare_plot_changed (TARE_PLOT (self));
 }
 

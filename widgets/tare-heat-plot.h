@@ -82,6 +82,9 @@ void      tare_heat_plot_set_names      (TareHeatPlot   *self,
                                          const char     *row,
                                          const char     *column,
                                          const char     *value);
+void      tare_heat_plot_set_labels     (TareHeatPlot   *self,
+                                         const char *const *rows,
+                                         const char *const *columns);
 void      tare_heat_plot_set_maximum    (TareHeatPlot   *self,
                                          double          maximum);
 void      tare_heat_plot_get_cell       (TareHeatPlot   *self,

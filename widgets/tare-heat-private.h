@@ -31,6 +31,7 @@ struct _TareHeatPlot
   Source         *source;      /* (nullable) */
   TareColorScale *scale;
   char           *names[3];    /* row, column, value */
+  char          **labels[2];   /* (nullable): of the rows and of the columns */
   gboolean        is_signed;
   double          maximum;     /* as given; NaN for that of the data */
   guint64         row_unit;    /* rows that one line of points stands for */

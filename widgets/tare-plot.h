@@ -71,7 +71,9 @@ G_DECLARE_DERIVABLE_TYPE (TarePlot, tare_plot, TARE, PLOT, GObject)
  * @move: (nullable): the point that an arrow leads to from another; without it the arrows lead to
  *   the next and the previous one
  * @planar: whether x and y are alike, so that wheel and band zoom both
- * @grid: whether x counts columns and y rows, the first at the top
+ * @grid: whether it is made of cells, of which the pointer shows one
+ * @columns: whether x counts things
+ * @rows: whether y counts things, the first at the top
  *
  * What is drawn in a chart: one set of data by one technique.
  */
@@ -114,6 +116,8 @@ struct _TarePlotClass
 
   guint      planar : 1;
   guint      grid : 1;
+  guint      columns : 1;
+  guint      rows : 1;
 };
 
 const char *tare_plot_get_label       (TarePlot            *self);

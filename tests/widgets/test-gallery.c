@@ -6,8 +6,11 @@
 #include <string.h>
 
 #include "widgets/tare-bar-plot.h"
+#include "widgets/tare-contour-plot.h"
 #include "widgets/tare-heat-plot.h"
 #include "widgets/tare-line-plot.h"
+#include "widgets/tare-range-plot.h"
+#include "widgets/tare-ridge-plot.h"
 #include "widgets/tare-scatter-plot.h"
 
 /*
@@ -246,6 +249,126 @@ make_bars (void)
   return make (plot, "Sensitivity", "block", "trace");
 }
 
+/* The widths of the channels of a layer, a few of them far beyond the others. */
+static double
+get_width (guint channel)
+{
+  return 0.05 + 0.03 * fabs (sin (channel * 0.31)) + (channel % 41 == 7 ? 0.25 : 0.0);
+}
+
+static TareChart *
+make_ridges (guint n)
+{
+  enum { BINS = 96 };
+  g_autofree float *heights = g_new (float, n * BINS);
+  g_autoptr(TarePlot) plot = tare_ridge_plot_new ();
+  guint selected = 7;
+
+  for (guint i = 0; i < n; i++)
+    for (guint bin = 0; bin < BINS; bin++)
+      {
+        double x = ((bin + 0.5) / BINS * 2.0 - 1.0) / get_width (i);
+
+        heights[i * BINS + bin] = (float) floor (2000.0 * exp (-x * x / 2.0));
+      }
+  tare_ridge_plot_set_ridges (TARE_RIDGE_PLOT (plot), heights, n, BINS, -1.0, 1.0);
+  tare_plot_set_selected (plot, &selected, 1);
+
+  return make (plot, "Channels of attn_q", "activation", "channel");
+}
+
+static TareChart *
+make_few_ridges (void)
+{
+  return make_ridges (20);
+}
+
+static TareChart *
+make_many_ridges (void)
+{
+  return make_ridges (1024);
+}
+
+static TareChart *
+make_ranges (guint    n,
+             gboolean sorted)
+{
+  g_autofree TareRange *ranges = g_new (TareRange, n);
+  g_autoptr(TarePlot) plot = tare_range_plot_new ();
+  guint selected = 48;
+
+  for (guint i = 0; i < n; i++)
+    {
+      float w = (float) get_width (i), shift = 0.01f * (float) sin (i * 1.7);
+
+      ranges[i] = (TareRange) { -3.2f * w, -2.3f * w, -0.7f * w + shift, shift, 0.7f * w + shift,
+                                2.3f * w, 3.6f * w };
+    }
+  tare_range_plot_set_ranges (TARE_RANGE_PLOT (plot), ranges, n);
+  tare_range_plot_set_sorted (TARE_RANGE_PLOT (plot), sorted);
+  tare_plot_set_selected (plot, &selected, 1);
+
+  return make (plot, "Ranges of attn_q", sorted ? "channel, by magnitude" : "channel", "weight");
+}
+
+static TareChart *
+make_all_ranges (void)
+{
+  return make_ranges (4096, FALSE);
+}
+
+static TareChart *
+make_sorted_ranges (void)
+{
+  return make_ranges (64, TRUE);
+}
+
+static TareChart *
+make_landscape (void)
+{
+  enum { N = 31 };
+  static const double x[2] = { -1.0, 1.0 }, y[2] = { -1.0, 1.0 };
+  double values[N * N];
+  g_autoptr(TarePlot) plot = tare_contour_plot_new ();
+  TareChart *chart;
+
+  for (guint i = 0; i < N; i++)
+    for (guint j = 0; j < N; j++)
+      {
+        double a = -1.0 + 2.0 * j / (N - 1.0), b = -1.0 + 2.0 * i / (N - 1.0);
+
+        values[i * N + j] = 3.2 + 1.4 * a * a + 0.4 * b * b + 0.3 * a * b + 0.2 * sin (4.0 * b) * a;
+      }
+  tare_contour_plot_set_values (TARE_CONTOUR_PLOT (plot), values, N, N, x, y);
+  tare_contour_plot_set_center (TARE_CONTOUR_PLOT (plot), 0.0, 0.0);
+  tare_contour_plot_set_name (TARE_CONTOUR_PLOT (plot), "loss");
+  chart = make (plot, "Loss landscape", "first Hessian direction", "second Hessian direction");
+
+  return chart;
+}
+
+static TareChart *
+make_correlations (void)
+{
+  static const char *const names[] = { "kurtosis", "max/std", "HAWQ-V1", "HAWQ-V2", "proxy loss",
+                                       "measured KL", NULL };
+  enum { N = 6 };
+  float values[N * N];
+  g_autoptr(TarePlot) plot = tare_heat_plot_new ();
+
+  for (guint i = 0; i < N; i++)
+    for (guint j = 0; j < N; j++)
+      values[i * N + j] = i == j ? 1.0f : (float) cos (0.9 * ((double) i - (double) j));
+  values[1 * N + 4] = values[4 * N + 1] = NAN;
+  tare_heat_plot_set_values (TARE_HEAT_PLOT (plot), values, N, N);
+  tare_heat_plot_set_signed (TARE_HEAT_PLOT (plot), TRUE);
+  tare_heat_plot_set_maximum (TARE_HEAT_PLOT (plot), 1.0);
+  tare_heat_plot_set_names (TARE_HEAT_PLOT (plot), "measure", "measure", "rank correlation");
+  tare_heat_plot_set_labels (TARE_HEAT_PLOT (plot), names, names);
+
+  return make (plot, "Which measures agree", NULL, NULL);
+}
+
 static const struct
 {
   const char *name;
@@ -259,6 +382,12 @@ static const struct
   { "front", make_front },
   { "quantiles", make_quantiles },
   { "bars", make_bars },
+  { "ridges", make_few_ridges },
+  { "ridges-many", make_many_ridges },
+  { "ranges", make_all_ranges },
+  { "ranges-sorted", make_sorted_ranges },
+  { "landscape", make_landscape },
+  { "correlations", make_correlations },
 };
 
 static guint
