@@ -171,7 +171,7 @@ run_block (TareCalibrator      *self,
            const TareProgress  *progress,
            GError             **error)
 {
-  const TareObserver observer = { tare_collector_observe, collector };
+  const TareObserver observer = tare_collector_get_observer (collector);
   const TareWeights weights = tare_weights_with_progress (&tare_weights_of_file, progress);
   const Text *text = &self->text;
   gsize stride = text->context * tare_states_get_width (self->states);
@@ -216,7 +216,7 @@ run_output (TareCalibrator      *self,
             const TareProgress  *progress,
             GError             **error)
 {
-  const TareObserver observer = { tare_collector_observe, collector };
+  const TareObserver observer = tare_collector_get_observer (collector);
   const TareWeights weights = tare_weights_with_progress (&tare_weights_of_file, progress);
   const TareConfig *config = tare_network_get_config (self->network);
   gsize n_tokens = text_get_n_tokens (&self->text);

@@ -25,7 +25,21 @@ typedef struct
   TareLayerActivations *activations;
   double               *sum_squares;
   double               *triangle;
+  TareActivationSums   *spread;
 } Sums;
+
+/* What the block at hand does: sums over its tokens, and over its sequences. */
+typedef struct
+{
+  guint  block;
+  gsize  n_tokens;
+  double cosine;
+  double before;
+  double after;
+  gsize  n_sequences;
+  double spread;
+  double sink;
+} Activity;
 
 struct _TareCollector
 {
@@ -33,6 +47,7 @@ struct _TareCollector
   gsize            maximum_gram_columns;
   TareProgress     progress;
   GHashTable      *block;
+  Activity         activity;
   float           *product;
   gsize            product_columns;
   GError          *failure;
@@ -45,6 +60,7 @@ sums_free (gpointer data)
 
   g_free (sums->sum_squares);
   g_free (sums->triangle);
+  tare_activation_sums_free (sums->spread);
   g_free (sums);
 }
 
@@ -131,10 +147,11 @@ get_sums (TareCollector    *self,
   sums->activations = tare_calibration_add (self->calibration, tensor->canonical, columns,
                                             with_gram);
   sums->sum_squares = g_try_new0 (double, columns);
+  sums->spread = tare_activation_sums_new (columns);
   if (with_gram)
     sums->triangle = g_try_new0 (double, triangle_size (columns));
 
-  if (sums->activations == NULL || sums->sum_squares == NULL
+  if (sums->activations == NULL || sums->sum_squares == NULL || sums->spread == NULL
       || (with_gram && (sums->triangle == NULL || !make_room (self, columns))))
     {
       sums_free (sums);
@@ -239,8 +256,101 @@ tare_collector_observe (const TareTensor *tensor,
 
   sums->activations->n_tokens += (double) n_tokens;
   add_columns (x, n_tokens, columns, sums->sum_squares, sums->activations->maximum);
+  tare_activation_sums_add (sums->spread, x, n_tokens);
   if (sums->triangle != NULL)
     add_gram (self, x, n_tokens, columns, sums->triangle);
+}
+
+TARE_CLONES static double
+multiply (const float *a,
+          const float *b,
+          gsize        n)
+{
+  double sum = 0.0;
+
+#pragma omp simd reduction(+:sum)
+  for (gsize i = 0; i < n; i++)
+    sum += (double) a[i] * (double) b[i];
+
+  return sum;
+}
+
+static void
+observe_stream (guint         block,
+                const float  *before,
+                const float  *after,
+                gsize         n_tokens,
+                gsize         width,
+                gpointer      data)
+{
+  TareCollector *self = data;
+  Activity *activity = &self->activity;
+
+  activity->block = block;
+  activity->n_tokens += n_tokens;
+  for (gsize t = 0; t < n_tokens; t++)
+    {
+      double a = multiply (before + t * width, before + t * width, width);
+      double b = multiply (after + t * width, after + t * width, width);
+      double norm = sqrt (a) * sqrt (b);
+
+      activity->before += a;
+      activity->after += b;
+      if (norm > 0.0)
+        activity->cosine += multiply (before + t * width, after + t * width, width) / norm;
+    }
+}
+
+/* exp of the entropy of the shares of one sequence, over their number, and the largest share. */
+static void
+observe_attention (guint         block,
+                   const double *received,
+                   gsize         n_sequences,
+                   gsize         length,
+                   gpointer      data)
+{
+  TareCollector *self = data;
+  Activity *activity = &self->activity;
+
+  activity->block = block;
+  activity->n_sequences += n_sequences;
+  for (gsize s = 0; s < n_sequences; s++)
+    {
+      const double *of = received + s * length;
+      double total = 0.0;
+      double entropy = 0.0;
+      double largest = 0.0;
+
+      for (gsize i = 0; i < length; i++)
+        total += of[i];
+      for (gsize i = 0; i < length && total > 0.0; i++)
+        {
+          double share = of[i] / total;
+
+          largest = MAX (largest, share);
+          if (share > 0.0)
+            entropy -= share * log (share);
+        }
+      activity->spread += exp (entropy) / (double) length;
+      activity->sink += largest;
+    }
+}
+
+/**
+ * tare_collector_get_observer:
+ * @self: the collector
+ *
+ * Returns: what to hand to a network, which then tells the collector all that it collects
+ */
+TareObserver
+tare_collector_get_observer (TareCollector *self)
+{
+  return (TareObserver) {
+    .observe = tare_collector_observe,
+    .data = self,
+    .stream = observe_stream,
+    .attend = observe_attention,
+  };
 }
 
 static void
@@ -304,7 +414,35 @@ finish_sums (const TareTensor  *tensor,
     expand_triangle (sums->triangle, activations->sum_squares, activations->columns,
                      activations->gram);
 
+  activations->profile = tare_activation_profile_new (activations->columns);
+  if (activations->profile != NULL)
+    tare_activation_sums_finish (sums->spread, activations->profile);
+
   return TRUE;
+}
+
+/* Hands over what the block does, and begins with the next. */
+static void
+finish_activity (TareCollector *self)
+{
+  const Activity *sums = &self->activity;
+  double n_sequences = (double) sums->n_sequences;
+  TareBlockActivity activity = { NAN, NAN, NAN, NAN };
+
+  if (sums->n_tokens > 0 && sums->before > 0.0)
+    {
+      activity.cosine = sums->cosine / (double) sums->n_tokens;
+      activity.gain = sqrt (sums->after / sums->before);
+    }
+  if (sums->n_sequences > 0)
+    {
+      activity.spread = sums->spread / n_sequences;
+      activity.sink = sums->sink / n_sequences;
+    }
+  if (sums->n_tokens > 0 || sums->n_sequences > 0)
+    tare_calibration_set_block (self->calibration, sums->block, &activity);
+
+  self->activity = (Activity) { 0 };
 }
 
 /**
@@ -338,6 +476,7 @@ tare_collector_finish (TareCollector  *self,
     }
 
   g_hash_table_remove_all (self->block);
+  finish_activity (self);
 
   return TRUE;
 }

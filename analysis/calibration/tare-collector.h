@@ -2,7 +2,7 @@
 #pragma once
 
 #include "quant/methods/tare-calibration.h"
-#include "quant/model/tare-tensor.h"
+#include "quant/network/tare-network.h"
 #include "quant/tare-progress.h"
 
 G_BEGIN_DECLS
@@ -24,6 +24,8 @@ void           tare_collector_observe (const TareTensor    *tensor,
                                        gsize                n_tokens,
                                        gsize                columns,
                                        gpointer             data);
+TareObserver   tare_collector_get_observer
+                                      (TareCollector       *self);
 gboolean       tare_collector_finish  (TareCollector       *self,
                                        GError             **error);
 

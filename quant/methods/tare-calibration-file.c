@@ -2,9 +2,11 @@
 
 /*
  * Calibrations as GGUF files, the importance matrices of llama.cpp since 2025: for every layer the
- * F32 tensors NAME.in_sum2, Σx² of its columns, and NAME.counts, its tokens. Two more that other
- * readers pass over: NAME.maximum, the largest |x| of its columns, and NAME.hessian, Σxx', which
- * is there for the first only of the layers that share an input.
+ * F32 tensors NAME.in_sum2, Σx² of its columns, and NAME.counts, its tokens. More that other
+ * readers pass over: NAME.maximum, the largest |x| of its columns, and, for the first only of the
+ * layers that share an input, NAME.hessian, Σxx', and the four parts of a profile, NAME.mean,
+ * NAME.magnitude, NAME.histogram and NAME.tokens; of block N, blk.N.stream, its cosine and its
+ * gain, and blk.N.attention, its spread and its sink.
  */
 #include "quant/methods/tare-calibration-private.h"
 
@@ -19,6 +21,17 @@
 #define SUFFIX_COUNTS  ".counts"
 #define SUFFIX_MAXIMUM ".maximum"
 #define SUFFIX_GRAM    ".hessian"
+
+#define SUFFIX_MEAN      ".mean"
+#define SUFFIX_MAGNITUDE ".magnitude"
+#define SUFFIX_HISTOGRAM ".histogram"
+#define SUFFIX_TOKENS    ".tokens"
+
+#define SUFFIX_STREAM    ".stream"
+#define SUFFIX_ATTENTION ".attention"
+
+/* More blocks than any network has. */
+#define MOST_BLOCKS 65536
 
 #define KEY_TYPE        "general.type"
 #define KEY_DATASETS    "imatrix.datasets"
@@ -73,7 +86,27 @@ check_numbers (const float *x,
   return good;
 }
 
-/* Reads @rows x @columns finite numbers, none negative, into @out. */
+/* Reads @n finite numbers into @out. */
+static gboolean
+read_signed (const Loader      *loader,
+             const char        *layer,
+             const char        *suffix,
+             const TareTensor  *tensor,
+             gsize              n,
+             float             *out,
+             GError           **error)
+{
+  if (tensor->rows != 1 || tensor->columns != n)
+    return refuse (loader, layer, suffix, "its shape is not that of its layer", error);
+
+  if (!tare_tensor_read (tensor, out, error))
+    return FALSE;
+
+  return check_numbers (out, n, TRUE)
+         || refuse (loader, layer, suffix, "a value is not finite", error);
+}
+
+/* The same, where none may be negative. */
 static gboolean
 read_numbers (const Loader      *loader,
               const char        *layer,
@@ -83,14 +116,9 @@ read_numbers (const Loader      *loader,
               float             *out,
               GError           **error)
 {
-  if (tensor->rows != 1 || tensor->columns != n)
-    return refuse (loader, layer, suffix, "its shape is not that of its layer", error);
-
-  if (!tare_tensor_read (tensor, out, error))
-    return FALSE;
-
-  return check_numbers (out, n, FALSE)
-         || refuse (loader, layer, suffix, "a value is negative or not finite", error);
+  return read_signed (loader, layer, suffix, tensor, n, out, error)
+         && (check_numbers (out, n, FALSE)
+             || refuse (loader, layer, suffix, "a value is negative", error));
 }
 
 /* Points at the gram where it lies in the file if that is as it is needed, else reads it. */
@@ -134,6 +162,36 @@ take_gram (const Loader          *loader,
   return TRUE;
 }
 
+/* All parts of it or none. */
+static gboolean
+load_profile (const Loader          *loader,
+              const char            *layer,
+              TareLayerActivations  *activations,
+              GError               **error)
+{
+  const TareTensor *mean = find_tensor (loader, layer, SUFFIX_MEAN);
+  const TareTensor *magnitude = find_tensor (loader, layer, SUFFIX_MAGNITUDE);
+  const TareTensor *histogram = find_tensor (loader, layer, SUFFIX_HISTOGRAM);
+  const TareTensor *tokens = find_tensor (loader, layer, SUFFIX_TOKENS);
+  gsize columns = activations->columns;
+  TareActivationProfile *profile;
+
+  if (mean == NULL || magnitude == NULL || histogram == NULL || tokens == NULL)
+    return TRUE;
+
+  profile = activations->profile = tare_activation_profile_new (columns);
+  if (profile == NULL)
+    return refuse (loader, layer, SUFFIX_MEAN, "no memory for it", error);
+
+  return read_signed (loader, layer, SUFFIX_MEAN, mean, columns, profile->mean, error)
+         && read_numbers (loader, layer, SUFFIX_MAGNITUDE, magnitude, columns,
+                          profile->magnitude, error)
+         && read_numbers (loader, layer, SUFFIX_HISTOGRAM, histogram,
+                          G_N_ELEMENTS (profile->histogram), profile->histogram, error)
+         && read_numbers (loader, layer, SUFFIX_TOKENS, tokens, G_N_ELEMENTS (profile->tokens),
+                          profile->tokens, error);
+}
+
 static gboolean
 load_extras (const Loader          *loader,
              const char            *layer,
@@ -150,7 +208,52 @@ load_extras (const Loader          *loader,
                           activations->maximum, error))
     return FALSE;
 
-  return gram == NULL || take_gram (loader, layer, gram, record, error);
+  return load_profile (loader, layer, activations, error)
+         && (gram == NULL || take_gram (loader, layer, gram, record, error));
+}
+
+/* blk.N.stream and blk.N.attention of one block, if there is either. */
+static gboolean
+load_block (Loader      *loader,
+            guint        index,
+            gboolean    *found,
+            GError     **error)
+{
+  g_autofree char *name = g_strdup_printf ("blk.%u", index);
+  const TareTensor *stream = find_tensor (loader, name, SUFFIX_STREAM);
+  const TareTensor *attention = find_tensor (loader, name, SUFFIX_ATTENTION);
+  float numbers[4] = { NAN, NAN, NAN, NAN };
+  TareBlockActivity activity;
+
+  *found = stream != NULL || attention != NULL;
+  if ((stream != NULL
+       && !read_signed (loader, name, SUFFIX_STREAM, stream, 2, numbers, error))
+      || (attention != NULL
+          && !read_numbers (loader, name, SUFFIX_ATTENTION, attention, 2, numbers + 2, error)))
+    return FALSE;
+
+  activity = (TareBlockActivity) { (double) numbers[0], (double) numbers[1], (double) numbers[2],
+                                   (double) numbers[3] };
+  if (*found)
+    tare_calibration_set_block (loader->calibration, index, &activity);
+
+  return TRUE;
+}
+
+/* From the first block to the last of which something is known. */
+static gboolean
+load_blocks (Loader  *loader,
+             GError **error)
+{
+  gboolean found = TRUE;
+
+  for (guint i = 0; found && i < MOST_BLOCKS; i++)
+    {
+      if (!load_block (loader, i, &found, error))
+        return FALSE;
+    }
+
+  return TRUE;
 }
 
 static gboolean
@@ -275,7 +378,7 @@ load_gguf (TareFile  *file,
   datasets = dup_datasets (metadata);
   self = tare_calibration_new (datasets, (guint) context);
   loader.calibration = self;
-  if (!load_tensors (&loader, tensors, error))
+  if (!load_tensors (&loader, tensors, error) || !load_blocks (&loader, error))
     return NULL;
 
   _tare_calibration_join_inputs (self);
@@ -353,6 +456,23 @@ put_tensor (TareGgufWriter  *writer,
 }
 
 static gboolean
+put_profile (TareGgufWriter               *writer,
+             gboolean                      announce,
+             const char                   *name,
+             const TareActivationProfile  *profile,
+             gsize                         columns,
+             GError                      **error)
+{
+  return put_tensor (writer, announce, name, SUFFIX_MEAN, profile->mean, 1, columns, error)
+         && put_tensor (writer, announce, name, SUFFIX_MAGNITUDE, profile->magnitude, 1, columns,
+                        error)
+         && put_tensor (writer, announce, name, SUFFIX_HISTOGRAM, profile->histogram, 1,
+                        G_N_ELEMENTS (profile->histogram), error)
+         && put_tensor (writer, announce, name, SUFFIX_TOKENS, profile->tokens, 1,
+                        G_N_ELEMENTS (profile->tokens), error);
+}
+
+static gboolean
 put_layer (TareGgufWriter              *writer,
            gboolean                     announce,
            const TareCalibrationLayer  *layer,
@@ -373,9 +493,47 @@ put_layer (TareGgufWriter              *writer,
                       error))
     return FALSE;
 
-  return activations->gram == NULL || layer->same_as != NULL
-         || put_tensor (writer, announce, name, SUFFIX_GRAM, activations->gram, columns, columns,
-                        error);
+  if (layer->same_as != NULL)
+    return TRUE;
+
+  return (activations->profile == NULL
+          || put_profile (writer, announce, name, activations->profile, columns, error))
+         && (activations->gram == NULL
+             || put_tensor (writer, announce, name, SUFFIX_GRAM, activations->gram, columns,
+                            columns, error));
+}
+
+static gboolean
+put_block (TareGgufWriter           *writer,
+           gboolean                  announce,
+           guint                     index,
+           const TareBlockActivity  *activity,
+           GError                  **error)
+{
+  g_autofree char *name = g_strdup_printf ("blk.%u", index);
+  const float stream[2] = { (float) activity->cosine, (float) activity->gain };
+  const float attention[2] = { (float) activity->spread, (float) activity->sink };
+
+  return (!isfinite (stream[0]) || !isfinite (stream[1])
+          || put_tensor (writer, announce, name, SUFFIX_STREAM, stream, 1, 2, error))
+         && (!isfinite (attention[0]) || !isfinite (attention[1])
+             || put_tensor (writer, announce, name, SUFFIX_ATTENTION, attention, 1, 2, error));
+}
+
+static gboolean
+put_blocks (TareGgufWriter   *writer,
+            gboolean          announce,
+            TareCalibration  *self,
+            GError          **error)
+{
+  for (guint i = 0; i < self->blocks->len; i++)
+    {
+      if (!put_block (writer, announce, i, &g_array_index (self->blocks, TareBlockActivity, i),
+                      error))
+        return FALSE;
+    }
+
+  return TRUE;
 }
 
 static gboolean
@@ -440,7 +598,9 @@ tare_calibration_save (TareCalibration  *self,
 
   return writer != NULL
          && put_layers (writer, TRUE, layers, error)
+         && put_blocks (writer, TRUE, self, error)
          && put_layers (writer, FALSE, layers, error)
+         && put_blocks (writer, FALSE, self, error)
          && tare_gguf_writer_finish (writer, error) != NULL
          && tare_gguf_writer_commit (writer, error);
 }

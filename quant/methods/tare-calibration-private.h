@@ -28,6 +28,7 @@ struct _TareCalibration
   guint       context;
   GPtrArray  *layers;
   GHashTable *by_name;
+  GArray     *blocks;
   gsize       fingerprint;
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "quant/methods/tare-calibration.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "quant/methods/tare-calibration-private.h"
@@ -11,6 +12,7 @@ record_free (TareCalibrationRecord *record)
 {
   g_free (record->activations.sum_squares);
   g_free (record->activations.maximum);
+  tare_activation_profile_free (record->activations.profile);
   if (record->gram_file != NULL)
     tare_file_unref (record->gram_file);
   else
@@ -47,6 +49,7 @@ tare_calibration_new (const char *dataset,
   self->context = context;
   self->layers = g_ptr_array_new_with_free_func (layer_free);
   self->by_name = g_hash_table_new (g_str_hash, g_str_equal);
+  self->blocks = g_array_new (FALSE, FALSE, sizeof (TareBlockActivity));
 
   return self;
 }
@@ -81,6 +84,7 @@ tare_calibration_unref (TareCalibration *self)
 
   g_hash_table_unref (self->by_name);
   g_ptr_array_unref (self->layers);
+  g_array_unref (self->blocks);
   g_free (self->dataset);
   g_free (self);
 }
@@ -342,6 +346,48 @@ tare_calibration_dup_importance (TareCalibration *self,
                       : 1.0f;
 
   return importance;
+}
+
+/**
+ * tare_calibration_set_block:
+ * @self: a calibration that nobody else has yet
+ * @block: index of a block
+ * @activity: what it does
+ */
+void
+tare_calibration_set_block (TareCalibration         *self,
+                            guint                    block,
+                            const TareBlockActivity *activity)
+{
+  const TareBlockActivity unknown = { NAN, NAN, NAN, NAN };
+
+  g_return_if_fail (self != NULL && self->fingerprint == 0);
+
+  while (self->blocks->len <= block)
+    g_array_append_val (self->blocks, unknown);
+  g_array_index (self->blocks, TareBlockActivity, block) = *activity;
+}
+
+/**
+ * tare_calibration_get_block:
+ * @self: (nullable): the calibration
+ * @block: index of a block
+ * @activity: (out): what it does; NaN where that is unknown
+ *
+ * Returns: whether anything is known of the block
+ */
+gboolean
+tare_calibration_get_block (TareCalibration   *self,
+                            guint              block,
+                            TareBlockActivity *activity)
+{
+  *activity = (TareBlockActivity) { NAN, NAN, NAN, NAN };
+  if (self == NULL || block >= self->blocks->len)
+    return FALSE;
+
+  *activity = g_array_index (self->blocks, TareBlockActivity, block);
+
+  return !isnan (activity->cosine) || !isnan (activity->spread);
 }
 
 /**

@@ -3,6 +3,7 @@
 
 #include <glib.h>
 
+#include "quant/methods/tare-activation-profile.h"
 #include "quant/tare-progress.h"
 
 G_BEGIN_DECLS
@@ -15,17 +16,38 @@ G_BEGIN_DECLS
  * @maximum: (nullable): the largest |x| of every column, %NULL where a file did not tell
  * @gram: (nullable): Σxx' as a full symmetric columns x columns matrix, %NULL where it was not
  *   kept; H = 2 gram / n_tokens
+ * @profile: (nullable): how the numbers are spread, %NULL where a file did not tell
  *
  * What a calibration text sent through one linear layer.
  */
 typedef struct
 {
-  gsize   columns;
-  double  n_tokens;
-  float  *sum_squares;
-  float  *maximum;
-  float  *gram;
+  gsize                  columns;
+  double                 n_tokens;
+  float                 *sum_squares;
+  float                 *maximum;
+  float                 *gram;
+  TareActivationProfile *profile;
 } TareLayerActivations;
+
+/**
+ * TareBlockActivity:
+ * @cosine: between what enters and what leaves the block, of the residual stream, the mean over
+ *   tokens; NaN where it is unknown
+ * @gain: root of the stream's energy after the block over that before it; NaN likewise
+ * @spread: the share of its positions that a sequence's attention uses: exp of the entropy of what
+ *   they receive, over their number, the mean over sequences; NaN where there is no attention
+ * @sink: the share of all attention that the position receives that receives most, likewise
+ *
+ * What a block does to the tokens of a calibration text.
+ */
+typedef struct
+{
+  double cosine;
+  double gain;
+  double spread;
+  double sink;
+} TareBlockActivity;
 
 /**
  * TareCalibration:
@@ -46,6 +68,12 @@ TareLayerActivations       *tare_calibration_add            (TareCalibration    
 void                        tare_calibration_share          (TareCalibration       *self,
                                                              const char            *canonical,
                                                              const char            *same_as);
+void                        tare_calibration_set_block      (TareCalibration       *self,
+                                                             guint                  block,
+                                                             const TareBlockActivity *activity);
+gboolean                    tare_calibration_get_block      (TareCalibration       *self,
+                                                             guint                  block,
+                                                             TareBlockActivity     *activity);
 void                        tare_calibration_truncate       (TareCalibration       *self,
                                                              gsize                  n_layers);
 
