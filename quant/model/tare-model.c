@@ -107,6 +107,20 @@ tare_model_get_path (TareModel *self)
 }
 
 /**
+ * tare_model_get_folder:
+ * @self: a model
+ *
+ * Returns: (transfer none): where its other files are
+ */
+const char *
+tare_model_get_folder (TareModel *self)
+{
+  g_return_val_if_fail (self != NULL, NULL);
+
+  return self->folder;
+}
+
+/**
  * tare_model_get_name:
  * @self: a model
  *

@@ -24,6 +24,7 @@ TareModel              *tare_model_ref                   (TareModel   *self);
 void                    tare_model_unref                 (TareModel   *self);
 
 const char             *tare_model_get_path              (TareModel   *self);
+const char             *tare_model_get_folder            (TareModel   *self);
 const char             *tare_model_get_name              (TareModel   *self);
 const char             *tare_model_get_container         (TareModel   *self);
 const char             *tare_model_get_architecture_name (TareModel   *self);

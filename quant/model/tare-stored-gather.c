@@ -11,7 +11,7 @@
 /* The values of quant_method of which the layouts are in the table. */
 static const char *const methods[] = {
   "compressed-tensors", "gptq", "awq", "auto-round", "fp8", "fbgemm_fp8", "modelopt", "quark",
-  NULL,
+  "tare", NULL,
 };
 
 /* The formats of compressed-tensors, likewise. */
@@ -391,6 +391,85 @@ gather_layers (Gather *self)
     }
 }
 
+static guint
+read_shape (JsonObject *row,
+            guint64    *shape)
+{
+  JsonArray *array = tare_json_get_array (row, "shape");
+  guint n = array != NULL ? json_array_get_length (array) : 0;
+
+  for (guint i = 0; i < n && n <= TARE_TENSOR_MAX_DIMENSIONS; i++)
+    {
+      JsonNode *node = json_array_get_element (array, i);
+      gint64 size = JSON_NODE_HOLDS_VALUE (node) ? json_node_get_int (node) : 0;
+
+      if (size < 1 || size > G_MAXINT32)
+        return 0;
+      shape[i] = (guint64) size;
+    }
+
+  return n <= TARE_TENSOR_MAX_DIMENSIONS ? n : 0;
+}
+
+/* What is wrong with one matrix of Tare's own layout, or NULL. */
+static char *
+take_raw (Gather     *self,
+          const char *name,
+          JsonObject *row)
+{
+  TareTensor *codes = g_hash_table_lookup (self->by_name, name);
+  const char *id = tare_json_get_string (row, "format");
+  const TareFormat *format = id != NULL ? tare_format_lookup (id) : NULL;
+  guint64 shape[TARE_TENSOR_MAX_DIMENSIONS];
+  guint n = read_shape (row, shape);
+  guint64 rows = 1;
+  TareTensor *tensor;
+
+  if (codes == NULL)
+    return g_strdup_printf ("tensor '%s' is missing", name);
+  if (format == NULL || format->family == TARE_FORMAT_FAMILY_FLOAT)
+    return g_strdup_printf ("tensor '%s' is in the format '%s', which is not known", name,
+                            id != NULL ? id : "");
+  for (guint i = 0; i + 1 < n; i++)
+    if (!g_uint64_checked_mul (&rows, rows, shape[i]))
+      n = 0;
+  if (n < 2 || rows > codes->bytes || shape[n - 1] > 64 * codes->bytes
+      || strcmp (codes->type_name, "U8") != 0
+      || !tare_format_accepts (format, (gsize) shape[n - 1])
+      || tare_format_get_bytes (format, (gsize) rows, (gsize) shape[n - 1]) != codes->bytes)
+    return g_strdup_printf ("tensor '%s' is not as long as its format and shape say", name);
+
+  tensor = _tare_tensor_new (codes->file, name, format->label, format, n, shape, codes->offset,
+                             codes->bytes);
+  g_hash_table_add (self->taken, codes);
+  g_hash_table_insert (self->merged, codes, tensor);
+
+  return NULL;
+}
+
+static void
+gather_raw (Gather *self)
+{
+  JsonObject *rows = tare_json_get_object (self->config, "tensors");
+  JsonObjectIter iter;
+  const char *name = NULL;
+  JsonNode *node = NULL;
+
+  if (rows == NULL || g_strcmp0 (tare_json_get_string (self->config, "quant_method"), "tare") != 0)
+    return;
+
+  json_object_iter_init_ordered (&iter, rows);
+  while (json_object_iter_next_ordered (&iter, &name, &node))
+    {
+      g_autofree char *fault = NULL;
+
+      if (JSON_NODE_HOLDS_OBJECT (node))
+        fault = take_raw (self, name, json_node_get_object (node));
+      if (fault != NULL)
+        blame (self, TARE_ERROR_INVALID, fault);
+    }
+}
+
 /* Scales without codes would otherwise only be found to be in the way. */
 static void
 find_orphans (Gather *self)
@@ -487,7 +566,10 @@ tare_stored_gather (GPtrArray   *tensors,
     g_hash_table_insert (by_name, ((TareTensor *) g_ptr_array_index (tensors, i))->name,
                          g_ptr_array_index (tensors, i));
   if (config != NULL)
-    read_config (&self);
+    {
+      read_config (&self);
+      gather_raw (&self);
+    }
   gather_layers (&self);
   if (config != NULL || g_hash_table_size (merged) > 0)
     {

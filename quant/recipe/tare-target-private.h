@@ -6,5 +6,9 @@
 G_BEGIN_DECLS
 
 extern const TareTarget _tare_target_gguf;
+extern const TareTarget _tare_target_safetensors;
+extern const TareTarget _tare_target_safetensors_f16;
+extern const TareTarget _tare_target_safetensors_bf16;
+extern const TareTarget _tare_target_tare;
 
 G_END_DECLS

@@ -3,6 +3,10 @@
 
 static const TareTarget *const targets[] = {
   &_tare_target_gguf,
+  &_tare_target_safetensors,
+  &_tare_target_safetensors_f16,
+  &_tare_target_safetensors_bf16,
+  &_tare_target_tare,
 };
 
 /**

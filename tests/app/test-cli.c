@@ -145,7 +145,7 @@ test_formats (void)
       g_assert_cmpint (json_object_get_int_member (row, "block"), ==, format->block);
       g_assert_cmpint (json_object_get_int_member (row, "group"), ==, format->group);
       g_assert_cmpfloat (cli_get_number (row, "bits_per_weight"), >=, format->bits);
-      g_assert_cmpint (json_array_get_length (exports) > 0, ==,
+      g_assert_cmpint (g_str_equal (json_array_get_string_element (exports, 0), "gguf"), ==,
                        (format->containers & TARE_CONTAINER_GGUF) != 0);
       g_assert_nonnull (strstr (shown.output, format->label));
     }
