@@ -441,6 +441,26 @@ tare_tokenizer_get_begin (TareTokenizer *self,
 }
 
 /**
+ * tare_tokenizer_get_end:
+ * @self: a tokenizer
+ * @token: (out): the end token, "EOS"
+ *
+ * Returns: whether there is one
+ */
+gboolean
+tare_tokenizer_get_end (TareTokenizer *self,
+                        guint32       *token)
+{
+  g_return_val_if_fail (self != NULL, FALSE);
+
+  if (self->end == TARE_TOKEN_NONE)
+    return FALSE;
+  *token = self->end;
+
+  return TRUE;
+}
+
+/**
  * tare_tokenizer_adds_begin:
  * @self: a tokenizer
  *
@@ -497,7 +517,8 @@ tare_tokenizer_encode (TareTokenizer  *self,
 
   g_return_val_if_fail (self != NULL, tokens);
 
-  if ((flags & TARE_TOKEN_FLAGS_ADD_SPECIAL) != 0 && tare_tokenizer_adds_begin (self))
+  if ((flags & (TARE_TOKEN_FLAGS_ADD_SPECIAL | TARE_TOKEN_FLAGS_ADD_BEGIN)) != 0
+      && tare_tokenizer_adds_begin (self))
     g_array_append_val (tokens, self->begin);
 
   _tare_merger_init (&merger);

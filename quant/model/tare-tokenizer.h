@@ -8,6 +8,7 @@ G_BEGIN_DECLS
 /**
  * TareTokenFlags:
  * @TARE_TOKEN_FLAGS_ADD_SPECIAL: put the begin (and end) tokens that the vocabulary asks for
+ * @TARE_TOKEN_FLAGS_ADD_BEGIN: put the begin tokens only, before a text that goes on
  * @TARE_TOKEN_FLAGS_PARSE_SPECIAL: recognise the names of control tokens within the text
  */
 typedef enum
@@ -15,6 +16,7 @@ typedef enum
   TARE_TOKEN_FLAGS_NONE          = 0,
   TARE_TOKEN_FLAGS_ADD_SPECIAL   = 1 << 0,
   TARE_TOKEN_FLAGS_PARSE_SPECIAL = 1 << 1,
+  TARE_TOKEN_FLAGS_ADD_BEGIN     = 1 << 2,
 } TareTokenFlags;
 
 /**
@@ -42,6 +44,8 @@ gsize          tare_tokenizer_get_n_tokens      (TareTokenizer   *self);
 const char    *tare_tokenizer_get_token         (TareTokenizer   *self,
                                                  guint32          token);
 gboolean       tare_tokenizer_get_begin         (TareTokenizer   *self,
+                                                 guint32         *token);
+gboolean       tare_tokenizer_get_end           (TareTokenizer   *self,
                                                  guint32         *token);
 gboolean       tare_tokenizer_adds_begin        (TareTokenizer   *self);
 GArray        *tare_tokenizer_encode            (TareTokenizer   *self,

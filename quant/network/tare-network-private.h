@@ -2,6 +2,7 @@
 #pragma once
 
 #include "quant/network/tare-kernels.h"
+#include "quant/network/tare-cache.h"
 #include "quant/network/tare-network.h"
 
 G_BEGIN_DECLS
@@ -54,6 +55,7 @@ struct _TareNetwork
   gsize                   n_workspaces;
   GError                 *failure;
   double                  expert_bytes;
+  TareCache              *cache;
 };
 
 /**
@@ -218,5 +220,12 @@ TareAttentionShape  _tare_network_get_shape      (TareNetwork         *self,
                                                   gsize                length);
 void                _tare_network_read_ahead     (TareNetwork         *self,
                                                   guint                block);
+
+void                _tare_cache_attend           (TareCache                *self,
+                                                  guint                     block,
+                                                  const TareAttentionShape *shape,
+                                                  const float              *qkv,
+                                                  float                     scale,
+                                                  float                    *y);
 
 G_END_DECLS

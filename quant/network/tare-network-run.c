@@ -168,6 +168,7 @@ run_attention (TareNetwork        *self,
   const TareAttentionShape shape = _tare_network_get_shape (self, block->index, n_sequences,
                                                             length);
   gsize n_tokens = n_sequences * length;
+  gsize before = self->cache != NULL ? tare_cache_get_length (self->cache) : 0;
   float *qkv = space->wide.data;
   g_autofree double *received = NULL;
 
@@ -179,11 +180,16 @@ run_attention (TareNetwork        *self,
 
 #pragma omp parallel for schedule(static)
   for (gsize i = 0; i < n_tokens; i++)
-    _tare_network_prepare_heads (self, block, i % length, qkv + i * block->qkv.outputs);
+    _tare_network_prepare_heads (self, block, before + i % length,
+                                 qkv + i * block->qkv.outputs);
 
   if (observer != NULL && observer->attend != NULL)
     received = g_new0 (double, n_sequences * config->n_heads * length);
-  tare_kernel_attention_tapped (&shape, qkv, config->attention_scale, space->scratch.data,
+  if (self->cache != NULL)
+    _tare_cache_attend (self->cache, block->index, &shape, qkv, config->attention_scale,
+                        space->mixed.data);
+  else
+    tare_kernel_attention_tapped (&shape, qkv, config->attention_scale, space->scratch.data,
                                   space->mixed.data, received, progress);
   if (tare_progress_cancelled (progress))
     return FALSE;
@@ -390,7 +396,8 @@ reserve (TareNetwork  *self,
   gboolean ok = TRUE;
   gsize wide, mixed;
 
-  _tare_network_reserve_angles (self, length);
+  _tare_network_reserve_angles (self, length + (self->cache != NULL
+                                                ? tare_cache_get_length (self->cache) : 0));
   measure (self, plan->group * length, &wide, &mixed);
   reserve_workspaces (self, plan->n_threads);
   for (gsize i = 0; ok && i < plan->n_threads; i++)
