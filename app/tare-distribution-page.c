@@ -21,7 +21,10 @@ struct _TareDistributionPage
   TareSession         *session;
 };
 
-G_DEFINE_FINAL_TYPE (TareDistributionPage, tare_distribution_page, ADW_TYPE_BIN)
+static void page_iface_init (TarePageInterface *iface);
+
+G_DEFINE_FINAL_TYPE_WITH_CODE (TareDistributionPage, tare_distribution_page, ADW_TYPE_BIN,
+                               G_IMPLEMENT_INTERFACE (TARE_TYPE_PAGE, page_iface_init))
 
 static TareLayer *
 get_layer (TareDistributionPage *self)
@@ -166,16 +169,12 @@ tare_distribution_page_init (TareDistributionPage *self)
   scale_changed_cb (self);
 }
 
-/**
- * tare_distribution_page_set_session:
- * @self: the page
- * @session: whose selection to show; to be set once
- */
-void
-tare_distribution_page_set_session (TareDistributionPage *self,
-                                    TareSession          *session)
+static void
+set_session (TarePage    *page,
+             TareSession *session)
 {
-  g_return_if_fail (TARE_IS_DISTRIBUTION_PAGE (self));
+  TareDistributionPage *self = (TareDistributionPage *) page;
+
   g_return_if_fail (self->session == NULL);
 
   self->session = g_object_ref (session);
@@ -186,6 +185,12 @@ tare_distribution_page_set_session (TareDistributionPage *self,
   g_signal_connect_object (session, "layer-changed", G_CALLBACK (layer_changed_cb), self,
                            G_CONNECT_SWAPPED);
   update (self);
+}
+
+static void
+page_iface_init (TarePageInterface *iface)
+{
+  iface->set_session = set_session;
 }
 
 /**

@@ -3,7 +3,7 @@
 
 #include <adwaita.h>
 
-#include "app/tare-session.h"
+#include "app/tare-page.h"
 #include "widgets/tare-chart.h"
 
 G_BEGIN_DECLS
@@ -17,8 +17,6 @@ G_BEGIN_DECLS
 #define TARE_TYPE_DISTRIBUTION_PAGE (tare_distribution_page_get_type ())
 G_DECLARE_FINAL_TYPE (TareDistributionPage, tare_distribution_page, TARE, DISTRIBUTION_PAGE, AdwBin)
 
-void       tare_distribution_page_set_session   (TareDistributionPage *self,
-                                                 TareSession          *session);
 TareChart *tare_distribution_page_get_chart     (TareDistributionPage *self);
 guint      tare_distribution_page_get_n_levels  (TareDistributionPage *self);
 

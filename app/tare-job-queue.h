@@ -9,6 +9,7 @@ G_BEGIN_DECLS
  * TareJobLane:
  * @TARE_JOB_LANE_FILES: reading files and statistics
  * @TARE_JOB_LANE_ENGINE: what keeps all cores busy
+ * @TARE_JOB_LANE_VIEWS: what a page wants to show, which a person waits for
  *
  * Each lane runs one job at a time, in the order in which they came, so that a long evaluation
  * does not hold up the opening of a file and two evaluations do not fight for the cores.
@@ -17,6 +18,7 @@ typedef enum
 {
   TARE_JOB_LANE_FILES,
   TARE_JOB_LANE_ENGINE,
+  TARE_JOB_LANE_VIEWS,
   TARE_JOB_N_LANES,
 } TareJobLane;
 

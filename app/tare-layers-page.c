@@ -33,7 +33,10 @@ struct _TareLayersPage
   gboolean            syncing;
 };
 
-G_DEFINE_FINAL_TYPE (TareLayersPage, tare_layers_page, ADW_TYPE_BIN)
+static void page_iface_init (TarePageInterface *iface);
+
+G_DEFINE_FINAL_TYPE_WITH_CODE (TareLayersPage, tare_layers_page, ADW_TYPE_BIN,
+                               G_IMPLEMENT_INTERFACE (TARE_TYPE_PAGE, page_iface_init))
 
 /* --- order and filter --- */
 
@@ -499,19 +502,14 @@ tare_layers_page_init (TareLayersPage *self)
   gtk_search_entry_set_key_capture_widget (self->entry, GTK_WIDGET (self->table));
 }
 
-/**
- * tare_layers_page_set_session:
- * @self: the page
- * @session: what to list; to be set once
- */
-void
-tare_layers_page_set_session (TareLayersPage *self,
-                              TareSession    *session)
+static void
+set_session (TarePage    *page,
+             TareSession *session)
 {
+  TareLayersPage *self = (TareLayersPage *) page;
   GListModel *layers = tare_session_get_layers (session);
   GtkSortListModel *sorted;
 
-  g_return_if_fail (TARE_IS_LAYERS_PAGE (self));
   g_return_if_fail (self->session == NULL);
 
   self->session = g_object_ref (session);
@@ -535,6 +533,12 @@ tare_layers_page_set_session (TareLayersPage *self,
   g_signal_connect_object (session, "layer-changed", G_CALLBACK (layer_changed_cb), self,
                            G_CONNECT_SWAPPED);
   update_count (self);
+}
+
+static void
+page_iface_init (TarePageInterface *iface)
+{
+  iface->set_session = set_session;
 }
 
 /**

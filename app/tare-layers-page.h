@@ -3,7 +3,7 @@
 
 #include <adwaita.h>
 
-#include "app/tare-session.h"
+#include "app/tare-page.h"
 
 G_BEGIN_DECLS
 
@@ -16,8 +16,6 @@ G_BEGIN_DECLS
 #define TARE_TYPE_LAYERS_PAGE (tare_layers_page_get_type ())
 G_DECLARE_FINAL_TYPE (TareLayersPage, tare_layers_page, TARE, LAYERS_PAGE, AdwBin)
 
-void           tare_layers_page_set_session  (TareLayersPage *self,
-                                              TareSession    *session);
 void           tare_layers_page_focus_filter (TareLayersPage *self);
 void           tare_layers_page_set_filter   (TareLayersPage *self,
                                               const char     *text);

@@ -35,7 +35,10 @@ struct _TareSensitivityPage
   gboolean         updating;
 };
 
-G_DEFINE_FINAL_TYPE (TareSensitivityPage, tare_sensitivity_page, ADW_TYPE_BIN)
+static void page_iface_init (TarePageInterface *iface);
+
+G_DEFINE_FINAL_TYPE_WITH_CODE (TareSensitivityPage, tare_sensitivity_page, ADW_TYPE_BIN,
+                               G_IMPLEMENT_INTERFACE (TARE_TYPE_PAGE, page_iface_init))
 
 static TareLayer *
 get_layer (TareSensitivityPage *self,
@@ -431,16 +434,12 @@ tare_sensitivity_page_init (TareSensitivityPage *self)
   self->updating = FALSE;
 }
 
-/**
- * tare_sensitivity_page_set_session:
- * @self: the page
- * @session: whose layers to compare; to be set once
- */
-void
-tare_sensitivity_page_set_session (TareSensitivityPage *self,
-                                   TareSession         *session)
+static void
+set_session (TarePage    *page,
+             TareSession *session)
 {
-  g_return_if_fail (TARE_IS_SENSITIVITY_PAGE (self));
+  TareSensitivityPage *self = (TareSensitivityPage *) page;
+
   g_return_if_fail (self->session == NULL);
 
   self->session = g_object_ref (session);
@@ -456,6 +455,12 @@ tare_sensitivity_page_set_session (TareSensitivityPage *self,
                            G_CALLBACK (queue_refresh), self, G_CONNECT_SWAPPED);
   list_layers (self);
   calibration_changed_cb (self);
+}
+
+static void
+page_iface_init (TarePageInterface *iface)
+{
+  iface->set_session = set_session;
 }
 
 /**

@@ -3,7 +3,7 @@
 
 #include <adwaita.h>
 
-#include "app/tare-session.h"
+#include "app/tare-page.h"
 #include "widgets/tare-chart.h"
 
 G_BEGIN_DECLS
@@ -17,8 +17,6 @@ G_BEGIN_DECLS
 #define TARE_TYPE_SENSITIVITY_PAGE (tare_sensitivity_page_get_type ())
 G_DECLARE_FINAL_TYPE (TareSensitivityPage, tare_sensitivity_page, TARE, SENSITIVITY_PAGE, AdwBin)
 
-void        tare_sensitivity_page_set_session   (TareSensitivityPage *self,
-                                                 TareSession         *session);
 TareChart  *tare_sensitivity_page_get_chart     (TareSensitivityPage *self);
 const char *tare_sensitivity_page_get_state     (TareSensitivityPage *self);
 

@@ -321,6 +321,20 @@ tare_session_get_model (TareSession *self)
 }
 
 /**
+ * tare_session_get_engine:
+ * @self: the session
+ *
+ * Returns: (transfer none) (nullable): what quantizes the model that is open
+ */
+TareEngine *
+tare_session_get_engine (TareSession *self)
+{
+  g_return_val_if_fail (TARE_IS_SESSION (self), NULL);
+
+  return self->engine;
+}
+
+/**
  * tare_session_get_layers:
  * @self: the session
  *

@@ -53,6 +53,7 @@ void                tare_session_open                 (TareSession           *se
 void                tare_session_close                (TareSession           *self);
 gboolean            tare_session_is_opening           (TareSession           *self);
 TareModel          *tare_session_get_model            (TareSession           *self);
+TareEngine         *tare_session_get_engine           (TareSession           *self);
 GListModel         *tare_session_get_layers           (TareSession           *self);
 TareLayer          *tare_session_get_layer            (TareSession           *self,
                                                        guint                  index);

@@ -367,6 +367,20 @@ show_page_cb (GSimpleAction *action,
   tare_window_show_page (user_data, g_variant_get_string (parameter, NULL));
 }
 
+/* From 1 on, in the order of the switcher. */
+static void
+show_nth_page_cb (GSimpleAction *action,
+                  GVariant      *parameter,
+                  gpointer       user_data)
+{
+  TareWindow *self = user_data;
+  g_autoptr(GtkSelectionModel) pages = adw_view_stack_get_pages (self->pages);
+  guint n = (guint) g_variant_get_int32 (parameter);
+
+  if (n >= 1)
+    gtk_selection_model_select_item (pages, n - 1, TRUE);
+}
+
 static void
 find_cb (GSimpleAction *action,
          GVariant      *parameter,
@@ -410,6 +424,7 @@ static const GActionEntry entries[] = {
   { .name = "save-recipe", .activate = save_recipe_cb },
   { .name = "save-recipe-as", .activate = save_recipe_as_cb },
   { .name = "show-page", .activate = show_page_cb, .parameter_type = "s" },
+  { .name = "show-nth-page", .activate = show_nth_page_cb, .parameter_type = "i" },
   { .name = "find", .activate = find_cb },
   { .name = "select-all", .activate = select_all_cb },
   { .name = "close", .activate = close_cb },
@@ -431,7 +446,7 @@ _tare_window_update_actions (TareWindow *self)
 {
   static const char *const of_model[] = {
     "export", "export-to", "open-recipe", "save-recipe", "save-recipe-as", "find", "select-all",
-    "show-page",
+    "show-page", "show-nth-page",
   };
   static const char *const of_runnable[] = { "calibrate", "calibrate-with", "measure" };
   TareModel *model = tare_session_get_model (self->session);

@@ -33,8 +33,6 @@ struct _TareWindow
   AdwViewStack         *pages;
   GtkWidget            *map_view;
   GtkWidget            *layers_page;
-  GtkWidget            *distribution_page;
-  GtkWidget            *sensitivity_page;
   GtkWidget            *inspector;
   GtkWidget            *scale_bar;
   GMenu                *recent_menu;

@@ -11,6 +11,7 @@
 #include "app/tare-greeter.h"
 #include "app/tare-inspector.h"
 #include "app/tare-scale-bar.h"
+#include "app/tare-formats-page.h"
 #include "app/tare-sensitivity-page.h"
 #include "app/tare-text.h"
 
@@ -313,8 +314,6 @@ bind_children (GtkWidgetClass *widget_class)
   gtk_widget_class_bind_template_child (widget_class, TareWindow, pages);
   gtk_widget_class_bind_template_child (widget_class, TareWindow, map_view);
   gtk_widget_class_bind_template_child (widget_class, TareWindow, layers_page);
-  gtk_widget_class_bind_template_child (widget_class, TareWindow, distribution_page);
-  gtk_widget_class_bind_template_child (widget_class, TareWindow, sensitivity_page);
   gtk_widget_class_bind_template_child (widget_class, TareWindow, inspector);
   gtk_widget_class_bind_template_child (widget_class, TareWindow, scale_bar);
   gtk_widget_class_bind_template_child (widget_class, TareWindow, recent_menu);
@@ -339,6 +338,7 @@ tare_window_class_init (TareWindowClass *klass)
   g_type_ensure (TARE_TYPE_MAP_VIEW);
   g_type_ensure (TARE_TYPE_LAYERS_PAGE);
   g_type_ensure (TARE_TYPE_DISTRIBUTION_PAGE);
+  g_type_ensure (TARE_TYPE_FORMATS_PAGE);
   g_type_ensure (TARE_TYPE_SENSITIVITY_PAGE);
   g_type_ensure (TARE_TYPE_INSPECTOR);
   g_type_ensure (TARE_TYPE_SCALE_BAR);
@@ -371,17 +371,26 @@ connect_session (TareWindow *self)
 }
 
 static void
+fill_pages (TareWindow *self)
+{
+  g_autoptr(GtkSelectionModel) pages = adw_view_stack_get_pages (self->pages);
+
+  for (guint i = 0; i < g_list_model_get_n_items (G_LIST_MODEL (pages)); i++)
+    {
+      g_autoptr(AdwViewStackPage) page = g_list_model_get_item (G_LIST_MODEL (pages), i);
+
+      tare_page_set_session (TARE_PAGE (adw_view_stack_page_get_child (page)), self->session);
+    }
+}
+
+static void
 tare_window_init (TareWindow *self)
 {
   gtk_widget_init_template (GTK_WIDGET (self));
 
   self->session = tare_session_new ();
   tare_map_view_set_session (TARE_MAP_VIEW (self->map_view), self->session);
-  tare_layers_page_set_session (TARE_LAYERS_PAGE (self->layers_page), self->session);
-  tare_distribution_page_set_session (TARE_DISTRIBUTION_PAGE (self->distribution_page),
-                                      self->session);
-  tare_sensitivity_page_set_session (TARE_SENSITIVITY_PAGE (self->sensitivity_page),
-                                     self->session);
+  fill_pages (self);
   tare_inspector_set_session (TARE_INSPECTOR (self->inspector), self->session);
   tare_scale_bar_set_session (TARE_SCALE_BAR (self->scale_bar), self->session);
 
@@ -461,7 +470,7 @@ tare_window_get_map (TareWindow *self)
 /**
  * tare_window_get_page:
  * @self: the window
- * @name: "layers", "distribution" or "sensitivity"
+ * @name: its name in the template, such as "layers"
  *
  * Returns: (transfer none) (nullable): the page
  */
@@ -477,7 +486,7 @@ tare_window_get_page (TareWindow *self,
 /**
  * tare_window_show_page:
  * @self: the window
- * @name: "layers", "distribution" or "sensitivity"
+ * @name: its name in the template, such as "layers"
  */
 void
 tare_window_show_page (TareWindow *self,

@@ -123,7 +123,7 @@ encode_matrix (const Request  *request,
   g_autofree float *importance = NULL;
   g_autofree float *y = NULL;
   g_autofree guint8 *codes = NULL;
-  TareEncoding encoding = { .range = request->range, .percentile = 99.9 };
+  TareEncoding encoding = { .range = request->range, .percentile = TARE_RANGE_DEFAULT_PERCENTILE };
   TareDistortion distortion;
   gsize bytes;
 

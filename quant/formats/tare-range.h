@@ -5,6 +5,10 @@
 
 G_BEGIN_DECLS
 
+/* Where a range is clipped when nobody says, in percent of |x|: methods such as SmoothQuant's and
+ * TensorRT's calibrators offer it among 99 to 99.999. */
+#define TARE_RANGE_DEFAULT_PERCENTILE 99.9
+
 /**
  * TareRange:
  * @TARE_RANGE_SEARCH: the range or scale of least squared error, weighted by importance if given

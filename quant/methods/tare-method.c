@@ -24,7 +24,7 @@ round_to_nearest (const TareMethod            *self,
                   GError                     **error)
 {
   g_autofree float *importance = NULL;
-  TareEncoding encoding = { .range = range, .percentile = PERCENTILE };
+  TareEncoding encoding = { .range = range, .percentile = TARE_RANGE_DEFAULT_PERCENTILE };
 
   if (activations != NULL && activations->columns == columns && activations->n_tokens > 0.0)
     {

@@ -148,7 +148,7 @@ static void
 test_main_window (WindowFixture *fixture,
                   gconstpointer  data)
 {
-  static const char *const pages[] = { "layers", "distribution", "sensitivity" };
+  static const char *const pages[] = { "layers", "distribution", "formats", "sensitivity" };
 
   window_fixture_open_sample (fixture);
   shoot (fixture, "opened", FALSE);
@@ -157,6 +157,8 @@ test_main_window (WindowFixture *fixture,
   for (gsize i = 0; i < G_N_ELEMENTS (pages); i++)
     {
       tare_window_show_page (fixture->window, pages[i]);
+      window_fixture_settle (fixture, 50);
+      window_fixture_wait (fixture, is_idle, 60.0);
       window_fixture_settle (fixture, 300);
       shoot (fixture, pages[i], FALSE);
       shoot (fixture, pages[i], TRUE);

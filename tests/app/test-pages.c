@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* The pages that ask the engine for what they show: each finds it, follows the selection, and
+ * does what its buttons say. */
+#include "tests/app/window-fixture.h"
+
+#include "app/tare-formats-page.h"
+
+static gboolean
+is_idle (WindowFixture *fixture)
+{
+  TareJobQueue *jobs = tare_session_get_jobs (fixture->session);
+
+  return g_list_model_get_n_items (G_LIST_MODEL (jobs)) == 0;
+}
+
+/* Shows a page and waits until it has found what it shows. */
+static GtkWidget *
+show (WindowFixture *fixture,
+      const char    *name)
+{
+  tare_window_show_page (fixture->window, name);
+  window_fixture_settle (fixture, 50);
+  window_fixture_wait (fixture, is_idle, 60.0);
+  window_fixture_settle (fixture, 200);
+
+  return tare_window_get_page (fixture->window, name);
+}
+
+static guint
+find_layer (WindowFixture *fixture,
+            const char    *canonical)
+{
+  for (guint i = 0; i < tare_session_get_n_layers (fixture->session); i++)
+    {
+      TareLayer *layer = tare_session_get_layer (fixture->session, i);
+
+      if (g_str_equal (tare_layer_get_tensor (layer)->canonical, canonical))
+        return i;
+    }
+  g_assert_not_reached ();
+}
+
+static void
+select_layer (WindowFixture *fixture,
+              const char    *canonical)
+{
+  guint index = find_layer (fixture, canonical);
+
+  tare_session_set_selection (fixture->session, &index, 1);
+}
+
+static gboolean
+click (GtkWidget  *root,
+       const char *label)
+{
+  GtkWidget *found = window_fixture_find (root, GTK_TYPE_LABEL, label);
+  GtkWidget *button;
+
+  g_assert_nonnull (found);
+  button = gtk_widget_get_ancestor (found, GTK_TYPE_BUTTON);
+  if (!gtk_widget_is_sensitive (button))
+    return FALSE;
+  g_signal_emit_by_name (button, "clicked");
+
+  return TRUE;
+}
+
+static void
+test_formats (WindowFixture *fixture,
+              gconstpointer  data)
+{
+  TareFormatsPage *page;
+  const TareFormat *format = tare_format_lookup ("q6_k");
+  guint index;
+  guint before;
+
+  window_fixture_open_sample (fixture);
+  page = TARE_FORMATS_PAGE (show (fixture, "formats"));
+  g_assert_cmpuint (tare_formats_page_get_n_points (page), ==, 0);
+
+  select_layer (fixture, "blk.2.ffn_down.weight");
+  show (fixture, "formats");
+  before = tare_formats_page_get_n_points (page);
+  g_assert_cmpuint (before, >, 40);
+  g_assert_cmpuint (before, <=, tare_format_get_n_formats ());
+
+  /* A vector takes no format. */
+  select_layer (fixture, "blk.2.attn_norm.weight");
+  show (fixture, "formats");
+  g_assert_cmpuint (tare_formats_page_get_n_points (page), ==, 0);
+
+  select_layer (fixture, "blk.2.ffn_down.weight");
+  show (fixture, "formats");
+  g_assert_cmpuint (tare_formats_page_get_n_points (page), ==, before);
+  tare_formats_page_choose (page, format);
+  g_assert_true (click (GTK_WIDGET (page), "Assign to _Selection"));
+  index = find_layer (fixture, "blk.2.ffn_down.weight");
+  g_assert_true (tare_layer_get_format (tare_session_get_layer (fixture->session, index))
+                 == format);
+}
+
+int
+main (int    argc,
+      char **argv)
+{
+  if (!window_fixture_begin (&argc, &argv))
+    return 0;
+
+  g_test_add ("/pages/formats", WindowFixture, NULL, window_fixture_set_up, test_formats,
+              window_fixture_tear_down);
+
+  return g_test_run ();
+}
