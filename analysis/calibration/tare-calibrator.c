@@ -4,11 +4,8 @@
 #include <string.h>
 
 #include "analysis/calibration/tare-collector.h"
+#include "analysis/calibration/tare-sequences.h"
 #include "quant/network/tare-states.h"
-#include "quant/tare-error.h"
-
-/* llama-imatrix's. */
-#define DEFAULT_CONTEXT 512
 
 /* 256 MB of floats for one gram; wider inputs are those of ffn_down in models above 3 billion. */
 #define DEFAULT_GRAM_COLUMNS 8192
@@ -19,24 +16,10 @@
 /* Tokens that go through the output at a time: their logits are as wide as the vocabulary. */
 #define TOKENS_PER_OUTPUT 128
 
-/* The text as the network sees it. */
-typedef struct
-{
-  GArray *tokens;
-  guint   context;
-  gsize   n_sequences;
-} Text;
-
-static void
-text_clear (Text *text)
-{
-  g_clear_pointer (&text->tokens, g_array_unref);
-}
-
 struct _TareCalibrator
 {
   TareNetwork     *network;
-  Text             text;
+  TareSequences    text;
   TareStates      *states;
   TareStates      *next;
   TareCalibration *calibration;
@@ -45,55 +28,6 @@ struct _TareCalibrator
   guint            n_done;
   gsize            n_layers;
 };
-
-/* Whole sequences, the first token of each replaced by the begin token where the vocabulary adds
- * one: what llama-imatrix does. */
-static gboolean
-text_init (Text                         *self,
-           TareModel                    *model,
-           const TareConfig             *config,
-           const char                   *text,
-           gsize                         length,
-           const TareCalibratorOptions  *options,
-           GError                      **error)
-{
-  TareTokenizer *tokenizer = tare_model_get_tokenizer (model, error);
-  guint32 begin;
-
-  if (tokenizer == NULL)
-    return FALSE;
-
-  self->context = options->context > 0 ? options->context
-                                       : MIN (DEFAULT_CONTEXT, MAX (config->context, 1));
-  self->tokens = tare_tokenizer_encode (tokenizer, text, length, TARE_TOKEN_FLAGS_ADD_SPECIAL);
-  self->n_sequences = self->tokens->len / self->context;
-  if (options->maximum_tokens > 0)
-    self->n_sequences = MIN (self->n_sequences,
-                             MAX (options->maximum_tokens / self->context, 1));
-
-  if (self->n_sequences == 0)
-    {
-      g_set_error (error, TARE_ERROR, TARE_ERROR_INVALID,
-                   "%s: %u tokens are too few to calibrate with, one sequence has %u",
-                   options->dataset != NULL ? options->dataset : "text", self->tokens->len,
-                   self->context);
-      return FALSE;
-    }
-
-  if (tare_tokenizer_adds_begin (tokenizer) && tare_tokenizer_get_begin (tokenizer, &begin))
-    {
-      for (gsize i = 0; i < self->n_sequences; i++)
-        g_array_index (self->tokens, guint32, i * self->context) = begin;
-    }
-
-  return TRUE;
-}
-
-static gsize
-text_get_n_tokens (const Text *self)
-{
-  return self->n_sequences * self->context;
-}
 
 /* Whether the observer is told of this tensor, not of another that takes the same input. */
 static gboolean
@@ -173,7 +107,7 @@ run_block (TareCalibrator      *self,
 {
   const TareObserver observer = tare_collector_get_observer (collector);
   const TareWeights weights = tare_weights_with_progress (&tare_weights_of_file, progress);
-  const Text *text = &self->text;
+  const TareSequences *text = &self->text;
   gsize stride = text->context * tare_states_get_width (self->states);
   gsize group = MAX (TOKENS_PER_RUN / text->context, 1);
   g_autoptr(TareBlock) block = tare_network_load_block (self->network, &weights, self->n_done,
@@ -219,7 +153,7 @@ run_output (TareCalibrator      *self,
   const TareObserver observer = tare_collector_get_observer (collector);
   const TareWeights weights = tare_weights_with_progress (&tare_weights_of_file, progress);
   const TareConfig *config = tare_network_get_config (self->network);
-  gsize n_tokens = text_get_n_tokens (&self->text);
+  gsize n_tokens = tare_sequences_get_n_tokens (&self->text);
   g_autofree float *logits = g_new (float, (gsize) TOKENS_PER_OUTPUT * config->vocabulary);
   g_autoptr(TareBlock) output = tare_network_load_output (self->network, &weights, error);
 
@@ -307,8 +241,8 @@ tare_calibrator_new (TareModel                    *model,
   self->network = tare_network_new (model, error);
   if (self->network == NULL
       || !tare_network_check_memory (self->network, options->memory_budget, error)
-      || !text_init (&self->text, model, tare_network_get_config (self->network), text, length,
-                     options, error))
+      || !tare_sequences_init (&self->text, model, text, length, options->context,
+                               options->maximum_tokens, options->dataset, error))
     return NULL;
 
   gram_columns = options->maximum_gram_columns > 0 ? options->maximum_gram_columns
@@ -318,7 +252,7 @@ tare_calibrator_new (TareModel                    *model,
   self->gram_columns = choose_gram_columns (model, gram_columns, &budget);
 
   width = tare_network_get_config (self->network)->width;
-  n_tokens = text_get_n_tokens (&self->text);
+  n_tokens = tare_sequences_get_n_tokens (&self->text);
   self->states = tare_states_new (n_tokens, width, &budget, error);
   if (self->states == NULL)
     return NULL;
@@ -343,7 +277,7 @@ tare_calibrator_free (TareCalibrator *self)
   g_clear_pointer (&self->calibration, tare_calibration_unref);
   tare_states_free (self->states);
   tare_states_free (self->next);
-  text_clear (&self->text);
+  tare_sequences_clear (&self->text);
   tare_network_free (self->network);
   g_free (self);
 }

@@ -21,6 +21,9 @@ TARE_CONTRACT
 /* Queries of one block: products of fewer rows were slower, of more no faster. */
 #define TILE_ROWS 64
 
+/* Multiplications of the scores of all heads below which threads cost more than they save. */
+#define PARALLEL_LEAST (1u << 20)
+
 #define ROUND_UP(n, step) (((n) + (step) - 1) / (step) * (step))
 
 typedef struct
@@ -486,6 +489,13 @@ gather (const Attention *self,
         }
 }
 
+static gboolean
+is_large (const TareAttentionShape *shape)
+{
+  return shape->n_sequences * shape->n_heads * shape->length * shape->length * shape->head_width
+         >= PARALLEL_LEAST;
+}
+
 /**
  * tare_kernel_attention_backward_scratch:
  * @shape: the sizes
@@ -546,7 +556,7 @@ tare_kernel_attention_tangent (const TareAttentionShape *shape,
   gsize n_blocks = ROUND_UP (shape->length, TILE_ROWS) / TILE_ROWS;
   gsize n_tasks = shape->n_sequences * shape->n_heads * n_blocks;
 
-#pragma omp parallel for schedule(dynamic)
+#pragma omp parallel for schedule(dynamic) if (is_large (shape))
   for (gsize i = 0; i < n_tasks; i++)
     {
       Tile tile = tile_init (&self, TRUE);
@@ -590,7 +600,7 @@ tare_kernel_attention_backward (const TareAttentionShape *shape,
 
   self.g = g;
 
-#pragma omp parallel
+#pragma omp parallel if (is_large (shape))
   {
 #pragma omp for schedule(dynamic)
     for (gsize i = 0; i < n_tasks; i++)

@@ -13,6 +13,9 @@
 #define GROUP_TOKENS 1024
 #define SLICE_TOKENS 512
 
+/* Below so many numbers the threads cost more than they save. */
+#define PARALLEL_LEAST 16384
+
 /* What attention makes, tokens x ...; then the loss's gradients by some of it. */
 typedef struct
 {
@@ -230,7 +233,7 @@ rotate (TareReverse *self,
   gsize stride = get_qkv (self->network), length = self->length;
   gsize n = config->n_heads + config->n_key_value_heads;
 
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (n_tokens * stride >= PARALLEL_LEAST)
   for (gsize i = 0; i < n_tokens; i++)
     for (gsize h = 0; h < n; h++)
       {
@@ -254,7 +257,7 @@ prepare_heads (TareReverse *self,
 
   if (room->raw.value != NULL)
     memcpy (room->qkv.value, room->raw.value, n_tokens * stride * sizeof (float));
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (n_tokens * stride >= PARALLEL_LEAST)
   for (gsize i = 0; i < n_tokens; i++)
     _tare_network_prepare_heads (network, self->block, i % self->length,
                                  room->qkv.value + i * stride);

@@ -9,6 +9,9 @@
 
 #include "quant/tare-error.h"
 
+/* Below so many numbers the threads cost more than they save. */
+#define PARALLEL_LEAST 16384
+
 /* Logits that are held at a time, and the least tokens whose they are. */
 #define OUTPUT_NUMBERS (16u * 1024u * 1024u)
 #define OUTPUT_TOKENS  128u
@@ -120,8 +123,9 @@ lose (const TarePass *self,
   if (self->objective->loss == TARE_LOSS_CROSS_ENTROPY)
     return tare_kernel_cross_entropy (logits, n, target, factor, gradient);
 
-  return tare_kernel_divergence_back (logits, room->base != NULL ? room->base + row * n : NULL, n,
-                                      factor, gradient);
+  return tare_kernel_divergence_back (logits, self->objective->base != NULL ? room->base + row * n
+                                                                            : NULL,
+                                      n, factor, gradient);
 }
 
 static void
@@ -133,7 +137,8 @@ lose_rows (const TarePass *self,
   g_autofree double *losses = g_new (double, rows);
   double sum = 0.0;
 
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) \
+  if (rows * self->network->config->vocabulary >= PARALLEL_LEAST)
   for (gsize i = 0; i < rows; i++)
     losses[i] = lose (self, room, i, first + i);
 

@@ -404,7 +404,7 @@ _tare_reverse_init (TareReverse  *self,
   const TareBlock *block = self->block, *direction = self->direction;
   const TareConfig *config = self->network->config;
 
-  if (!self->output && block->down.weight == NULL)
+  if (block->experts.n > 0)
     {
       g_set_error (error, TARE_ERROR, TARE_ERROR_UNSUPPORTED,
                    "%s: block %u has experts, through which no gradient is led",

@@ -84,7 +84,7 @@ keep (const TareTensor *tensor,
   if (sum == NULL)
     {
       sum = g_new0 (float, n);
-      g_hash_table_insert (gradients, tensor->canonical, sum);
+      g_hash_table_insert (gradients, g_strdup (tensor->canonical), sum);
     }
   for (gsize i = 0; i < n; i++)
     sum[i] += gradient[i];
@@ -187,7 +187,8 @@ check_gradients (const TareArchitecture *architecture,
   g_autoptr(TareNetwork) network = tare_network_new (model, NULL);
   g_autoptr(TareGradient) gradient = tare_gradient_new (network, 0);
   g_autoptr(TinyNetwork) truth = tiny_network_new (model);
-  g_autoptr(GHashTable) gradients = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, g_free);
+  g_autoptr(GHashTable) gradients = g_hash_table_new_full (g_str_hash, g_str_equal, g_free,
+                                                           g_free);
   g_autoptr(GError) error = NULL;
   const TareObjective objective = get_objective (loss);
   const TareGradientObserver observer = { .weight = keep, .data = gradients };
@@ -322,7 +323,8 @@ test_product (gconstpointer data)
   g_autoptr(TareNetwork) network = tare_network_new (model, NULL);
   g_autoptr(TareGradient) gradient = tare_gradient_new (network, 0);
   g_autoptr(TinyNetwork) truth = tiny_network_new (model);
-  g_autoptr(GHashTable) products = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, g_free);
+  g_autoptr(GHashTable) products = g_hash_table_new_full (g_str_hash, g_str_equal, g_free,
+                                                           g_free);
   g_autoptr(GError) error = NULL;
   const TareDirection direction = { cover_all, move, NULL };
   const TareObjective objective = get_objective (TARE_LOSS_CROSS_ENTROPY);
