@@ -100,6 +100,64 @@ static const TareTensorName gemma2_names[] = {
   { NULL, NULL },
 };
 
+static const TareTensorName gemma3_names[] = {
+  STREAM_NAMES, HEAD_NAMES (0),
+  { "attn_q_norm", "model.layers.%d.self_attn.q_norm" },
+  { "attn_k_norm", "model.layers.%d.self_attn.k_norm" },
+  { "post_attention_norm", "model.layers.%d.post_attention_layernorm" },
+  { "ffn_norm", "model.layers.%d.pre_feedforward_layernorm" },
+  { "post_ffw_norm", "model.layers.%d.post_feedforward_layernorm" },
+  { NULL, NULL },
+};
+
+/* Norms of what is handed back, and none of what is taken. */
+static const TareTensorName olmo2_names[] = {
+  { "token_embd", "model.embed_tokens" },
+  HEAD_NAMES (0),
+  { "attn_q_norm", "model.layers.%d.self_attn.q_norm" },
+  { "attn_k_norm", "model.layers.%d.self_attn.k_norm" },
+  { "attn_output", "model.layers.%d.self_attn.o_proj" },
+  { "post_attention_norm", "model.layers.%d.post_attention_layernorm" },
+  { "ffn_gate", "model.layers.%d.mlp.gate_proj" },
+  { "ffn_up", "model.layers.%d.mlp.up_proj" },
+  { "ffn_down", "model.layers.%d.mlp.down_proj" },
+  { "post_ffw_norm", "model.layers.%d.post_feedforward_layernorm" },
+  { "output_norm", "model.norm" },
+  { "output", "lm_head" },
+  { NULL, NULL },
+};
+
+/* One norm for both parts, or one for each. */
+static const TareTensorName falcon_names[] = {
+  { "token_embd", "word_embeddings" },
+  { "attn_norm", "h.%d.input_layernorm", TARE_TENSOR_BIASED },
+  { "attn_norm", "h.%d.ln_mlp", TARE_TENSOR_BIASED },
+  { "attn_norm_2", "h.%d.ln_attn", TARE_TENSOR_BIASED | TARE_TENSOR_OPTIONAL },
+  { "attn_qkv", "h.%d.self_attention.query_key_value", TARE_TENSOR_GROUPED },
+  { "attn_output", "h.%d.self_attention.dense" },
+  { "ffn_up", "h.%d.mlp.dense_h_to_4h" },
+  { "ffn_down", "h.%d.mlp.dense_4h_to_h" },
+  { "output_norm", "ln_f", TARE_TENSOR_BIASED },
+  { "output", "lm_head" },
+  { NULL, NULL },
+};
+
+static const TareTensorName opt_names[] = {
+  { "token_embd", "model.decoder.embed_tokens" },
+  { "position_embd", "model.decoder.embed_positions" },
+  { "attn_norm", "model.decoder.layers.%d.self_attn_layer_norm", TARE_TENSOR_BIASED },
+  { "attn_q", "model.decoder.layers.%d.self_attn.q_proj" },
+  { "attn_k", "model.decoder.layers.%d.self_attn.k_proj" },
+  { "attn_v", "model.decoder.layers.%d.self_attn.v_proj" },
+  { "attn_output", "model.decoder.layers.%d.self_attn.out_proj" },
+  { "ffn_norm", "model.decoder.layers.%d.final_layer_norm", TARE_TENSOR_BIASED },
+  { "ffn_up", "model.decoder.layers.%d.fc1" },
+  { "ffn_down", "model.decoder.layers.%d.fc2" },
+  { "output_norm", "model.decoder.final_layer_norm", TARE_TENSOR_BIASED },
+  { "output", "lm_head" },
+  { NULL, NULL },
+};
+
 /* Their linear layers are convolutions of width 1, inputs x outputs. */
 #define CONVOLUTION (TARE_TENSOR_BIASED | TARE_TENSOR_TRANSPOSED)
 
@@ -127,6 +185,8 @@ static const TareTensorName phi3_names[] = {
   { "ffn_down", "model.layers.%d.mlp.down_proj" },
   { "output_norm", "model.norm" },
   { "output", "lm_head" },
+  { "rope_factors_long", NULL, TARE_TENSOR_OPTIONAL },
+  { "rope_factors_short", NULL, TARE_TENSOR_OPTIONAL },
   { NULL, NULL },
 };
 
@@ -149,7 +209,8 @@ static const TareTensorName stablelm_names[] = {
   { "attn_norm", "model.layers.%d.input_layernorm", TARE_TENSOR_BIASED },
   HEAD_NAMES (0),
   { "attn_output", "model.layers.%d.self_attn.o_proj" },
-  { "ffn_norm", "model.layers.%d.post_attention_layernorm", TARE_TENSOR_BIASED },
+  { "ffn_norm", "model.layers.%d.post_attention_layernorm",
+    TARE_TENSOR_BIASED | TARE_TENSOR_OPTIONAL },
   { "ffn_gate", "model.layers.%d.mlp.gate_proj" },
   { "ffn_up", "model.layers.%d.mlp.up_proj" },
   { "ffn_down", "model.layers.%d.mlp.down_proj" },
@@ -180,11 +241,24 @@ static const char *const qwen3_classes[] = { "Qwen3ForCausalLM", NULL };
 static const char *const qwen3moe_classes[] = { "Qwen3MoeForCausalLM", NULL };
 static const char *const gemma_classes[] = { "GemmaForCausalLM", NULL };
 static const char *const gemma2_classes[] = { "Gemma2ForCausalLM", NULL };
+static const char *const gemma3_classes[] = {
+  "Gemma3ForCausalLM", "Gemma3ForConditionalGeneration", NULL
+};
+static const char *const olmo2_classes[] = { "Olmo2ForCausalLM", NULL };
+static const char *const falcon_classes[] = { "FalconForCausalLM", "RWForCausalLM", NULL };
+static const char *const opt_classes[] = { "OPTForCausalLM", NULL };
 static const char *const gpt2_classes[] = { "GPT2LMHeadModel", NULL };
 static const char *const phi3_classes[] = { "Phi3ForCausalLM", NULL };
 static const char *const gptneox_classes[] = { "GPTNeoXForCausalLM", NULL };
 static const char *const stablelm_classes[] = { "StableLmForCausalLM", NULL };
 static const char *const starcoder2_classes[] = { "Starcoder2ForCausalLM", NULL };
+
+static const char *const falcon_renames[] = {
+  "num_kv_heads", "num_key_value_heads", "n_head_kv", "num_key_value_heads",
+  "ffn_hidden_size", "intermediate_size", NULL,
+};
+
+static const char *const opt_renames[] = { "ffn_dim", "intermediate_size", NULL };
 
 const TareArchitecture _tare_architectures[] = {
   {
@@ -264,6 +338,70 @@ const TareArchitecture _tare_architectures[] = {
     .wide_query_blocks = 46,
   },
   {
+    .id = "gemma3",
+    .label = N_("Gemma 3"),
+    .classes = gemma3_classes,
+    .names = gemma3_names,
+    .prefix = "language_model.",
+    .activation = TARE_ACTIVATION_GELU_TANH,
+    .activation_key = "hidden_activation",
+    .rotary = TARE_ROTARY_HALVES,
+    .head_norm = TRUE,
+    .norm_offset = 1.0f,
+    .scales_embedding = TRUE,
+    .writes_head_width = TRUE,
+    .tied = TRUE,
+    .windowed = TRUE,
+    .window = 4096,
+    .window_period = 6,
+    .local_rope_base = 10000.0f,
+    /* transformers leaves out what is as in its Gemma3TextConfig. */
+    .defaults = "{\"num_attention_heads\":8,\"num_key_value_heads\":4,\"head_dim\":256,"
+                "\"max_position_embeddings\":131072,\"rms_norm_eps\":1e-6,"
+                "\"rope_theta\":1000000,\"query_pre_attn_scalar\":256}",
+    .wide_query_blocks = 62,
+  },
+  {
+    .id = "olmo2",
+    .label = N_("OLMo 2"),
+    .classes = olmo2_classes,
+    .names = olmo2_names,
+    .rotary = TARE_ROTARY_HALVES,
+    .wide_head_norm = TRUE,
+  },
+  {
+    .id = "falcon",
+    .label = N_("Falcon"),
+    .classes = falcon_classes,
+    .names = falcon_names,
+    .prefix = "transformer.",
+    .norm = TARE_NORM_LAYER,
+    .activation = TARE_ACTIVATION_GELU_ERF,
+    .activation_key = "activation",
+    .rotary = TARE_ROTARY_HALVES,
+    .parallel = TRUE,
+    .tied = TRUE,
+    .inner_factor = 4,
+    .multi_query = TRUE,
+    .renames = falcon_renames,
+    .defaults = "{\"max_position_embeddings\":2048,\"layer_norm_epsilon\":1e-5,"
+                "\"rope_theta\":10000}",
+  },
+  {
+    .id = "opt",
+    .label = N_("OPT"),
+    .classes = opt_classes,
+    .names = opt_names,
+    .norm = TARE_NORM_LAYER,
+    .activation = TARE_ACTIVATION_RELU,
+    .activation_key = "activation_function",
+    .tied = TRUE,
+    .position_offset = 2,
+    .renames = opt_renames,
+    .defaults = "{\"layer_norm_eps\":1e-5}",
+    .hugging_face_only = TRUE,
+  },
+  {
     .id = "gpt2",
     .label = N_("GPT-2"),
     .classes = gpt2_classes,
@@ -307,6 +445,7 @@ const TareArchitecture _tare_architectures[] = {
     .norm = TARE_NORM_LAYER,
     .rotary = TARE_ROTARY_HALVES,
     .rotary_share = 0.25f,
+    .may_be_parallel = TRUE,
     .copies_output = TRUE,
   },
   {

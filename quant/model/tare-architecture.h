@@ -36,6 +36,7 @@ typedef enum
  * @TARE_ACTIVATION_SILU: x / (1 + exp (-x))
  * @TARE_ACTIVATION_GELU_TANH: x / 2 (1 + tanh (sqrt (2 / π) (x + 0.044715 x³)))
  * @TARE_ACTIVATION_GELU_ERF: x / 2 (1 + erf (x / sqrt (2)))
+ * @TARE_ACTIVATION_RELU: the larger of x and 0
  *
  * What makes the feed-forward part more than a product.
  */
@@ -44,6 +45,7 @@ typedef enum
   TARE_ACTIVATION_SILU,
   TARE_ACTIVATION_GELU_TANH,
   TARE_ACTIVATION_GELU_ERF,
+  TARE_ACTIVATION_RELU,
 } TareActivation;
 
 /**
@@ -102,10 +104,13 @@ typedef struct
  *   and then config.json may not say otherwise
  * @interleaves_heads: whether GGUF interleaves the rotary halves of query and key rows
  * @head_norm: whether query and key are normalised within each head
+ * @wide_head_norm: whether they are normalised over all heads together
  * @norm_offset: what a Hugging Face file leaves out of every norm's weight
  * @fused_gate: whether ffn_up is the gate over the values, twice the inner width
  * @parallel: whether attention and feed-forward part both start from the same stream unless
  *   config.json or GGUF says otherwise ("use_parallel_residual"); where not, neither may ask for it
+ * @may_be_parallel: whether they may be asked to although they usually do not; there is then one
+ *   norm for both where the second is missing
  * @scales_embedding: whether the embedding is multiplied by sqrt (width)
  * @writes_head_width: whether GGUF always has the width of a head
  * @tied: whether the output is the embedding where config.json does not say
@@ -115,6 +120,15 @@ typedef struct
  * @windowed: whether blocks may see only so many positions back
  * @window: how many where the file does not say, 0 for all
  * @window_period: the last of so many blocks sees all positions; 0 where all blocks are windowed
+ * @local_rope_base: base of the rotary frequencies of the blocks in a window, which are not scaled,
+ *   where the file does not say; 0 where it is that of all
+ * @position_offset: rows of the table of positions before the first position's
+ * @multi_query: whether config.json says by "new_decoder_architecture" and "multi_query" how many
+ *   key and value heads there are
+ * @renames: (nullable): keys of config.json that have another name elsewhere, theirs and ours in
+ *   turn, ended by %NULL
+ * @defaults: (nullable): what is meant where config.json does not say, as JSON
+ * @hugging_face_only: whether GGUF does not have it
  * @attention_soft_cap: where the file does not say; 0 where there is no such thing
  * @final_soft_cap: likewise, of the logits
  * @expert_norm_key: (nullable): the key of config.json that says whether the shares of the chosen
@@ -139,9 +153,11 @@ typedef struct
   float                 rotary_share;
   gboolean              interleaves_heads;
   gboolean              head_norm;
+  gboolean              wide_head_norm;
   float                 norm_offset;
   gboolean              fused_gate;
   gboolean              parallel;
+  gboolean              may_be_parallel;
   gboolean              scales_embedding;
   gboolean              writes_head_width;
   gboolean              tied;
@@ -150,6 +166,12 @@ typedef struct
   gboolean              windowed;
   guint                 window;
   guint                 window_period;
+  float                 local_rope_base;
+  guint                 position_offset;
+  gboolean              multi_query;
+  const char *const    *renames;
+  const char           *defaults;
+  gboolean              hugging_face_only;
   float                 attention_soft_cap;
   float                 final_soft_cap;
   const char           *expert_norm_key;

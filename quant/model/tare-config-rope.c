@@ -100,6 +100,80 @@ read_yarn (const TareConfigSource *source,
   return TRUE;
 }
 
+static gboolean
+read_factors (const TareConfigSource *source,
+              JsonObject             *rope,
+              const char             *key,
+              guint                   n,
+              float                  *factors)
+{
+  JsonArray *array = tare_json_get_array (rope, key);
+
+  if (array == NULL || json_array_get_length (array) != n || n > TARE_CONFIG_MAX_FACTORS)
+    return _tare_config_fail (source, TARE_ERROR_INVALID, key,
+                              "does not have a number for every pair of a head's elements");
+
+  for (guint i = 0; i < n; i++)
+    {
+      JsonNode *node = json_array_get_element (array, i);
+
+      factors[i] = JSON_NODE_HOLDS_VALUE (node) ? (float) json_node_get_double (node) : 0.0f;
+      if (!(factors[i] > 0.0f && factors[i] < G_MAXFLOAT))
+        return _tare_config_fail (source, TARE_ERROR_INVALID, key,
+                                  "has a number that is not positive");
+    }
+
+  return TRUE;
+}
+
+/* Ding et al., "LongRoPE: Extending LLM Context Window Beyond 2 Million Tokens" (2024); cosine and
+ * sine are multiplied by sqrt (1 + ln (context / original) / ln (original)). */
+static gboolean
+read_longrope (const TareConfigSource *source,
+               const TareArchitecture *architecture,
+               JsonObject             *rope,
+               TareConfig             *self)
+{
+  guint n = self->rope_width / 2;
+  double original = self->rope_original_context;
+  double stretch = self->context / original;
+
+  self->rope_scaling = TARE_ROPE_SCALING_LONGROPE;
+  self->rope_factor = 1.0f;
+  if (tare_architecture_find (architecture, "rope_factors_long") == NULL)
+    return _tare_config_fail (source, TARE_ERROR_UNSUPPORTED, "rope_type",
+                              "is 'longrope', which only Phi-3 takes");
+
+  self->rope_attention_factor = 1.0f;
+  if (stretch > 1.0 && original > 1.0)
+    self->rope_attention_factor = (float) sqrt (1.0 + log (stretch) / log (original));
+
+  return read_factors (source, rope, "short_factor", n, self->rope_short_factors)
+         && read_factors (source, rope, "long_factor", n, self->rope_long_factors);
+}
+
+/* The base of blocks in a window, which transformers 5 has in a set of its own. */
+static gboolean
+read_local_base (const TareConfigSource *source,
+                 const TareArchitecture *architecture,
+                 TareConfig             *self)
+{
+  JsonObject *sets = tare_json_get_object (source->object, "rope_parameters");
+  JsonObject *local = tare_json_get_object (sets, "sliding_attention");
+  double base = (double) architecture->local_rope_base;
+
+  if (architecture->local_rope_base == 0.0f)
+    return TRUE;
+
+  tare_json_get_number (source->object, "rope_local_base_freq", &base);
+  tare_json_get_number (local, "rope_theta", &base);
+  self->rope_local_base = (float) base;
+
+  return (self->rope_local_base > 0.0f && self->rope_local_base < G_MAXFLOAT)
+         || _tare_config_fail (source, TARE_ERROR_INVALID, "rope_local_base_freq",
+                               "is not a positive number");
+}
+
 /* transformers has rounded it down since GPT-NeoX. */
 static gboolean
 read_rope_width (const TareConfigSource *source,
@@ -146,7 +220,8 @@ _tare_config_read_json_rope (const TareConfigSource *source,
   if (!_tare_config_read_positive (base_source != NULL ? base_source : source,
                                    json_object_has_member (source->object, "rotary_emb_base")
                                    ? "rotary_emb_base" : "rope_theta", "", &self->rope_base)
-      || !read_rope_width (source, object, architecture, self))
+      || !read_rope_width (source, object, architecture, self)
+      || !read_local_base (source, architecture, self))
     return FALSE;
 
   if (strcmp (type, "default") == 0 || strcmp (type, "dynamic") == 0)
@@ -164,6 +239,8 @@ _tare_config_read_json_rope (const TareConfigSource *source,
     return read_llama3 (source, architecture, &rope, self);
   if (strcmp (type, "yarn") == 0)
     return read_yarn (source, &rope, self);
+  if (strcmp (type, "longrope") == 0 || strcmp (type, "su") == 0)
+    return read_longrope (source, architecture, object, self);
 
   return _tare_config_fail (source, TARE_ERROR_UNSUPPORTED, "rope_type",
                             "names a scaling that is not known");
@@ -224,6 +301,11 @@ read_metadata_scaling (const TareConfigSource *source,
       if (attention != 1.0f)
         self->rope_attention_factor = attention * (0.1f * logf (self->rope_factor) + 1.0f);
     }
+  else if (strcmp (type, "longrope") == 0)
+    {
+      self->rope_scaling = TARE_ROPE_SCALING_LONGROPE;
+      self->rope_attention_factor = attention;
+    }
   else
     {
       return _tare_config_fail (source, TARE_ERROR_UNSUPPORTED, "rope.scaling.type",
@@ -248,7 +330,10 @@ _tare_config_read_metadata_rope (const TareConfigSource *source,
     return TRUE;
 
   self->rope_width = self->head_width;
+  self->rope_local_base = architecture->local_rope_base;
   if (!read_optional (source, "rope.freq_base", &self->rope_base)
+      || (architecture->local_rope_base > 0.0f
+          && !read_optional (source, "rope.freq_base_swa", &self->rope_local_base))
       || !_tare_config_read_count (source, &row, self))
     return FALSE;
 
@@ -256,5 +341,11 @@ _tare_config_read_metadata_rope (const TareConfigSource *source,
     return _tare_config_fail (source, TARE_ERROR_INVALID, "rope.dimension_count",
                               "is odd or more than the width of a head");
 
-  return read_metadata_scaling (source, self);
+  if (!read_metadata_scaling (source, self))
+    return FALSE;
+
+  return self->rope_scaling != TARE_ROPE_SCALING_LONGROPE
+         || tare_architecture_find (architecture, "rope_factors_long") != NULL
+         || _tare_config_fail (source, TARE_ERROR_UNSUPPORTED, "rope.scaling.type",
+                               "is a scaling that is not known of it");
 }

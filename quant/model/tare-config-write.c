@@ -62,7 +62,16 @@ write_scaling (const TareConfig *self,
   g_autofree char *type = g_strconcat (prefix, ".rope.scaling.type", NULL);
   gboolean yarn = self->rope_scaling == TARE_ROPE_SCALING_YARN;
 
-  /* Llama 3's is a tensor. */
+  if (self->rope_scaling == TARE_ROPE_SCALING_LONGROPE)
+    {
+      tare_metadata_set_string (metadata, type, "longrope");
+      set_u32 (metadata, prefix, "rope.scaling.original_context_length",
+               self->rope_original_context);
+      if (self->rope_attention_factor > 0.0f)
+        set_f32 (metadata, prefix, "rope.scaling.attn_factor", self->rope_attention_factor);
+    }
+
+  /* Llama 3's is a tensor, and so are longrope's divisors. */
   if (!yarn && self->rope_scaling != TARE_ROPE_SCALING_LINEAR)
     return;
 
@@ -158,11 +167,13 @@ tare_config_write_metadata (const TareConfig       *self,
     {
       set_u32 (metadata, prefix, "rope.dimension_count", self->rope_width);
       set_f32 (metadata, prefix, "rope.freq_base", self->rope_base);
+      if (self->rope_local_base > 0.0f)
+        set_f32 (metadata, prefix, "rope.freq_base_swa", self->rope_local_base);
       write_scaling (self, prefix, metadata);
     }
   write_bounds (self, architecture, metadata);
   write_experts (self, architecture, metadata);
-  if (architecture->parallel)
+  if (architecture->parallel || architecture->may_be_parallel)
     {
       g_autofree char *key = g_strconcat (prefix, ".use_parallel_residual", NULL);
 

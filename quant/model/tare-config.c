@@ -43,6 +43,7 @@ static const struct
   { "gelu_new", TARE_ACTIVATION_GELU_TANH },
   { "gelu_fast", TARE_ACTIVATION_GELU_TANH },
   { "gelu_pytorch_tanh", TARE_ACTIVATION_GELU_TANH },
+  { "relu", TARE_ACTIVATION_RELU },
 };
 
 gboolean
@@ -237,6 +238,15 @@ read_epsilon (const TareConfigSource *source,
                                      &self->norm_epsilon);
 }
 
+/* Falcon's ways of saying how many key and value heads there are. */
+static void
+count_key_value_heads (JsonObject *object,
+                       TareConfig *self)
+{
+  if (!tare_json_get_boolean (object, "new_decoder_architecture", FALSE))
+    self->n_key_value_heads = tare_json_get_boolean (object, "multi_query", TRUE) ? 1 : 0;
+}
+
 static gboolean
 read_numbers (const TareConfigSource *source,
               const TareArchitecture *architecture,
@@ -247,6 +257,8 @@ read_numbers (const TareConfigSource *source,
       if (!_tare_config_read_count (source, &counts[i], self))
         return FALSE;
     }
+  if (architecture->multi_query && source->object != NULL)
+    count_key_value_heads (source->object, self);
 
   if (self->feed_forward_width == 0)
     self->feed_forward_width = self->width * architecture->inner_factor;
@@ -313,7 +325,9 @@ read_json_activation (const TareConfigSource *source,
   for (gsize i = 0; i < G_N_ELEMENTS (activations); i++)
     {
       if (strcmp (activations[i].name, name) != 0
-          || (activations[i].activation == TARE_ACTIVATION_SILU) != silu)
+          || (activations[i].activation == TARE_ACTIVATION_SILU) != silu
+          || (activations[i].activation == TARE_ACTIVATION_RELU
+              && architecture->activation != TARE_ACTIVATION_RELU))
         continue;
 
       self->activation = activations[i].activation;
@@ -337,21 +351,107 @@ read_parallel (const TareConfigSource *source,
   else
     tare_metadata_get_boolean (source->metadata, key, &self->parallel);
 
-  return architecture->parallel || !self->parallel
+  return architecture->parallel || architecture->may_be_parallel || !self->parallel
          || _tare_config_fail (source, TARE_ERROR_UNSUPPORTED, "use_parallel_residual", "is set");
 }
+
+/* What no network here has, by the value that would ask for it. */
+static const struct
+{
+  const char *key;
+  gboolean    value;
+} refused[] = {
+  { "scale_attn_by_inverse_layer_idx", TRUE },
+  { "use_sliding_window", TRUE },
+  { "alibi", TRUE },
+  { "parallel_attn", FALSE },
+  { "do_layer_norm_before", FALSE },
+  { "_remove_final_layer_norm", TRUE },
+};
 
 static gboolean
 check_json_features (const TareConfigSource *source)
 {
-  if (tare_json_get_boolean (source->object, "scale_attn_by_inverse_layer_idx", FALSE))
-    return _tare_config_fail (source, TARE_ERROR_UNSUPPORTED, "scale_attn_by_inverse_layer_idx",
-                              "is set");
-
-  if (tare_json_get_boolean (source->object, "use_sliding_window", FALSE))
-    return _tare_config_fail (source, TARE_ERROR_UNSUPPORTED, "use_sliding_window", "is set");
+  for (gsize i = 0; i < G_N_ELEMENTS (refused); i++)
+    {
+      if (tare_json_get_boolean (source->object, refused[i].key, !refused[i].value)
+          == refused[i].value)
+        return _tare_config_fail (source, TARE_ERROR_UNSUPPORTED, refused[i].key,
+                                  refused[i].value ? "is set" : "is not set");
+    }
 
   return TRUE;
+}
+
+/* Which blocks are in a window, where config.json says: the table knows one order only. */
+static gboolean
+check_windows (const TareConfigSource *source,
+               const TareArchitecture *architecture)
+{
+  JsonArray *types = tare_json_get_array (source->object, "layer_types");
+  guint period = architecture->window_period;
+  double said = period;
+
+  if (period == 0)
+    return TRUE;
+
+  tare_json_get_number (source->object, "sliding_window_pattern", &said);
+  if (said != (double) period)
+    return _tare_config_fail (source, TARE_ERROR_UNSUPPORTED, "sliding_window_pattern",
+                              "is not as usual");
+
+  for (guint i = 0; types != NULL && i < json_array_get_length (types); i++)
+    {
+      JsonNode *node = json_array_get_element (types, i);
+      gboolean full = JSON_NODE_HOLDS_VALUE (node)
+                      && g_strcmp0 (json_node_get_string (node), "full_attention") == 0;
+
+      if (full != (i % period == period - 1))
+        return _tare_config_fail (source, TARE_ERROR_UNSUPPORTED, "layer_types",
+                                  "is not as usual");
+    }
+
+  return TRUE;
+}
+
+static void
+copy_members (JsonObject *from,
+              JsonObject *to)
+{
+  JsonObjectIter iter;
+  const char *name = NULL;
+  JsonNode *node = NULL;
+
+  json_object_iter_init (&iter, from);
+  while (json_object_iter_next (&iter, &name, &node))
+    json_object_set_member (to, name, json_node_copy (node));
+}
+
+/* What config.json says of the text, by the names that most use, with what it leaves out. */
+static JsonObject *
+flatten (const TareArchitecture *architecture,
+         JsonObject             *object)
+{
+  JsonObject *flat = json_object_new ();
+  JsonObject *text = tare_json_get_object (object, "text_config");
+
+  if (architecture->defaults != NULL)
+    {
+      g_autoptr(JsonNode) node = json_from_string (architecture->defaults, NULL);
+
+      copy_members (json_node_get_object (node), flat);
+    }
+  copy_members (object, flat);
+  if (text != NULL)
+    copy_members (text, flat);
+  for (const char *const *name = architecture->renames; name != NULL && *name != NULL; name += 2)
+    {
+      if (json_object_has_member (flat, name[0]))
+        json_object_set_member (flat, name[1],
+                                json_node_copy (json_object_get_member (flat, name[0])));
+    }
+
+  return flat;
 }
 
 /**
@@ -374,15 +474,18 @@ tare_config_read_json (TareConfig             *self,
                        const char             *path,
                        GError                **error)
 {
-  TareConfigSource source = { path, object, NULL, "", error };
+  TareConfigSource source = { path, NULL, NULL, "", error };
+  g_autoptr(JsonObject) flat = NULL;
 
   g_return_val_if_fail (self != NULL, FALSE);
   g_return_val_if_fail (architecture != NULL, FALSE);
   g_return_val_if_fail (object != NULL, FALSE);
 
+  flat = flatten (architecture, object);
+  source.object = flat;
   memset (self, 0, sizeof *self);
   self->rope_factor = 1.0f;
-  self->tied = tare_json_get_boolean (object, "tie_word_embeddings", architecture->tied);
+  self->tied = tare_json_get_boolean (flat, "tie_word_embeddings", architecture->tied);
 
   return read_numbers (&source, architecture, self)
          && _tare_config_read_experts (&source, architecture, self)
@@ -390,6 +493,7 @@ tare_config_read_json (TareConfig             *self,
          && _tare_config_read_json_rope (&source, architecture, self)
          && read_json_activation (&source, architecture, self)
          && read_parallel (&source, architecture, self)
+         && check_windows (&source, architecture)
          && check_json_features (&source);
 }
 

@@ -12,7 +12,8 @@ G_BEGIN_DECLS
  * TareRopeScaling:
  *
  * How positions beyond the trained context are squeezed in. The frequencies of Llama 3 come as a
- * tensor of divisors, "rope_freqs.weight", from GGUF, and are derived as one from config.json.
+ * tensor of divisors, "rope_freqs.weight", from GGUF, and are derived as one from config.json;
+ * those of longrope as two, for contexts up to the original one and beyond.
  */
 typedef enum
 {
@@ -20,7 +21,11 @@ typedef enum
   TARE_ROPE_SCALING_LINEAR,
   TARE_ROPE_SCALING_YARN,
   TARE_ROPE_SCALING_LLAMA3,
+  TARE_ROPE_SCALING_LONGROPE,
 } TareRopeScaling;
+
+/* Pairs of a head that longrope's divisors are kept for. */
+#define TARE_CONFIG_MAX_FACTORS 128
 
 /**
  * TareConfig:
@@ -46,8 +51,11 @@ typedef enum
  * @rope_original_context: for yarn and Llama 3: the context before scaling
  * @rope_low_frequency: for Llama 3: low_freq_factor
  * @rope_high_frequency: for Llama 3: high_freq_factor
- * @rope_attention_factor: for yarn: what multiplies cosine and sine; 0 for the usual
- *   0.1 ln(factor) + 1
+ * @rope_attention_factor: for yarn and longrope: what multiplies cosine and sine; 0 for the usual
+ *   0.1 ln(factor) + 1, or 1
+ * @rope_short_factors: for longrope from config.json: divisors of the frequencies
+ * @rope_long_factors: likewise, beyond the original context
+ * @rope_local_base: base of the rotary frequencies of blocks in a window, 0 for @rope_base
  * @activation: of the feed-forward part
  * @parallel: whether attention and feed-forward part start from the same stream
  * @attention_scale: what multiplies a score
@@ -82,6 +90,9 @@ typedef struct
   float           rope_low_frequency;
   float           rope_high_frequency;
   float           rope_attention_factor;
+  float           rope_short_factors[TARE_CONFIG_MAX_FACTORS];
+  float           rope_long_factors[TARE_CONFIG_MAX_FACTORS];
+  float           rope_local_base;
   TareActivation  activation;
   gboolean        parallel;
   float           attention_scale;

@@ -12,7 +12,6 @@ typedef struct
   gsize width;
   gsize queries;
   gsize keys;
-  gsize head;
   gsize inner;
   gsize up;
   gsize qkv;
@@ -23,6 +22,8 @@ typedef struct
   gsize expert_down;
   gsize expert_width;
   gsize shared;
+  gsize query_norm;
+  gsize key_norm;
 } Sizes;
 
 typedef struct
@@ -42,8 +43,9 @@ static const Shape shapes[] = {
   { "attn_q", SIZE (queries), SIZE (width) },
   { "attn_k", SIZE (keys), SIZE (width) },
   { "attn_v", SIZE (keys), SIZE (width) },
-  { "attn_q_norm", SIZE (one), SIZE (head) },
-  { "attn_k_norm", SIZE (one), SIZE (head) },
+  { "attn_norm_2", SIZE (one), SIZE (width) },
+  { "attn_q_norm", SIZE (one), SIZE (query_norm) },
+  { "attn_k_norm", SIZE (one), SIZE (key_norm) },
   { "attn_output", SIZE (width), SIZE (queries) },
   { "post_attention_norm", SIZE (one), SIZE (width) },
   { "ffn_norm", SIZE (one), SIZE (width) },
@@ -61,6 +63,8 @@ static const Shape shapes[] = {
   { "post_ffw_norm", SIZE (one), SIZE (width) },
   { "output_norm", SIZE (one), SIZE (width) },
   { "output", SIZE (vocabulary), SIZE (width) },
+  { "rope_factors_long", SIZE (one), SIZE (pairs) },
+  { "rope_factors_short", SIZE (one), SIZE (pairs) },
   { "rope_freqs", SIZE (one), SIZE (pairs) },
 };
 
@@ -77,11 +81,12 @@ get_sizes (const TareArchitecture *architecture,
     .width = config->width,
     .queries = queries,
     .keys = keys,
-    .head = config->head_width,
+    .query_norm = architecture->wide_head_norm ? queries : config->head_width,
+    .key_norm = architecture->wide_head_norm ? keys : config->head_width,
     .inner = config->feed_forward_width,
     .up = config->feed_forward_width * (architecture->fused_gate ? (gsize) 2 : (gsize) 1),
     .qkv = queries + 2 * keys,
-    .context = config->context,
+    .context = (gsize) config->context + architecture->position_offset,
     .pairs = config->rope_width / 2,
     .experts = config->n_experts,
     .expert_inner = (gsize) config->n_experts * config->expert_width,

@@ -122,9 +122,19 @@ load_config (TareModel  *self,
   return _tare_model_take_config (self, read, fault, error);
 }
 
+/* What a model that also sees has besides the text's. */
+static const char *const unseen[] = { "vision_tower.", "multi_modal_projector." };
+
 static gboolean
-is_ignored (const char *name)
+is_ignored (const TareModel *self,
+            const char      *name)
 {
+  for (gsize i = 0; self->architecture != NULL && i < G_N_ELEMENTS (unseen); i++)
+    {
+      if (g_str_has_prefix (name, unseen[i]))
+        return TRUE;
+    }
+
   for (gsize i = 0; i < G_N_ELEMENTS (ignored); i++)
     {
       if (g_str_has_suffix (name, ignored[i]))
@@ -228,6 +238,19 @@ derive_rope_freqs (TareModel *self)
   g_ptr_array_add (self->tensors, new_floats (self, "rope_freqs.weight", 1, shape, divisors, n));
 }
 
+/* Longrope's divisors as GGUF has them. */
+static void
+derive_factors (TareModel   *self,
+                const char  *name,
+                const float *factors)
+{
+  guint n = self->config.rope_width / 2;
+  guint64 shape[] = { n };
+  g_autofree float *values = g_memdup2 (factors, MAX (n, 1) * sizeof *factors);
+
+  g_ptr_array_add (self->tensors, new_floats (self, name, 1, shape, values, n));
+}
+
 /* The norms of Gemma multiply by what is stored and 1 more; GGUF stores the sum. */
 static gboolean
 offset_norm (TareModel   *self,
@@ -304,7 +327,7 @@ finish_safetensors (TareModel  *self,
     {
       TareTensor *tensor = g_ptr_array_index (all, i);
 
-      if (is_ignored (tensor->name))
+      if (is_ignored (self, tensor->name))
         tare_tensor_free (tensor);
       else
         g_ptr_array_add (self->tensors, tensor);
@@ -313,6 +336,12 @@ finish_safetensors (TareModel  *self,
   if (self->architecture != NULL && self->runnable_error == NULL
       && self->config.rope_scaling == TARE_ROPE_SCALING_LLAMA3)
     derive_rope_freqs (self);
+  if (self->architecture != NULL && self->runnable_error == NULL
+      && self->config.rope_scaling == TARE_ROPE_SCALING_LONGROPE)
+    {
+      derive_factors (self, "rope_factors_long.weight", self->config.rope_long_factors);
+      derive_factors (self, "rope_factors_short.weight", self->config.rope_short_factors);
+    }
 
   _tare_model_join_experts (self);
   for (guint i = 0; i < self->tensors->len; i++)

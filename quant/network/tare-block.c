@@ -288,15 +288,19 @@ load_attention (TareNetwork        *self,
   gsize d = config->head_width;
   gsize queries = config->n_heads * d;
   gsize keys = config->n_key_value_heads * d;
+  gboolean wide = self->architecture->wide_head_norm;
+  gboolean two = tare_model_lookup_role (self->model, "attn_norm_2", index, FALSE) != NULL;
   gboolean fused = tare_architecture_find (self->architecture, "attn_qkv") != NULL;
   const Part parts[] = { { "attn_q", queries }, { "attn_k", keys }, { "attn_v", keys } };
   const Part whole[] = { { "attn_qkv", queries + 2 * keys } };
   const Part output[] = { { "attn_output", config->width } };
 
-  return load_norm (self, weights, "attn_norm", index, config->width, &block->attention_norm,
-                    error)
-         && load_norm (self, weights, "attn_q_norm", index, d, &block->query_norm, error)
-         && load_norm (self, weights, "attn_k_norm", index, d, &block->key_norm, error)
+  return load_norm (self, weights, two ? "attn_norm_2" : "attn_norm", index, config->width,
+                    &block->attention_norm, error)
+         && load_norm (self, weights, "attn_q_norm", index, wide ? queries : d,
+                       &block->query_norm, error)
+         && load_norm (self, weights, "attn_k_norm", index, wide ? keys : d, &block->key_norm,
+                       error)
          && load_linear (self, weights, fused ? whole : parts,
                          fused ? G_N_ELEMENTS (whole) : G_N_ELEMENTS (parts), index,
                          config->width, &block->qkv, error)
@@ -304,6 +308,18 @@ load_attention (TareNetwork        *self,
                          &block->attention_output, error)
          && load_norm (self, weights, "post_attention_norm", index, config->width,
                        &block->attention_post_norm, error);
+}
+
+/* The norm before the feed-forward part, which is attention's where both start from one. */
+static const char *
+find_feed_forward_norm (TareNetwork *self,
+                        int          index)
+{
+  gboolean own = tare_architecture_find (self->architecture, "ffn_norm") != NULL
+                 && (!self->config->parallel
+                     || tare_model_lookup_role (self->model, "ffn_norm", index, FALSE) != NULL);
+
+  return own || !self->config->parallel ? "ffn_norm" : "attn_norm";
 }
 
 static gboolean
@@ -320,8 +336,8 @@ load_feed_forward (TareNetwork        *self,
   const Part up[] = { { "ffn_up", self->architecture->fused_gate ? 2 * width : width } };
   const Part down[] = { { "ffn_down", config->width } };
 
-  return load_norm (self, weights, "ffn_norm", index, config->width, &block->feed_forward_norm,
-                    error)
+  return load_norm (self, weights, find_feed_forward_norm (self, index), index, config->width,
+                    &block->feed_forward_norm, error)
          && load_linear (self, weights, gate ? gate_up : up,
                          gate ? G_N_ELEMENTS (gate_up) : G_N_ELEMENTS (up), index,
                          config->width, &block->gate_up, error)

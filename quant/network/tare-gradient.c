@@ -387,6 +387,32 @@ reserve_states (const TarePass  *self,
   return g_steal_pointer (&states);
 }
 
+/* Whether the reverse pass knows all parts of the blocks. */
+static gboolean
+check_supported (TareNetwork  *network,
+                 GError      **error)
+{
+  const TareArchitecture *architecture = network->architecture;
+  const char *what = NULL;
+
+  if (network->config->n_experts > 0)
+    what = "experts";
+  else if (architecture->wide_head_norm)
+    what = "norms over all heads together";
+  else if (architecture->position_offset > 0)
+    what = "positions that do not begin with the first row";
+  else if (tare_model_lookup_role (network->model, "ffn_norm", 0, FALSE) == NULL)
+    what = "blocks whose parts share a norm";
+  if (what == NULL)
+    return TRUE;
+
+  g_set_error (error, TARE_ERROR, TARE_ERROR_UNSUPPORTED,
+               "%s: no gradients are computed through %s",
+               tare_model_get_path (network->model), what);
+
+  return FALSE;
+}
+
 static gboolean
 run_pass (TarePass            *self,
           gboolean             back,
@@ -401,13 +427,8 @@ run_pass (TarePass            *self,
                                           (n_blocks + (back ? BACK_COST : 1.0)) / whole);
   g_autoptr(GPtrArray) states = NULL;
 
-  if (back && self->network->config->n_experts > 0)
-    {
-      g_set_error (error, TARE_ERROR, TARE_ERROR_UNSUPPORTED,
-                   "%s: no gradients are computed through experts",
-                   tare_model_get_path (self->network->model));
-      return FALSE;
-    }
+  if (back && !check_supported (self->network, error))
+    return FALSE;
 
   self->weights = &weights;
   self->n_tokens = objective->n_sequences * objective->length;

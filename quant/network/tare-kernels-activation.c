@@ -56,6 +56,16 @@ gelu_erf_row (const float *restrict x,
 }
 
 static TARE_CLONES void
+relu_row (const float *restrict x,
+          gsize                 n,
+          float       *restrict y)
+{
+#pragma omp simd
+  for (gsize i = 0; i < n; i++)
+    y[i] = x[i] < 0.0f ? 0.0f : x[i];
+}
+
+static TARE_CLONES void
 multiply_row (const float *restrict x,
               gsize                 n,
               float       *restrict y)
@@ -69,6 +79,7 @@ static const RowFunc rows_of[] = {
   [TARE_ACTIVATION_SILU] = silu_row,
   [TARE_ACTIVATION_GELU_TANH] = gelu_tanh_row,
   [TARE_ACTIVATION_GELU_ERF] = gelu_erf_row,
+  [TARE_ACTIVATION_RELU] = relu_row,
 };
 
 /**

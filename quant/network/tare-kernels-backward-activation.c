@@ -90,10 +90,25 @@ gelu_erf_jet (const float *restrict x,
     }
 }
 
+/* At 0, which has no slope, that of the left. */
+static void
+relu_jet (const float *restrict x,
+          gsize                 n,
+          Jet         *restrict jet)
+{
+  for (gsize i = 0; i < n; i++)
+    {
+      jet->value[i] = x[i] < 0.0f ? 0.0f : x[i];
+      jet->slope[i] = x[i] > 0.0f ? 1.0f : 0.0f;
+      jet->curvature[i] = 0.0f;
+    }
+}
+
 static const JetFunc jets[] = {
   [TARE_ACTIVATION_SILU] = silu_jet,
   [TARE_ACTIVATION_GELU_TANH] = gelu_tanh_jet,
   [TARE_ACTIVATION_GELU_ERF] = gelu_erf_jet,
+  [TARE_ACTIVATION_RELU] = relu_jet,
 };
 
 static TareDual

@@ -117,6 +117,8 @@ activate (TareActivation activation,
     return x / (1.0 + exp (-x));
   if (activation == TARE_ACTIVATION_GELU_ERF)
     return 0.5 * x * (1.0 + erf (x / sqrt (2.0)));
+  if (activation == TARE_ACTIVATION_RELU)
+    return x < 0.0 ? 0.0 : x;
 
   return 0.5 * x * (1.0 + tanh (sqrt (2.0 / G_PI) * (x + 0.044715 * x * x * x)));
 }

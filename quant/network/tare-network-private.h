@@ -49,8 +49,12 @@ struct _TareNetwork
   const TareConfig       *config;
   const TareArchitecture *architecture;
   double                 *frequencies;
+  double                 *long_frequencies;
+  double                 *local_frequencies;
   double                  magnitude;
   TareAngles             *angles;
+  TareAngles             *local_angles;
+  gboolean                angles_are_long;
   TareWorkspace          *workspaces;
   gsize                   n_workspaces;
   GError                 *failure;

@@ -38,7 +38,8 @@ typedef struct
   gsize    n_groups;
 } Plan;
 
-/* Norm of some rows, in place where @y is @x; layer norms never are. */
+/* Norm of some rows, in place where @y is @x; layer norms never are. Where there is no norm, the
+ * rows as they are. */
 void
 _tare_network_norm (TareNetwork       *self,
                     const TareScaling *norm,
@@ -49,10 +50,26 @@ _tare_network_norm (TareNetwork       *self,
 {
   float epsilon = self->config->norm_epsilon;
 
+  if (norm->weight == NULL)
+    {
+      memcpy (y, x, rows * columns * sizeof *y);
+      return;
+    }
+
   if (self->architecture->norm == TARE_NORM_RMS)
     tare_kernel_rms_norm (x, norm->weight, epsilon, rows, columns, y);
   else
     tare_kernel_layer_norm (x, norm->weight, norm->bias, epsilon, rows, columns, y);
+}
+
+/* Whether a block sees but a part of what is before. */
+static gboolean
+is_windowed (TareNetwork *self,
+             guint        block)
+{
+  guint period = self->architecture->window_period;
+
+  return period == 0 || block % period != period - 1;
 }
 
 /* By how much the heads of a block turn. */
@@ -60,7 +77,8 @@ const TareAngles *
 _tare_network_get_angles (TareNetwork *self,
                           guint        block)
 {
-  return self->angles;
+  return self->local_angles != NULL && is_windowed (self, block) ? self->local_angles
+                                                                 : self->angles;
 }
 
 /* Norm (where the architecture has one) and rotation of the queries and keys of one token. */
@@ -72,13 +90,22 @@ _tare_network_prepare_heads (TareNetwork     *self,
 {
   const TareConfig *config = self->config;
   gsize n = config->n_heads + config->n_key_value_heads;
+  gsize queries = (gsize) config->n_heads * config->head_width;
+  gboolean wide = self->architecture->wide_head_norm;
+
+  if (wide)
+    {
+      _tare_network_norm (self, &block->query_norm, row, 1, queries, row);
+      _tare_network_norm (self, &block->key_norm, row + queries, 1,
+                          (gsize) config->n_key_value_heads * config->head_width, row + queries);
+    }
 
   for (gsize i = 0; i < n; i++)
     {
       const TareScaling *norm = i < config->n_heads ? &block->query_norm : &block->key_norm;
       float *head = row + i * config->head_width;
 
-      if (norm->weight != NULL)
+      if (norm->weight != NULL && !wide)
         _tare_network_norm (self, norm, head, 1, config->head_width, head);
       tare_kernel_rotate (_tare_network_get_angles (self, block->index), position, head);
     }
@@ -104,8 +131,6 @@ _tare_network_get_shape (TareNetwork *self,
                          gsize        length)
 {
   const TareConfig *config = self->config;
-  guint period = self->architecture->window_period;
-  gboolean windowed = period == 0 || block % period != period - 1;
 
   return (TareAttentionShape) {
     .n_sequences = n_sequences,
@@ -113,7 +138,7 @@ _tare_network_get_shape (TareNetwork *self,
     .n_heads = config->n_heads,
     .n_key_value_heads = config->n_key_value_heads,
     .head_width = config->head_width,
-    .window = windowed ? config->window : 0,
+    .window = is_windowed (self, block) ? config->window : 0,
     .soft_cap = config->attention_soft_cap,
   };
 }
@@ -359,17 +384,30 @@ reserve_workspaces (TareNetwork *self,
   self->n_workspaces = n;
 }
 
-/* Angles for so many positions. */
+/* Angles for so many positions; where the model knows two kinds, those for contexts of this
+ * length. */
 void
 _tare_network_reserve_angles (TareNetwork *self,
                               gsize        length)
 {
-  if (self->angles != NULL && self->angles->length >= length)
+  gboolean is_long = self->long_frequencies != NULL
+                     && length > self->config->rope_original_context;
+  gsize n_pairs = self->config->rope_width / 2;
+
+  if (self->angles != NULL && self->angles->length >= length && self->angles_are_long == is_long)
     return;
 
   tare_angles_free (self->angles);
-  self->angles = tare_angles_new (self->architecture->rotary, self->frequencies, self->magnitude,
-                                  self->config->rope_width / 2, length);
+  self->angles = tare_angles_new (self->architecture->rotary,
+                                  is_long ? self->long_frequencies : self->frequencies,
+                                  self->magnitude, n_pairs, length);
+  self->angles_are_long = is_long;
+  if (self->local_frequencies == NULL)
+    return;
+
+  tare_angles_free (self->local_angles);
+  self->local_angles = tare_angles_new (self->architecture->rotary, self->local_frequencies, 1.0,
+                                        n_pairs, length);
 }
 
 /* Of what experts make of tokens, a slice at a time. */

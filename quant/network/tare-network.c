@@ -7,36 +7,80 @@
 #include "quant/tare-error.h"
 
 /* Divisors of the rotary frequencies, from GGUF. */
-#define ROPE_DIVISORS "rope_freqs.weight"
+#define ROPE_DIVISORS  "rope_freqs.weight"
+#define SHORT_DIVISORS "rope_factors_short.weight"
+#define LONG_DIVISORS  "rope_factors_long.weight"
 
 /* What the experts of a block may take together, in fp32. */
 #define EXPERT_BYTES (1024.0 * 1024.0 * 1024.0)
+
+/* (nullable) (transfer full): the numbers of a tensor that has one for each pair of a head */
+static float *
+read_divisors (TareNetwork  *self,
+               const char   *name,
+               GError      **error)
+{
+  const TareTensor *tensor = tare_model_lookup (self->model, name);
+  gsize n_pairs = self->config->rope_width / 2;
+  g_autofree float *divisors = NULL;
+
+  if (tensor == NULL || tare_tensor_get_n_weights (tensor) != n_pairs)
+    {
+      g_set_error (error, TARE_ERROR, TARE_ERROR_INVALID,
+                   "%s: %s does not have %" G_GSIZE_FORMAT " numbers",
+                   tare_model_get_path (self->model), name, n_pairs);
+      return NULL;
+    }
+
+  divisors = g_new (float, MAX (n_pairs, 1));
+
+  return tare_tensor_read (tensor, divisors, error) ? g_steal_pointer (&divisors) : NULL;
+}
+
+static double *
+make_frequencies (TareNetwork *self,
+                  const float *divisors)
+{
+  double *frequencies = g_new (double, MAX (self->config->rope_width / 2, 1));
+
+  tare_rotary_frequencies (self->config, divisors, frequencies);
+
+  return frequencies;
+}
+
+/* Those of blocks in a window are of a base of their own, and not scaled. */
+static double *
+make_local_frequencies (TareNetwork *self)
+{
+  double *frequencies = g_new (double, MAX (self->config->rope_width / 2, 1));
+  TareConfig local = *self->config;
+
+  local.rope_base = local.rope_local_base;
+  local.rope_scaling = TARE_ROPE_SCALING_NONE;
+  tare_rotary_frequencies (&local, NULL, frequencies);
+
+  return frequencies;
+}
 
 static gboolean
 read_frequencies (TareNetwork  *self,
                   GError      **error)
 {
-  const TareTensor *tensor = tare_model_lookup (self->model, ROPE_DIVISORS);
-  gsize n_pairs = self->config->rope_width / 2;
-  g_autofree float *divisors = NULL;
+  gboolean two = self->config->rope_scaling == TARE_ROPE_SCALING_LONGROPE;
+  const char *name = two ? SHORT_DIVISORS : ROPE_DIVISORS;
+  gboolean divided = two || tare_model_lookup (self->model, ROPE_DIVISORS) != NULL;
+  g_autofree float *divisors = divided ? read_divisors (self, name, error) : NULL;
+  g_autofree float *others = two ? read_divisors (self, LONG_DIVISORS, error != NULL
+                                                  && *error != NULL ? NULL : error) : NULL;
 
-  if (tensor != NULL)
-    {
-      if (tare_tensor_get_n_weights (tensor) != n_pairs)
-        {
-          g_set_error (error, TARE_ERROR, TARE_ERROR_INVALID,
-                       "%s: %s has %" G_GSIZE_FORMAT " numbers, not %" G_GSIZE_FORMAT,
-                       tare_model_get_path (self->model), tensor->name,
-                       tare_tensor_get_n_weights (tensor), n_pairs);
-          return FALSE;
-        }
-      divisors = g_new (float, MAX (n_pairs, 1));
-      if (!tare_tensor_read (tensor, divisors, error))
-        return FALSE;
-    }
+  if ((divided && divisors == NULL) || (two && others == NULL))
+    return FALSE;
 
-  self->frequencies = g_new (double, MAX (n_pairs, 1));
-  tare_rotary_frequencies (self->config, divisors, self->frequencies);
+  self->frequencies = make_frequencies (self, divisors);
+  if (two)
+    self->long_frequencies = make_frequencies (self, others);
+  if (self->config->rope_local_base > 0.0f)
+    self->local_frequencies = make_local_frequencies (self);
   self->magnitude = tare_rotary_magnitude (self->config);
 
   return TRUE;
@@ -93,7 +137,10 @@ tare_network_free (TareNetwork *self)
   g_free (self->workspaces);
   g_clear_error (&self->failure);
   tare_angles_free (self->angles);
+  tare_angles_free (self->local_angles);
   g_free (self->frequencies);
+  g_free (self->long_frequencies);
+  g_free (self->local_frequencies);
   tare_model_unref (self->model);
   g_free (self);
 }
@@ -319,24 +366,27 @@ add_positions (TareNetwork        *self,
 {
   const TareTensor *tensor = tare_model_lookup_role (self->model, "position_embd", -1, FALSE);
   gsize width = self->config->width;
+  gsize offset = self->architecture->position_offset;
   TareBuffer table = { NULL, 0 };
   gboolean ok;
 
   if (tensor == NULL)
     return TRUE;
-  if (MIN (length, n_tokens) > tensor->rows)
+  if (MIN (length, n_tokens) + offset > tensor->rows)
     {
       g_set_error (error, TARE_ERROR, TARE_ERROR_INVALID,
                    "%s: a sequence of %" G_GSIZE_FORMAT " tokens is longer than the %"
                    G_GSIZE_FORMAT " positions that the model knows",
-                   tare_model_get_path (self->model), MIN (length, n_tokens), tensor->rows);
+                   tare_model_get_path (self->model), MIN (length, n_tokens),
+                   tensor->rows - offset);
       return FALSE;
     }
 
   ok = _tare_buffer_reserve (&table, tensor->rows, width, tare_model_get_path (self->model), error)
        && weights->load (weights->data, tensor, table.data, weights->progress, error);
   for (gsize i = 0; ok && i < n_tokens; i += length)
-    tare_kernel_add (table.data, MIN (length, n_tokens - i), width, x + i * width);
+    tare_kernel_add (table.data + offset * width, MIN (length, n_tokens - i), width,
+                     x + i * width);
   _tare_buffer_clear (&table);
 
   return ok;

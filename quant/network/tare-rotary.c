@@ -99,11 +99,14 @@ tare_rotary_frequencies (const TareConfig *config,
  * tare_rotary_magnitude:
  * @config: the numbers of the network
  *
- * Returns: what multiplies cosine and sine: 1, or YaRN's root of the temperature (2023, 3.4)
+ * Returns: what multiplies cosine and sine: 1, YaRN's root of the temperature (2023, 3.4), or
+ *   longrope's factor
  */
 double
 tare_rotary_magnitude (const TareConfig *config)
 {
+  if (config->rope_scaling == TARE_ROPE_SCALING_LONGROPE)
+    return config->rope_attention_factor > 0.0f ? (double) config->rope_attention_factor : 1.0;
   if (config->rope_scaling != TARE_ROPE_SCALING_YARN)
     return 1.0;
   if (config->rope_attention_factor > 0.0f)

@@ -96,6 +96,15 @@ check_model (TareModel   *model,
       return FALSE;
     }
 
+  if (tare_model_get_architecture (model) != NULL
+      && tare_model_get_architecture (model)->hugging_face_only)
+    {
+      g_set_error (error, TARE_ERROR, TARE_ERROR_UNSUPPORTED,
+                   "%s: llama.cpp does not run the architecture '%s', so no GGUF file is written",
+                   tare_model_get_path (model), tare_model_get_architecture_name (model));
+      return FALSE;
+    }
+
   for (gsize i = 0; i < tare_model_get_n_tensors (model); i++)
     {
       const TareTensor *tensor = tare_model_get_tensor (model, i);

@@ -43,6 +43,8 @@ typedef struct
   gsize        window;
   double       base;
   double       stretch;
+  double       divisor;
+  double       magnitude;
 } Naive;
 
 static inline double
@@ -239,13 +241,15 @@ rotate (const Naive *self,
         {
           double base = self->base > 0.0 ? self->base : 10000.0;
           double angle = (double) t * pow (base, -2.0 * (double) i / (double) r)
-                         / (self->stretch > 0.0 ? self->stretch : 1.0);
+                         / (self->stretch > 0.0 ? self->stretch : 1.0)
+                         / (1.0 + self->divisor * (double) i);
+          double factor = self->magnitude > 0.0 ? self->magnitude : 1.0;
           double *a = heads + (t * n_heads + h) * d + i;
           double *b = a + r / 2;
           double x = *a, y = *b;
 
-          *a = x * cos (angle) - y * sin (angle);
-          *b = x * sin (angle) + y * cos (angle);
+          *a = factor * (x * cos (angle) - y * sin (angle));
+          *b = factor * (x * sin (angle) + y * cos (angle));
         }
 }
 
@@ -335,6 +339,12 @@ char  *naive_make_folder (const char    *name,
                           gsize          n_blocks);
 float *naive_run_model   (const char    *path,
                           const guint32 *tokens);
+void   naive_check_folder (const char    *folder,
+                          const char    *name,
+                          const Shape   *shape,
+                          double      *(*run) (Naive         *self,
+                                               const guint32 *tokens),
+                          const char    *exported);
 void   naive_check       (const char    *folder,
                           const char    *name,
                           const Shape   *shape,

@@ -390,7 +390,9 @@ main (int    argc,
       g_autofree char *gradients = g_strdup_printf ("/gradient/%s", architecture->id);
       g_autofree char *product = g_strdup_printf ("/gradient/product/%s", architecture->id);
 
-      if (tare_architecture_find (architecture, "ffn_up") == NULL)
+      if (tare_architecture_find (architecture, "ffn_up") == NULL
+          || tare_architecture_find (architecture, "ffn_norm") == NULL
+          || architecture->position_offset > 0)
         continue;
 
       g_test_add_data_func (gradients, architecture, test_gradients);

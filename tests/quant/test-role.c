@@ -8,7 +8,7 @@
 static void
 test_table (void)
 {
-  g_assert_cmpuint (tare_role_get_n_roles (), ==, 27);
+  g_assert_cmpuint (tare_role_get_n_roles (), ==, 30);
 
   for (gsize i = 0; i < tare_role_get_n_roles (); i++)
     {

@@ -31,7 +31,7 @@ get_config (const TareArchitecture *architecture,
     .parallel = architecture->parallel, .attention_scale = 1.0f / sqrtf ((float) head),
     .attention_soft_cap = architecture->attention_soft_cap > 0.0f ? 2.0f : 0.0f,
     .final_soft_cap = architecture->final_soft_cap > 0.0f ? 3.0f : 0.0f,
-    .window = architecture->windowed ? 5 : 0,
+    .window = architecture->windowed ? 5 : 0, .rope_local_base = architecture->local_rope_base,
   };
 }
 
@@ -47,7 +47,8 @@ get_shape (const TareArchitecture *architecture,
   guint64 keys = (guint64) config->n_key_value_heads * config->head_width;
   const struct { const char *role; guint64 rows, columns; } shapes[] = {
     { "token_embd", VOCABULARY, WIDTH }, { "output", VOCABULARY, WIDTH },
-    { "position_embd", CONTEXT, WIDTH }, { "attn_qkv", queries + 2 * keys, WIDTH },
+    { "position_embd", CONTEXT + architecture->position_offset, WIDTH },
+    { "attn_qkv", queries + 2 * keys, WIDTH },
     { "attn_q", queries, WIDTH }, { "attn_k", keys, WIDTH }, { "attn_v", keys, WIDTH },
     { "attn_output", WIDTH, queries }, { "ffn_gate", INNER, WIDTH },
     { "ffn_up", architecture->fused_gate ? 2 * INNER : INNER, WIDTH },
@@ -320,6 +321,8 @@ activate (TareActivation activation,
     return x / (1.0 + exp (-x));
   if (activation == TARE_ACTIVATION_GELU_ERF)
     return 0.5 * x * (1.0 + erf (x / sqrt (2.0)));
+  if (activation == TARE_ACTIVATION_RELU)
+    return MAX (x, 0.0);
 
   return 0.5 * x * (1.0 + tanh (sqrt (2.0 / G_PI) * (x + 0.044715 * x * x * x)));
 }
@@ -328,18 +331,20 @@ static void
 rotate (TinyNetwork *self,
         double      *heads,
         gsize        n,
-        gsize        n_heads)
+        gsize        n_heads,
+        gboolean     windowed)
 {
   const TareConfig *config = tare_model_get_config (self->model);
   gboolean halves = tare_model_get_architecture (self->model)->rotary == TARE_ROTARY_HALVES;
   gsize pairs = config->rope_width / 2;
+  double base = windowed && config->rope_local_base > 0.0f ? (double) config->rope_local_base
+                                                           : (double) config->rope_base;
 
   for (gsize t = 0; t < n; t++)
     for (gsize h = 0; h < n_heads; h++)
       for (gsize i = 0; i < pairs; i++)
         {
-          double angle = (double) t * pow ((double) config->rope_base,
-                                           -(double) i / (double) pairs);
+          double angle = (double) t * pow (base, -(double) i / (double) pairs);
           double *head = heads + (t * n_heads + h) * config->head_width;
           double *a = halves ? head + i : head + 2 * i, *b = halves ? a + pairs : a + 1;
           double x = *a, y = *b;
@@ -425,9 +430,10 @@ run_attention (TinyNetwork  *self,
 
   norm (self, q, n * config->n_heads, d, "attn_q_norm", block);
   norm (self, k, n * config->n_key_value_heads, d, "attn_k_norm", block);
-  rotate (self, q, n, config->n_heads);
-  rotate (self, k, n, config->n_key_value_heads);
   period = architecture->window_period;
+  rotate (self, q, n, config->n_heads, period == 0 || (gsize) block % period != period - 1);
+  rotate (self, k, n, config->n_key_value_heads,
+          period == 0 || (gsize) block % period != period - 1);
   window = period == 0 || (gsize) block % period != period - 1 ? config->window : 0;
   mixed = attend (self, q, k, v, n, window);
   output = linear (self, mixed, n, "attn_output", block, queries, WIDTH);
@@ -488,7 +494,8 @@ run (TinyNetwork   *self,
   for (gsize t = 0; t < n; t++)
     for (gsize i = 0; i < WIDTH; i++)
       x[t * WIDTH + i] = scale * table[tokens[t] * WIDTH + i]
-                         + (positions != NULL ? positions[t * WIDTH + i] : 0.0);
+                         + (positions != NULL
+                            ? positions[(t + architecture->position_offset) * WIDTH + i] : 0.0);
 
   for (guint b = 0; b < config->n_blocks; b++)
     {
