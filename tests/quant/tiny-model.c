@@ -101,7 +101,8 @@ plan_tensors (const TareArchitecture *architecture,
       const TareRole *role = tare_role_lookup (name->role);
       guint64 rows, columns;
 
-      if ((name->flags & (TARE_TENSOR_OPTIONAL | TARE_TENSOR_ROUTED)) != 0
+      if (((name->flags & TARE_TENSOR_OPTIONAL) != 0 && strcmp (role->id, "ffn_norm") != 0)
+          || (name->flags & TARE_TENSOR_ROUTED) != 0
           || (strcmp (role->id, "output") == 0 && architecture->tied
               && !architecture->copies_output))
         continue;
