@@ -227,6 +227,7 @@ put_cell (TareFormatMap        *self,
   cell->locked = value->locked != FALSE;
   cell->stale = value->stale != FALSE;
   cell->mark = value->mark;
+  cell->folded = value->folded;
   cell->value = value->value;
   cell->tooltip = g_strdup (value->tooltip);
   cell->label = value->label != NULL ? g_ref_string_new_intern (value->label) : NULL;

@@ -21,6 +21,9 @@
 /* Numbers as labels would fill it with texts that are not seen again. */
 #define MOST_TEXTS 1024
 
+/* Edges of what lies below in a cell that several things share. */
+#define PILE 2
+
 /* A text in black and in white, at the origin, kept as it is drawn in many cells. */
 typedef struct
 {
@@ -311,6 +314,9 @@ draw_cell (TareFormatMap *self,
     }
 
   draw_mark (self, snapshot, cell->mark, &text, 2.0, 2.0);
+  if (cell->folded > 1)
+    for (guint i = 0; i < PILE; i++)
+      _tare_ink_box (snapshot, &text, 2.0 + i, height - 2.0 - 2.0 * i, width - 4.0 - 2.0 * i, 1.0);
   if (cell->locked)
     draw_lock (self, snapshot, &text, width - 2.0 - LOCK_WIDTH * scale, 2.0);
 
@@ -668,6 +674,7 @@ _tare_format_map_snapshot (GtkWidget   *widget,
   gtk_snapshot_restore (snapshot);
   gtk_snapshot_pop (snapshot);
 
+  _tare_format_map_draw_breaks (self, snapshot, self->header_height + inner);
   draw_columns (self, snapshot, width);
   draw_rows (self, snapshot, first, last, inner);
   _tare_format_map_lay_legend (self, snapshot, width, self->header_height + inner);

@@ -12,6 +12,7 @@ typedef struct
   char           *tooltip;
   double          value;
   TareFormatMark  mark;
+  guint           folded;
   guint           present : 1;
   guint           locked : 1;
   guint           stale : 1;
@@ -40,6 +41,9 @@ struct _TareFormatMap
   char           *unit;
   char           *mark_names[TARE_FORMAT_MARK_N];
   char           *stale_name;
+  guint          *breaks;    /* (nullable): columns that begin a group */
+  guint           n_breaks;
+  GtkWidget      *popover;   /* (nullable): with the parts of a cell */
 
   /* what is chosen; one byte per cell */
   guint8         *selected;
@@ -89,6 +93,9 @@ int     _tare_format_map_lay_legend     (TareFormatMap *self,
 void    _tare_format_map_snapshot       (GtkWidget   *widget,
                                          GtkSnapshot *snapshot);
 void    _tare_format_map_add_input      (TareFormatMap *self);
+void    _tare_format_map_draw_breaks    (TareFormatMap *self,
+                                         GtkSnapshot   *snapshot,
+                                         int            height);
 double  _tare_format_map_get_scroll     (TareFormatMap  *self,
                                          GtkOrientation  orientation);
 void    _tare_format_map_clear          (TareFormatMap *self);

@@ -182,6 +182,8 @@ tare_format_map_size_allocate (GtkWidget *widget,
 
   configure (self, GTK_ORIENTATION_HORIZONTAL, width);
   configure (self, GTK_ORIENTATION_VERTICAL, height);
+  if (self->popover != NULL)
+    gtk_popover_present (GTK_POPOVER (self->popover));
 }
 
 static gboolean
@@ -316,6 +318,7 @@ tare_format_map_dispose (GObject *object)
 {
   TareFormatMap *self = (TareFormatMap *) object;
 
+  g_clear_pointer (&self->popover, gtk_widget_unparent);
   set_adjustment (self, GTK_ORIENTATION_HORIZONTAL, NULL);
   set_adjustment (self, GTK_ORIENTATION_VERTICAL, NULL);
   _tare_format_map_drop_nodes (self);
@@ -331,6 +334,7 @@ tare_format_map_finalize (GObject *object)
   _tare_format_map_clear (self);
   g_free (self->unit);
   g_free (self->stale_name);
+  g_free (self->breaks);
   for (guint i = 0; i < TARE_FORMAT_MARK_N; i++)
     g_free (self->mark_names[i]);
 

@@ -54,6 +54,7 @@ typedef enum
  * @locked: whether a lock is drawn
  * @stale: whether the cell is hatched: not measured, or not any more
  * @mark: the sign of its family
+ * @folded: how many things share the cell, such as experts; drawn as a pile from 2 on
  *
  * What one cell shows. The map copies it.
  */
@@ -66,6 +67,7 @@ typedef struct
   gboolean        locked;
   gboolean        stale;
   TareFormatMark  mark;
+  guint           folded;
 } TareFormatCell;
 
 #define TARE_TYPE_FORMAT_MAP (tare_format_map_get_type ())
@@ -117,5 +119,13 @@ gboolean   tare_format_map_get_cell_area  (TareFormatMap        *self,
 void       tare_format_map_get_cell_color (TareFormatMap        *self,
                                            guint                 cell,
                                            GdkRGBA              *color);
+TareFormatMap *
+           tare_format_map_open_parts     (TareFormatMap        *self,
+                                           guint                 cell,
+                                           const TareFormatCell *parts,
+                                           guint                 n);
+void       tare_format_map_set_breaks     (TareFormatMap        *self,
+                                           const guint          *columns,
+                                           guint                 n);
 
 G_END_DECLS
