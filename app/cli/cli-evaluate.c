@@ -21,6 +21,13 @@ static const CliField fields[] = {
   { "chunks", "Chunks", CLI_INTEGER },
   { "context", "Tokens of a chunk", CLI_INTEGER },
   { "mode", "Convention", CLI_TEXT },
+  { "tasks", "Questions", CLI_INTEGER },
+  { "accuracy", "Answered right", CLI_PERCENT },
+  { "accuracy_interval", "  95 % interval", CLI_PERCENT },
+  { "normalized_accuracy", "  by character", CLI_PERCENT },
+  { "normalized_accuracy_interval", "  95 % interval", CLI_PERCENT },
+  { "task_agreement", "Answered as the base does", CLI_PERCENT },
+  { "base_accuracy", "Answered right by the base", CLI_PERCENT },
   { "bytes", "Size", CLI_SIZE },
   { "bits_per_weight", "Bits per weight", CLI_NUMBER },
   { "seconds", "Seconds", CLI_NUMBER },
@@ -33,6 +40,7 @@ static const CliView view = { fields, NULL, NULL };
 typedef struct
 {
   char                  *text;
+  char                  *tasks;
   char                  *mode;
   char                  *recipe;
   char                  *base;
@@ -40,6 +48,7 @@ typedef struct
   char                  *memory;
   gint64                 context;
   gint64                 chunks;
+  gint64                 questions;
   TareEvaluationOptions  options;
 } Request;
 
@@ -47,6 +56,7 @@ static void
 request_clear (Request *self)
 {
   g_free (self->text);
+  g_free (self->tasks);
   g_free (self->mode);
   g_free (self->recipe);
   g_free (self->base);
@@ -62,7 +72,8 @@ check_request (Request  *self,
 {
   const TareEvaluationModeInfo *mode = tare_evaluation_mode_get (0);
 
-  if (!cli_require (self->text, "--text", error) ||
+  if ((self->tasks == NULL && !cli_require (self->text, "--text", error)) ||
+      !cli_parse_count (self->questions, "--questions", 0, G_MAXINT32, error) ||
       !cli_parse_count (self->context, "--context", 0, G_MAXINT32, error) ||
       !cli_parse_count (self->chunks, "--chunks", 0, G_MAXINT32, error) ||
       !cli_parse_size (self->memory, "--memory", &self->options.memory_budget, error))
@@ -117,64 +128,115 @@ add_accuracy (JsonObject         *root,
   cli_set_number (root, "base_perplexity", accuracy->base_perplexity + unknown);
 }
 
+/* What is evaluated: a model or a recipe of it, and what against. */
+typedef struct
+{
+  TareModel         *model;
+  TareModel         *base;
+  TareRecipeWeights *weights;
+  TareEngine        *engine;
+} Subject;
+
+static void
+subject_clear (Subject *self)
+{
+  g_clear_pointer (&self->weights, tare_recipe_weights_free);
+  g_clear_pointer (&self->engine, tare_engine_unref);
+  g_clear_pointer (&self->base, tare_model_unref);
+  g_clear_pointer (&self->model, tare_model_unref);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Subject, subject_clear)
+
 static gboolean
-evaluate_recipe (const Request       *request,
-                 TareModel           *model,
-                 TareEvaluator       *evaluator,
-                 JsonObject          *root,
-                 TareAccuracy        *accuracy,
-                 const TareProgress  *progress,
-                 GError             **error)
+open_recipe (const Request  *request,
+             Subject        *subject,
+             JsonObject     *root,
+             GError        **error)
 {
   g_autoptr(TareRecipe) recipe = tare_recipe_load (request->recipe, error);
   g_autoptr(TareCalibration) calibration = NULL;
-  g_autoptr(TareEngine) engine = NULL;
-  g_autoptr(TareRecipeWeights) weights = NULL;
   TareRecipeSize size;
 
   if (recipe == NULL || !cli_open_calibration (request->calibration, &calibration, error))
     return FALSE;
 
-  engine = tare_engine_new (model);
+  subject->engine = tare_engine_new (subject->model);
   if (request->options.memory_budget > 0)
-    tare_engine_set_budget (engine, request->options.memory_budget / 4);
-  weights = tare_recipe_weights_new (engine, recipe, calibration);
-  size = tare_recipe_measure_size (recipe, model);
+    tare_engine_set_budget (subject->engine, request->options.memory_budget / 4);
+  subject->weights = tare_recipe_weights_new (subject->engine, recipe, calibration);
+  size = tare_recipe_measure_size (recipe, subject->model);
   cli_set_size (root, "bytes", size.bytes);
   cli_set_number (root, "bits_per_weight", size.bits_per_weight);
 
-  return tare_evaluator_run (evaluator, &weights->weights, accuracy, progress, error);
+  return TRUE;
 }
 
 static gboolean
-run (const Request  *request,
-     TareModel      *model,
-     JsonObject     *root,
-     TareAccuracy   *accuracy,
-     GError        **error)
+evaluate_text (const Request       *request,
+               const Subject       *subject,
+               JsonObject          *root,
+               const TareProgress  *progress,
+               GError             **error)
 {
-  const TareProgress *progress = cli_progress_start ();
-  g_autoptr(TareModel) base = NULL;
   g_autoptr(TareEvaluator) evaluator = NULL;
   g_autofree char *text = NULL;
+  TareAccuracy accuracy = { 0 };
   gsize length = 0;
+  gboolean ok;
 
   text = cli_load_text (request->text, &length, error);
   if (text == NULL)
     return FALSE;
-  base = request->base != NULL ? tare_model_open (request->base, error) : tare_model_ref (model);
-  if (base == NULL)
-    return FALSE;
-  evaluator = tare_evaluator_new (base, text, length, &request->options, error);
+  evaluator = tare_evaluator_new (subject->base != NULL ? subject->base : subject->model, text,
+                                  length, &request->options, error);
   if (evaluator == NULL)
     return FALSE;
 
-  if (request->recipe != NULL)
-    return evaluate_recipe (request, model, evaluator, root, accuracy, progress, error);
-  if (request->base != NULL)
-    return tare_evaluator_run_model (evaluator, model, accuracy, progress, error);
+  if (subject->weights != NULL)
+    ok = tare_evaluator_run (evaluator, &subject->weights->weights, &accuracy, progress, error);
+  else if (subject->base != NULL)
+    ok = tare_evaluator_run_model (evaluator, subject->model, &accuracy, progress, error);
+  else
+    ok = tare_evaluator_run_base (evaluator, &accuracy, progress, error);
+  if (ok)
+    add_accuracy (root, &accuracy);
 
-  return tare_evaluator_run_base (evaluator, accuracy, progress, error);
+  return ok;
+}
+
+static gboolean
+evaluate_tasks (const Request       *request,
+                const Subject       *subject,
+                JsonObject          *root,
+                const TareProgress  *progress,
+                GError             **error)
+{
+  gboolean recipe = subject->weights != NULL;
+
+  return cli_evaluate_tasks (request->tasks, (gsize) request->questions, subject->model,
+                             recipe ? &subject->weights->weights : &tare_weights_of_file,
+                             recipe ? subject->model : subject->base, root, progress, error);
+}
+
+static gboolean
+run (const Request  *request,
+     Subject        *subject,
+     JsonObject     *root,
+     GError        **error)
+{
+  const TareProgress *progress = cli_progress_start ();
+  TareProgress first = tare_progress_part (progress, 0.0, request->tasks != NULL ? 0.5 : 1.0);
+  TareProgress second = tare_progress_part (progress, request->text != NULL ? 0.5 : 0.0, 1.0);
+
+  if (request->base != NULL
+      && (subject->base = tare_model_open (request->base, error)) == NULL)
+    return FALSE;
+  if (request->recipe != NULL && !open_recipe (request, subject, root, error))
+    return FALSE;
+
+  return (request->text == NULL || evaluate_text (request, subject, root, &first, error))
+         && (request->tasks == NULL || evaluate_tasks (request, subject, root, &second, error));
 }
 
 static gboolean
@@ -187,6 +249,9 @@ evaluate (const CliCommand  *self,
   g_auto(Request) request = { 0 };
   const GOptionEntry entries[] = {
     { "text", 0, 0, G_OPTION_ARG_FILENAME, &request.text, "The text", "FILE" },
+    { "tasks", 0, 0, G_OPTION_ARG_FILENAME, &request.tasks,
+      "Multiple-choice questions, one JSON object a line", "FILE" },
+    { "questions", 0, 0, G_OPTION_ARG_INT64, &request.questions, "Questions at most", "N" },
     { "context", 0, 0, G_OPTION_ARG_INT64, &request.context, "Tokens of a chunk", "N" },
     { "mode", 0, 0, G_OPTION_ARG_STRING, &request.mode, "llama.cpp or segments", "MODE" },
     { "chunks", 0, 0, G_OPTION_ARG_INT64, &request.chunks, "Chunks at most", "N" },
@@ -200,20 +265,18 @@ evaluate (const CliCommand  *self,
     { NULL },
   };
   g_auto(GStrv) paths = cli_parse (self, argc, argv, entries, 1, &json, error);
-  g_autoptr(TareModel) model = NULL;
+  g_auto(Subject) subject = { NULL };
   g_autoptr(JsonObject) root = json_object_new ();
-  TareAccuracy accuracy = { 0 };
   gint64 begin = g_get_monotonic_time ();
 
   if (paths == NULL || !check_request (&request, error))
     return FALSE;
 
-  model = tare_model_open (paths[0], error);
-  if (model == NULL || !run (&request, model, root, &accuracy, error))
+  subject.model = tare_model_open (paths[0], error);
+  if (subject.model == NULL || !run (&request, &subject, root, error))
     return FALSE;
   cli_progress_finish ();
 
-  add_accuracy (root, &accuracy);
   cli_set_number (root, "seconds", (double) (g_get_monotonic_time () - begin) / G_USEC_PER_SEC);
 
   return cli_print (root, json, &view, error);
@@ -221,8 +284,9 @@ evaluate (const CliCommand  *self,
 
 const CliCommand cli_command_evaluate = {
   .name = "evaluate",
-  .arguments = "MODEL --text FILE [--context N] [--mode llama.cpp|segments] [--chunks N] "
+  .arguments = "MODEL [--text FILE [--context N] [--mode llama.cpp|segments] [--chunks N]] "
+               "[--tasks FILE [--questions N]] "
                "[--recipe FILE [--calibration FILE] | --base MODEL] [--memory SIZE] [--json]",
-  .description = "Accuracy on a text: perplexity, and divergence from a base",
+  .description = "Accuracy on a text and on questions, and divergence from a base",
   .run = evaluate,
 };

@@ -35,6 +35,7 @@ extern const CliCommand cli_command_formats;
 extern const CliCommand cli_command_tokenize;
 extern const CliCommand cli_command_logits;
 extern const CliCommand cli_command_evaluate;
+extern const CliCommand cli_command_continue;
 extern const CliCommand cli_command_calibrate;
 extern const CliCommand cli_command_sensitivity;
 extern const CliCommand cli_command_quantize;
@@ -87,6 +88,16 @@ gboolean            cli_save             (const char          *path,
                                           GError             **error);
 gboolean            cli_open_calibration (const char          *path,
                                           TareCalibration    **calibration,
+                                          GError             **error);
+
+/* cli-evaluate-tasks.c */
+gboolean            cli_evaluate_tasks   (const char          *path,
+                                          gsize                maximum,
+                                          TareModel           *model,
+                                          const TareWeights   *weights,
+                                          TareModel           *base,
+                                          JsonObject          *root,
+                                          const TareProgress  *progress,
                                           GError             **error);
 
 /* cli-progress.c */

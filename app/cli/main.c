@@ -19,6 +19,7 @@ static const CliCommand *const commands[] = {
   &cli_command_tokenize,
   &cli_command_logits,
   &cli_command_evaluate,
+  &cli_command_continue,
   &cli_command_calibrate,
   &cli_command_sensitivity,
   &cli_command_quantize,

@@ -194,7 +194,7 @@ test_definition (void)
   tare_task_scores_sum (base, base, &accuracy);
   g_assert_cmpfloat (accuracy.agreement, ==, 1.0);
   g_assert_cmpfloat (accuracy.normalized_agreement, ==, 1.0);
-  /* Text of the book that the model was trained on against nonsense. */
+  /* A short sentence that ends as sentences do against one that goes on and on. */
   g_assert_cmpuint (tare_task_scores_get (base, 1)->chosen, ==, 0);
 
   tare_task_scores_sum (other, base, &accuracy);
