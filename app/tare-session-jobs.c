@@ -8,6 +8,7 @@
 
 #include "analysis/calibration/tare-calibrator.h"
 #include "analysis/sensitivity/tare-measure.h"
+#include "analysis/statistics/tare-statistics-cache.h"
 
 /*
  * Work in other threads. Each job gets an Errand: all that it needs, held by references, so that
@@ -334,7 +335,8 @@ survey_work (const TareProgress  *progress,
       if (!tare_tensor_can_read (tensor))
         continue;
 
-      statistics = tare_statistics_measure (tensor, &part, &local);
+      statistics = tare_statistics_cache_measure (tare_statistics_cache_get_default (), tensor,
+                                                  &part, &local);
       if (statistics != NULL)
         send_news (errand, NEWS_STATISTICS, (guint) i, statistics, NULL, 0.0);
       if (!tare_progress_step (&part, 1.0, tensor->canonical, error))

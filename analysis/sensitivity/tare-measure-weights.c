@@ -133,7 +133,7 @@ make_similarity (TareMeasureContext  *context,
   if (tensor->role != NULL && tensor->block > 0)
     before = tare_model_lookup_role (tare_measure_context_get_model (context), tensor->role->id,
                                      tensor->block - 1, tensor->bias);
-  if (before != NULL && before->format != NULL
+  if (before != NULL && tare_tensor_can_read (before)
       && before->rows == tensor->rows && before->columns == tensor->columns
       && !tare_similarity_measure (&similarity, before, tensor, progress, error))
     return NULL;

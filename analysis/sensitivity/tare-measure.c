@@ -124,7 +124,7 @@ is_served (const TareMeasure    *self,
     TARE_MEASURE_NEEDS_CALIBRATION | TARE_MEASURE_NEEDS_GRAM;
   const TareLayerActivations *activations;
 
-  if (tensor->format == NULL
+  if (!tare_tensor_can_read (tensor)
       || ((self->needs & TARE_MEASURE_NEEDS_FORMAT) != 0 && assignment == NULL)
       || ((self->needs & TARE_MEASURE_NEEDS_TEXT) != 0
           && tare_measure_context_get_text (context, NULL, NULL, NULL) == NULL))

@@ -184,7 +184,7 @@ find_layers (Survey          *self,
       const TareTensor *tensor = tare_model_get_tensor (self->model, i);
       TareRounding rounding = { tensor, tare_recipe_resolve (self->recipe, tensor) };
 
-      if (tare_tensor_is_weight (tensor) && tensor->format != NULL &&
+      if (tare_tensor_is_weight (tensor) && tare_tensor_can_read (tensor) &&
           tare_calibration_lookup (calibration, tensor->canonical) != NULL)
         g_array_append_val (self->roundings, rounding);
     }
