@@ -78,23 +78,36 @@ describe_tensor (const TareTensor *tensor)
   return object;
 }
 
-static gboolean
-add_tensors (JsonObject          *root,
-             TareModel           *model,
-             gboolean             with_statistics,
-             const TareProgress  *progress,
-             GError             **error)
+/* Every tensor, without its statistics. */
+static JsonArray *
+describe_tensors (TareModel *model)
 {
-  g_autoptr(JsonArray) tensors = json_array_new ();
+  JsonArray *tensors = json_array_new ();
+
+  for (gsize i = 0; i < tare_model_get_n_tensors (model); i++)
+    json_array_add_object_element (tensors, describe_tensor (tare_model_get_tensor (model, i)));
+
+  return tensors;
+}
+
+/* Adds the statistics to the tensors; prints each as it is ready if there are @widths. */
+static gboolean
+add_all_statistics (JsonArray           *tensors,
+                    TareModel           *model,
+                    gboolean             with_statistics,
+                    const glong         *widths,
+                    const TareProgress  *progress,
+                    GError             **error)
+{
   gsize n_tensors = tare_model_get_n_tensors (model);
 
   for (gsize i = 0; i < n_tensors; i++)
     {
       const TareTensor *tensor = tare_model_get_tensor (model, i);
+      JsonObject *object = json_array_get_object_element (tensors, (guint) i);
       TareProgress part = tare_progress_part (progress, (double) i / (double) n_tensors,
                                               (double) (i + 1) / (double) n_tensors);
       g_autoptr(TareStatistics) statistics = NULL;
-      g_autoptr(JsonObject) object = describe_tensor (tensor);
 
       if (with_statistics && tare_tensor_can_read (tensor))
         {
@@ -103,11 +116,46 @@ add_tensors (JsonObject          *root,
             return FALSE;
         }
       add_statistics (object, statistics);
-      json_array_add_object_element (tensors, g_steal_pointer (&object));
+      if (widths != NULL && !cli_print_row (object, columns, widths, error))
+        return FALSE;
     }
-  json_object_set_array_member (root, "tensors", g_steal_pointer (&tensors));
 
   return TRUE;
+}
+
+/* The whole object at once, which is what JSON is. */
+static gboolean
+print_json (JsonObject  *root,
+            TareModel   *model,
+            gboolean     with_statistics,
+            GError     **error)
+{
+  JsonArray *tensors = describe_tensors (model);
+
+  json_object_set_array_member (root, "tensors", tensors);
+  if (!add_all_statistics (tensors, model, with_statistics, NULL, cli_progress_start (), error))
+    return FALSE;
+  cli_progress_finish ();
+
+  return cli_print (root, TRUE, &view, error);
+}
+
+/* A row after the other, which is all the progress that a person needs. */
+static gboolean
+print_rows (JsonObject  *root,
+            TareModel   *model,
+            gboolean     with_statistics,
+            GError     **error)
+{
+  TareProgress silent = *cli_progress_start ();
+  g_autoptr(JsonArray) tensors = describe_tensors (model);
+  g_autofree glong *widths = cli_begin_table (tensors, columns, error);
+
+  silent.func = NULL;
+
+  return widths != NULL &&
+         add_all_statistics (tensors, model, with_statistics, widths, &silent, error) &&
+         cli_end_table (root, fields, error);
 }
 
 /* Where there is no configuration, the rows of the embedding tell. */
@@ -175,11 +223,9 @@ inspect (const CliCommand  *self,
     return FALSE;
 
   root = describe_model (model);
-  if (!add_tensors (root, model, !no_statistics, cli_progress_start (), error))
-    return FALSE;
-  cli_progress_finish ();
 
-  return cli_print (root, json, &view, error);
+  return json ? print_json (root, model, !no_statistics, error)
+              : print_rows (root, model, !no_statistics, error);
 }
 
 const CliCommand cli_command_inspect = {

@@ -7,6 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Six significant digits with their sign and exponent. */
+#define NUMBER_WIDTH 12
+
 /**
  * cli_set_number:
  * @object: where to
@@ -230,18 +233,34 @@ make_row (JsonObject     *object,
   return cells;
 }
 
+static gsize
+count_columns (const CliField *columns)
+{
+  gsize n = 0;
+
+  while (columns[n].key != NULL)
+    n++;
+
+  return n;
+}
+
+/* Widens columns to the cells of one row. */
+static void
+widen (glong  *widths,
+       char  **cells)
+{
+  for (gsize i = 0; cells[i] != NULL; i++)
+    widths[i] = MAX (widths[i], g_utf8_strlen (cells[i], -1));
+}
+
 static void
 append_table (GString        *text,
               JsonArray      *array,
               const CliField *columns)
 {
+  gsize n_columns = count_columns (columns);
   g_autoptr(GPtrArray) rows = g_ptr_array_new_with_free_func ((GDestroyNotify) g_strfreev);
-  g_autofree glong *widths = NULL;
-  gsize n_columns = 0;
-
-  while (columns[n_columns].key != NULL)
-    n_columns++;
-  widths = g_new0 (glong, n_columns + 1);
+  g_autofree glong *widths = g_new0 (glong, n_columns + 1);
 
   g_ptr_array_add (rows, make_row (NULL, columns, n_columns));
   for (guint i = 0; i < json_array_get_length (array); i++)
@@ -249,9 +268,7 @@ append_table (GString        *text,
                                      n_columns));
 
   for (guint i = 0; i < rows->len; i++)
-    for (gsize j = 0; j < n_columns; j++)
-      widths[j] = MAX (widths[j],
-                       g_utf8_strlen (((char **) g_ptr_array_index (rows, i))[j], -1));
+    widen (widths, g_ptr_array_index (rows, i));
   for (guint i = 0; i < rows->len; i++)
     append_row (text, g_ptr_array_index (rows, i), columns, widths);
 }
@@ -283,6 +300,96 @@ make_json (JsonObject *object)
   return g_strconcat (text, "\n", NULL);
 }
 
+static gboolean
+put_text (const char  *text,
+          GError     **error)
+{
+  int saved;
+
+  if (fputs (text, stdout) >= 0 && fflush (stdout) == 0)
+    return TRUE;
+
+  saved = errno;
+  g_set_error (error, G_IO_ERROR, g_io_error_from_errno (saved), "standard output: %s",
+               g_strerror (saved));
+
+  return FALSE;
+}
+
+/**
+ * cli_begin_table:
+ * @rows: what is known of its rows before the first is printed
+ * @columns: what is shown of them, ended by a %NULL key
+ * @error: says why standard output does not take it
+ *
+ * Prints the head of a table of which one row after the other will follow.
+ *
+ * Returns: (transfer full): the widths of its columns, with room for numbers that are not known
+ *   yet; %NULL with @error set
+ */
+glong *
+cli_begin_table (JsonArray       *rows,
+                 const CliField  *columns,
+                 GError         **error)
+{
+  gsize n_columns = count_columns (columns);
+  g_autofree glong *widths = g_new0 (glong, n_columns + 1);
+  g_autoptr(GString) text = g_string_new (NULL);
+  g_auto(GStrv) head = make_row (NULL, columns, n_columns);
+
+  for (gsize i = 0; i < n_columns; i++)
+    widths[i] = columns[i].kind == CLI_NUMBER || columns[i].kind == CLI_PERCENT ? NUMBER_WIDTH : 0;
+  widen (widths, head);
+  for (guint i = 0; i < json_array_get_length (rows); i++)
+    {
+      g_auto(GStrv) cells = make_row (json_array_get_object_element (rows, i), columns, n_columns);
+
+      widen (widths, cells);
+    }
+  append_row (text, head, columns, widths);
+
+  return put_text (text->str, error) ? g_steal_pointer (&widths) : NULL;
+}
+
+/**
+ * cli_print_row:
+ * @row: one of the rows
+ * @columns: those of cli_begin_table()
+ * @widths: what that returned
+ * @error: says why standard output does not take it
+ */
+gboolean
+cli_print_row (JsonObject      *row,
+               const CliField  *columns,
+               const glong     *widths,
+               GError         **error)
+{
+  g_autoptr(GString) text = g_string_new (NULL);
+  g_auto(GStrv) cells = make_row (row, columns, count_columns (columns));
+
+  append_row (text, cells, columns, widths);
+
+  return put_text (text->str, error);
+}
+
+/**
+ * cli_end_table:
+ * @object: what a command found beside the rows
+ * @fields: what is shown of it
+ * @error: says why standard output does not take it
+ */
+gboolean
+cli_end_table (JsonObject      *object,
+               const CliField  *fields,
+               GError         **error)
+{
+  g_autoptr(GString) text = g_string_new ("\n");
+
+  append_fields (text, object, fields);
+
+  return put_text (text->str, error);
+}
+
 /**
  * cli_print:
  * @object: what a command found
@@ -297,14 +404,6 @@ cli_print (JsonObject     *object,
            GError        **error)
 {
   g_autofree char *text = json ? make_json (object) : make_text (object, view);
-  int saved;
 
-  if (fputs (text, stdout) >= 0 && fflush (stdout) == 0)
-    return TRUE;
-
-  saved = errno;
-  g_set_error (error, G_IO_ERROR, g_io_error_from_errno (saved), "standard output: %s",
-               g_strerror (saved));
-
-  return FALSE;
+  return put_text (text, error);
 }

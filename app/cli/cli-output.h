@@ -67,6 +67,16 @@ void     cli_set_tokens (JsonObject     *object,
                          const char     *key,
                          const guint32  *tokens,
                          gsize           n_tokens);
+glong   *cli_begin_table (JsonArray      *rows,
+                          const CliField *columns,
+                          GError        **error);
+gboolean cli_print_row  (JsonObject     *row,
+                         const CliField *columns,
+                         const glong    *widths,
+                         GError        **error);
+gboolean cli_end_table  (JsonObject     *object,
+                         const CliField *fields,
+                         GError        **error);
 gboolean cli_print      (JsonObject     *object,
                          gboolean        json,
                          const CliView  *view,
