@@ -28,7 +28,10 @@
     "q4_0", &_tare_format_##id##_class, FALSE }
 #define INTEGER(id, label, description, bits, group, asymmetric)                       \
   { id, label, description, TARE_FORMAT_FAMILY_INTEGER, bits, group, 1, -1,            \
-    TARE_CONTAINER_TARE, NULL, &_tare_format_integer_class, asymmetric }
+    TARE_CONTAINER_TARE | TARE_CONTAINER_GPTQ                                          \
+    | ((bits) == 4 || (bits) == 8 ? TARE_CONTAINER_COMPRESSED_TENSORS : 0)             \
+    | ((bits) == 4 && (asymmetric) ? TARE_CONTAINER_AWQ : 0),                          \
+    NULL, &_tare_format_integer_class, asymmetric }
 #define INTEGERS(b)                                                                    \
   INTEGER ("int" #b "_channel", "INT" #b " channel",                                   \
            N_(#b "-bit integers with one scale for each output"), b, 0, FALSE),        \

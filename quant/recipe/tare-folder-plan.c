@@ -80,6 +80,36 @@ keep (Choice               *self,
           : N_("The container has no place for the codes that the source has"));
 }
 
+/* Whether ids are the same but for what they say of scales: "int4_g128" and "int4_channel". */
+static gboolean
+have_same_levels (const TareFormat *a,
+                  const TareFormat *b)
+{
+  const char *end = strrchr (a->id, '_');
+  gsize length = end != NULL ? (gsize) (end - a->id) : strlen (a->id);
+
+  return strncmp (a->id, b->id, length) == 0 && strrchr (b->id, '_') == b->id + length;
+}
+
+/* Integers of as many bits and as large groups, without zero points. */
+static const TareFormat *
+find_symmetric (const TareFolderKind *kind,
+                const TareFormat     *format)
+{
+  for (gsize i = 0; i < tare_format_get_n_formats (); i++)
+    {
+      const TareFormat *other = tare_format_get (i);
+
+      if (other->family == TARE_FORMAT_FAMILY_INTEGER && !other->asymmetric
+          && other->bits == format->bits && other->group == format->group
+          && other->per_tensor == format->per_tensor && !other->along_outputs
+          && (other->containers & kind->container) != 0)
+        return other;
+    }
+
+  return NULL;
+}
+
 /* The same kind of format with smaller groups, as large as they may be, or with none. */
 static const TareFormat *
 find_grouping (const TareFolderKind *kind,
@@ -92,11 +122,10 @@ find_grouping (const TareFolderKind *kind,
     {
       const TareFormat *other = tare_format_get (i);
 
-      if (other->family != format->family || other->bits != format->bits
-          || other->asymmetric != format->asymmetric || other->along_outputs || other->per_tensor
+      if (!have_same_levels (format, other) || other->along_outputs || other->per_tensor
           || (other->containers & kind->container) == 0
           || (other->group != 0 && columns % other->group != 0)
-          || !tare_format_accepts (other, columns))
+          || !tare_format_accepts (other, columns) || other->group > format->group)
         continue;
       if (best == NULL || best->group == 0 || (other->group > best->group && other->group != 0))
         best = other;
@@ -134,7 +163,11 @@ settle (Choice               *self,
       keep (self, kind, N_("Only the linear layers of blocks are quantized there"));
       return;
     }
-  if (self->format->group != 0 && tensor->columns % self->format->group != 0)
+  if (kind->symmetric && self->format->asymmetric)
+    change (self, find_symmetric (kind, self->format),
+            N_("The container has no place for a zero point of 0, and so no zero points"));
+  if (self->format != NULL && self->format->group != 0
+      && tensor->columns % self->format->group != 0)
     change (self, find_grouping (kind, self->format, tensor->columns),
             N_("The length of its rows is no multiple of the format's groups"));
 

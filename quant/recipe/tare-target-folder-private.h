@@ -86,6 +86,7 @@ struct _TarePacker
  * @value_type: (nullable): what formats that are no floats are written as, where it holds none
  * @runtime: whether linear layers alone are quantized, and fused ones share a format
  * @uniform: whether all layers share one format
+ * @symmetric: whether it has no zero point of 0, and so none at all
  * @copy_name: (nullable): a file for what is said of the weights, besides config.json
  * @find_packer: (nullable): how a format is laid out
  * @refuse: (nullable): why a matrix cannot be in a format, translatable, or %NULL if it can
@@ -101,6 +102,7 @@ typedef struct
   const char        *value_type;
   gboolean           runtime;
   gboolean           uniform;
+  gboolean           symmetric;
   const char        *copy_name;
   const TarePacker *(*find_packer) (const TareFormat   *format);
   const char *      (*refuse)      (const TareTensor   *file,

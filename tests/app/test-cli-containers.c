@@ -15,6 +15,10 @@ static const struct
   double      tolerance;
 } exports[] = {
   { "gguf", "q4_0", 1e-5 },
+  { "compressed-tensors", "int4_g128", 1e-5 },
+  { "gptq", "int4_g64", 1e-5 },
+  { "gptq-v2", "int3_asym_g64", 1e-5 },
+  { "awq", "int4_asym_g64", 1e-5 },
   { "safetensors", "int4_g32", 1e-5 },
   { "safetensors-f16", "int4_g32", 2e-2 },
   { "safetensors-bf16", "int4_g32", 2e-2 },

@@ -2,6 +2,7 @@
 #include "quant/recipe/tare-target.h"
 
 #include <glib/gstdio.h>
+#include <math.h>
 #include <string.h>
 
 #include "quant/model/tare-json.h"
@@ -186,18 +187,6 @@ test_tare (void)
   check_export ("tare", llama, mixed, 0.0);
 }
 
-/* Every format of the table, on the matrices of one block. */
-static void
-test_tare_formats (void)
-{
-  for (gsize i = 0; i < tare_format_get_n_formats (); i += 3)
-    {
-      const char *const rules[] = { "blk.1.attn_k.weight", tare_format_get (i)->id, NULL };
-
-      check_export ("tare", NULL, rules, 0.0);
-    }
-}
-
 static void
 test_values (void)
 {
@@ -227,6 +216,303 @@ test_again (void)
   check_same_values ("tare", written, again, copied, 0.0);
   remove_folder (first);
   remove_folder (second);
+}
+
+static const char *const runtimes[] = { "compressed-tensors", "gptq", "gptq-v2", "awq" };
+
+/* Layers of the sample that may differ; in a block four sets of those that a runtime fuses. */
+static const char *const sets[] = {
+  "attn_?.weight", "attn_output.weight", "ffn_*.weight", "ffn_down.weight",
+};
+
+#define N_SLOTS (6 * G_N_ELEMENTS (sets))
+
+/* Writes a folder with a format to each slot. */
+static void
+check_formats (const char *target,
+               GPtrArray  *formats)
+{
+  g_autoptr(GPtrArray) rules = g_ptr_array_new_with_free_func (g_free);
+
+  for (guint i = 0; i < formats->len; i++)
+    {
+      g_ptr_array_add (rules, g_strdup_printf ("blk.%u.%s", i / 4, sets[i % 4]));
+      g_ptr_array_add (rules, g_strdup (g_ptr_array_index (formats, i)));
+    }
+  g_ptr_array_add (rules, NULL);
+  if (formats->len > 0)
+    check_export (target, NULL, (const char *const *) rules->pdata, 1e-6);
+  g_ptr_array_set_size (formats, 0);
+}
+
+/* A fifth of the table, so that each kind of format is among them. */
+static void
+test_tare_formats (void)
+{
+  g_autoptr(GPtrArray) formats = g_ptr_array_new ();
+
+  for (gsize i = 3; i < tare_format_get_n_formats (); i += 5)
+    {
+      g_ptr_array_add (formats, (gpointer) tare_format_get (i)->id);
+      if (formats->len == N_SLOTS)
+        check_formats ("tare", formats);
+    }
+  check_formats ("tare", formats);
+}
+
+/* Every format that a container is said to hold. AWQ has but one in a folder. */
+static void
+test_runtimes (void)
+{
+  for (gsize i = 0; i < G_N_ELEMENTS (runtimes); i++)
+    {
+      const TareTarget *target = tare_target_lookup (runtimes[i]);
+      guint n_slots = g_str_equal (runtimes[i], "awq") ? 1 : N_SLOTS;
+      g_autoptr(GPtrArray) formats = g_ptr_array_new ();
+
+      for (gsize j = 0; j < tare_format_get_n_formats (); j++)
+        {
+          const TareFormat *format = tare_format_get (j);
+
+          if ((format->containers & target->container) == 0
+              || format->family == TARE_FORMAT_FAMILY_FLOAT)
+            continue;
+          g_ptr_array_add (formats, (gpointer) format->id);
+          if (formats->len == n_slots)
+            check_formats (runtimes[i], formats);
+        }
+      check_formats (runtimes[i], formats);
+    }
+}
+
+static TarePlan *
+plan (const char        *target,
+      TareModel         *model,
+      const char *const *rules)
+{
+  g_autoptr(TareRecipe) recipe = make_recipe (rules);
+  g_autoptr(GError) error = NULL;
+  TarePlan *result = tare_target_plan (tare_target_lookup (target), model, recipe, &error);
+
+  g_assert_no_error (error);
+
+  return result;
+}
+
+static const TareChange *
+find_change (const TarePlan *self,
+             const char     *canonical)
+{
+  for (guint i = 0; i < self->changes->len; i++)
+    {
+      const TareChange *change = &g_array_index (self->changes, TareChange, i);
+
+      if (g_str_equal (change->tensor->canonical, canonical))
+        return change;
+    }
+
+  return NULL;
+}
+
+static void
+check_change (const TarePlan *self,
+              const char     *canonical,
+              const char     *to,
+              const char     *reason)
+{
+  const TareChange *change = find_change (self, canonical);
+
+  g_assert_nonnull (change);
+  g_assert_cmpstr (change->to != NULL ? change->to->id : NULL, ==, to);
+  g_assert_nonnull (strstr (change->reason, reason));
+}
+
+/* Query, key and value are one layer to vLLM, gate and up another: the most bits count, and what
+ * is not quantized has the most. */
+static void
+test_fused (void)
+{
+  const char *const rules[] = {
+    "blk.0.*", "int4_g128", "blk.0.attn_v.weight", "int8_g128", "blk.1.*", "int4_g128",
+    "blk.1.ffn_up.weight", "bf16", "output.weight", "int8_g128", NULL,
+  };
+  g_autoptr(TareModel) model = open_sample ();
+  g_autoptr(TarePlan) planned = plan ("compressed-tensors", model, rules);
+  const TareTensor *tensor = tare_model_lookup (model, "blk.0.attn_q.weight");
+
+  g_assert_cmpuint (planned->changes->len, ==, 4);
+  check_change (planned, "blk.0.attn_q.weight", "int8_g128", "siblings");
+  check_change (planned, "blk.0.attn_k.weight", "int8_g128", "siblings");
+  check_change (planned, "blk.1.ffn_gate.weight", NULL, "siblings");
+  check_change (planned, "output.weight", NULL, "linear layers of blocks");
+  g_assert_cmpint (find_change (planned, "blk.0.attn_q.weight")->bytes, ==,
+                   (gint64) (tare_tensor_get_n_weights (tensor) / 2));
+  check_export ("compressed-tensors", NULL, rules, 0.0);
+  check_export ("gptq", NULL, rules, 0.0);
+}
+
+/* What does not fit becomes what does: smaller groups, none, or no zero points. */
+static void
+test_shapes (void)
+{
+  const char *const rules[] = { "blk.*", "int4_g128", NULL };
+  const char *const zeros[] = { "blk.*", "int4_asym_g32", "blk.0.ffn_down.weight",
+                                "int4_asym_g128", NULL };
+  g_autoptr(TareModel) sample = open_sample ();
+  g_autoptr(TarePlan) symmetric = plan ("gptq", sample, zeros);
+  g_autoptr(TarePlan) uniform = plan ("awq", sample, zeros);
+  g_autoptr(TareModel) model = NULL;
+  g_autoptr(TarePlan) packed = NULL;
+  g_autoptr(TarePlan) gptq = NULL;
+
+  check_change (symmetric, "blk.3.ffn_up.weight", "int4_g32", "zero point");
+  g_assert_cmpuint (uniform->changes->len, ==, 1);
+  check_change (uniform, "blk.0.ffn_down.weight", "int4_asym_g32", "one format");
+
+  TARE_TEST_NEED_SHARED (stories, "models/stories260K");
+  model = open_model (stories);
+  packed = plan ("compressed-tensors", model, rules);
+  gptq = plan ("gptq", model, rules);
+  check_change (packed, "blk.0.attn_q.weight", "int4_g64", "groups");
+  check_change (packed, "blk.0.ffn_down.weight", "int4_channel", "groups");
+  check_change (gptq, "blk.0.ffn_down.weight", NULL, "multiples of 32");
+  check_export ("compressed-tensors", stories, rules, 0.0);
+  check_export ("gptq-v2", stories, rules, 0.0);
+}
+
+static JsonObject *
+read_quantization (const char  *folder,
+                   JsonNode   **node)
+{
+  g_autofree char *path = g_build_filename (folder, "config.json", NULL);
+  g_autoptr(GError) error = NULL;
+
+  *node = tare_json_load (path, &error);
+  g_assert_no_error (error);
+
+  return tare_json_get_object (json_node_get_object (*node), "quantization_config");
+}
+
+/* Several schemes in one folder are told apart by expressions that match the names of the layers,
+ * and of the ones that vLLM makes of them. */
+static void
+test_schemes (void)
+{
+  const char *const rules[] = {
+    "blk.0.*", "int4_g128", "blk.2.*", "int4_g128", "blk.1.ffn_down.weight", "int8_channel", NULL,
+  };
+  g_autofree char *path = tare_test_temporary ("schemes");
+  g_autoptr(TareModel) model = open_sample ();
+  g_autoptr(TareRecipe) recipe = make_recipe (rules);
+  g_autoptr(TareModel) packed = export ("compressed-tensors", model, recipe, path);
+  g_autoptr(TareModel) gptq = NULL;
+  g_autoptr(JsonNode) node = NULL;
+  g_autoptr(JsonNode) other = NULL;
+  JsonObject *object = read_quantization (path, &node);
+  JsonObject *group = NULL;
+  const char *pattern = NULL;
+
+  g_assert_cmpstr (tare_json_get_string (object, "format"), ==, "pack-quantized");
+  object = tare_json_get_object (object, "config_groups");
+  g_assert_cmpuint (json_object_get_size (object), ==, 2);
+  group = tare_json_get_object (object, "group_1");
+  g_assert_cmpint (json_object_get_int_member (tare_json_get_object (group, "weights"),
+                                               "group_size"), ==, 128);
+  pattern = json_array_get_string_element (tare_json_get_array (group, "targets"), 0);
+  g_assert_cmpstr (pattern, ==,
+                   "re:.*model\\.layers\\.(0|2)\\.self_attn\\.(q|k|v|qkv)_proj$");
+  g_assert_true (g_regex_match_simple (pattern + 3, "model.layers.2.self_attn.qkv_proj", 0, 0));
+  g_assert_false (g_regex_match_simple (pattern + 3, "model.layers.12.self_attn.q_proj", 0, 0));
+  group = tare_json_get_object (object, "group_0");
+  g_assert_cmpstr (json_array_get_string_element (tare_json_get_array (group, "targets"), 0), ==,
+                   "re:.*model\\.layers\\.(1)\\.mlp\\.down_proj$");
+  remove_folder (path);
+
+  gptq = export ("gptq", model, recipe, path);
+  object = read_quantization (path, &other);
+  check_file (path, "quantize_config.json", TRUE);
+  g_assert_cmpint (json_object_get_int_member (object, "bits"), ==, 4);
+  g_assert_cmpstr (tare_json_get_string (object, "checkpoint_format"), ==, "gptq");
+  object = tare_json_get_object (object, "dynamic");
+  group = tare_json_get_object (object, "+:.*model\\.layers\\.(1)\\.mlp\\.down_proj$");
+  g_assert_cmpint (json_object_get_int_member (group, "bits"), ==, 8);
+  g_assert_true (json_object_has_member (object, "-:.*model\\.layers\\.(1|3|4|5)\\.self_attn"
+                                                 "\\.(q|k|v|qkv)_proj$"));
+  remove_folder (path);
+}
+
+/* The zero points of symmetric GPTQ are all 8, of which the first version takes 1 off; and the
+ * first word has the first eight inputs of the first output. */
+static void
+test_words (void)
+{
+  const char *const rules[] = { "blk.*", "int4_g128", NULL };
+  g_autofree char *path = tare_test_temporary ("words");
+  g_autofree char *file_path = g_build_filename (path, "model.safetensors", NULL);
+  g_autoptr(TareModel) model = open_sample ();
+  g_autoptr(TareRecipe) recipe = make_recipe (rules);
+  g_autoptr(TareModel) written = export ("gptq", model, recipe, path);
+  g_autoptr(GPtrArray) tensors = g_ptr_array_new_with_free_func ((GDestroyNotify) tare_tensor_free);
+  g_autoptr(GError) error = NULL;
+  g_autoptr(TareFile) file = tare_file_open (file_path, &error);
+  guint n_checked = 0;
+
+  g_assert_true (tare_safetensors_read (file, tensors, &error));
+  for (guint i = 0; i < tensors->len; i++)
+    {
+      const TareTensor *tensor = g_ptr_array_index (tensors, i);
+      const guint8 *bytes = tare_file_get_data (file) + tensor->offset;
+
+      for (gsize j = 0; j < tensor->bytes && g_str_has_suffix (tensor->name, ".qzeros"); j++)
+        g_assert_cmphex (bytes[j], ==, 0x77);
+      if (g_str_equal (tensor->name, "model.layers.0.mlp.down_proj.qweight"))
+        {
+          const TareTensor *whole = tare_model_lookup (written, "blk.0.ffn_down.weight");
+          g_autofree float *row = g_new (float, whole->columns);
+          float largest = 0.0f;
+
+          g_assert_true (tare_tensor_read_rows (whole, 0, 1, row, NULL));
+          for (guint j = 0; j < 8; j++)
+            largest = MAX (largest, fabsf (row[j]));
+          g_assert_cmpfloat (largest, >, 0.0f);
+          for (guint j = 0; j < 8; j++)
+            {
+              int code = (bytes[j / 2] >> j % 2 * 4 & 15) - 8;
+
+              g_assert_true ((code > 0) == (row[j] > 0.0f) && (code == 0) == (row[j] == 0.0f));
+            }
+          n_checked++;
+        }
+    }
+  g_assert_cmpuint (n_checked, ==, 1);
+  remove_folder (path);
+}
+
+static void
+check_refused (const char        *target,
+               const char        *source,
+               const char *const *rules,
+               const char        *message)
+{
+  g_autoptr(TareModel) model = source != NULL ? open_model (source) : open_sample ();
+  g_autoptr(TareRecipe) recipe = make_recipe (rules);
+  g_autoptr(GError) error = NULL;
+
+  g_assert_false (tare_target_check (tare_target_lookup (target), model, recipe, &error));
+  g_assert_error (error, TARE_ERROR, TARE_ERROR_UNSUPPORTED);
+  g_assert_nonnull (strstr (error->message, message));
+}
+
+static void
+test_unheld (void)
+{
+  const char *const blocks[] = { "*", "q4_k", NULL };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (runtimes); i++)
+    check_refused (runtimes[i], NULL, blocks, "blk.0.attn_q.weight (Q4_K)");
+
+  TARE_TEST_NEED_SHARED (gguf, "models/tare-sample/tare-sample-bf16.gguf");
+  check_refused ("tare", gguf, blocks, "has no config.json");
 }
 
 /* Nothing is left where something was wrong, and what is there stays. */
@@ -335,6 +621,12 @@ main (int    argc,
   g_test_add_func ("/target/tare/formats", test_tare_formats);
   g_test_add_func ("/target/tare/again", test_again);
   g_test_add_func ("/target/safetensors/values", test_values);
+  g_test_add_func ("/target/runtimes/formats", test_runtimes);
+  g_test_add_func ("/target/runtimes/fused", test_fused);
+  g_test_add_func ("/target/runtimes/shapes", test_shapes);
+  g_test_add_func ("/target/runtimes/schemes", test_schemes);
+  g_test_add_func ("/target/runtimes/words", test_words);
+  g_test_add_func ("/target/runtimes/unheld", test_unheld);
   g_test_add_func ("/target/folder/refusals", test_refusals);
   g_test_add_func ("/target/folder/shards", test_shards);
 

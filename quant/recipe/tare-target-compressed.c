@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <string.h>
+
+#include "quant/recipe/tare-packers-private.h"
+
+#define N_(s) (s)
+
+/* compressed-tensors for vLLM. Weights alone are quantized; what vLLM may do to activations is no
+ * part of the folder. */
+
+static const TarePacker *
+find_packer (const TareFormat *format)
+{
+  if (format == NULL || (format->containers & TARE_CONTAINER_COMPRESSED_TENSORS) == 0
+      || format->family == TARE_FORMAT_FAMILY_FLOAT)
+    return NULL;
+  if (format->family == TARE_FORMAT_FAMILY_MINIFLOAT)
+    return &_tare_packer_float8;
+  if (format->family == TARE_FORMAT_FAMILY_MICROSCALING)
+    return format->group == 16 ? &_tare_packer_nvfp4 : &_tare_packer_mxfp4;
+
+  return &_tare_packer_packed;
+}
+
+static const char *
+refuse (const TareTensor *file,
+        const TareFormat *format)
+{
+  if (file->transposed)
+    return N_("The container has no matrices of inputs by outputs");
+  if (!tare_format_has_parts (format))
+    return N_("The format cannot be taken apart into codes and scales");
+  if (format->family == TARE_FORMAT_FAMILY_MINIFLOAT && format->group > 0)
+    return N_("The runtime has 8-bit floats with scales of outputs or of the whole alone");
+
+  return NULL;
+}
+
+static JsonObject *
+describe_weights (const TareFormat *format)
+{
+  JsonObject *object = json_object_new ();
+  gboolean integer = find_packer (format) == &_tare_packer_packed;
+  const char *strategy = format->group > 0 && !format->per_tensor ? "group" : "channel";
+
+  if (find_packer (format) == &_tare_packer_nvfp4)
+    strategy = "tensor_group";
+  else if (format->per_tensor && !integer)
+    strategy = "tensor";
+
+  json_object_set_int_member (object, "num_bits", format->bits);
+  json_object_set_string_member (object, "type", integer ? "int" : "float");
+  json_object_set_boolean_member (object, "symmetric", !format->asymmetric);
+  json_object_set_string_member (object, "strategy", strategy);
+  if (format->group > 0 && !format->per_tensor)
+    json_object_set_int_member (object, "group_size", format->group);
+  else
+    json_object_set_null_member (object, "group_size");
+  json_object_set_boolean_member (object, "dynamic", FALSE);
+  json_object_set_null_member (object, "actorder");
+  json_object_set_null_member (object, "block_structure");
+  json_object_set_string_member (object, "observer", "minmax");
+  json_object_set_object_member (object, "observer_kwargs", json_object_new ());
+  if (find_packer (format) == &_tare_packer_mxfp4)
+    json_object_set_string_member (object, "scale_dtype", "torch.uint8");
+
+  return object;
+}
+
+static JsonArray *
+list_class (void)
+{
+  JsonArray *array = json_array_new ();
+
+  json_array_add_string_element (array, "Linear");
+
+  return array;
+}
+
+/* A group that is the only one has all linear layers; several are told apart by names, as a class
+ * would win over the names of layers that vLLM fuses. */
+static void
+add_group (JsonObject            *groups,
+           const TareSchemeGroup *group,
+           gboolean               only,
+           gboolean               mixed)
+{
+  g_autofree char *name = g_strdup_printf ("group_%u", json_object_get_size (groups));
+  JsonObject *object = json_object_new ();
+
+  json_object_set_array_member (object, "targets",
+                                only ? list_class ()
+                                     : _tare_folder_list_strings (group->patterns, "re:"));
+  json_object_set_object_member (object, "weights", describe_weights (group->format));
+  json_object_set_null_member (object, "input_activations");
+  json_object_set_null_member (object, "output_activations");
+  if (mixed)
+    json_object_set_string_member (object, "format", find_packer (group->format)->layout);
+  json_object_set_object_member (groups, name, object);
+}
+
+static void
+add_ignored (JsonArray             *ignored,
+             const TareSchemeGroup *group)
+{
+  g_autoptr(JsonArray) patterns = _tare_folder_list_strings (group->patterns, "re:");
+
+  for (guint i = 0; i < json_array_get_length (patterns); i++)
+    json_array_add_string_element (ignored, json_array_get_string_element (patterns, i));
+}
+
+static void
+configure (GArray     *items,
+           JsonObject *config)
+{
+  g_autoptr(GPtrArray) groups = _tare_folder_group_layers (items);
+  JsonObject *object = json_object_new ();
+  JsonObject *members = json_object_new ();
+  JsonArray *ignored = json_array_new ();
+  const char *format = NULL;
+  guint n_quantized = 0;
+  gboolean mixed = FALSE;
+
+  for (guint i = 0; i < groups->len; i++)
+    {
+      const TareSchemeGroup *group = g_ptr_array_index (groups, i);
+      const char *layout = NULL;
+
+      if (group->format == NULL)
+        continue;
+      n_quantized++;
+      layout = find_packer (group->format)->layout;
+      mixed = mixed || (format != NULL && strcmp (layout, format) != 0);
+      format = layout;
+    }
+  json_array_add_string_element (ignored, "lm_head");
+  for (guint i = 0; i < groups->len; i++)
+    {
+      const TareSchemeGroup *group = g_ptr_array_index (groups, i);
+
+      if (group->format != NULL)
+        add_group (members, group, n_quantized == 1, mixed);
+      else
+        add_ignored (ignored, group);
+    }
+
+  json_object_set_string_member (object, "quant_method", "compressed-tensors");
+  json_object_set_string_member (object, "format", format == NULL ? "dense"
+                                                   : mixed ? "mixed-precision" : format);
+  json_object_set_string_member (object, "quantization_status", "compressed");
+  json_object_set_object_member (object, "config_groups", members);
+  json_object_set_array_member (object, "ignore", ignored);
+  json_object_set_null_member (object, "kv_cache_scheme");
+  json_object_set_null_member (object, "global_compression_ratio");
+  json_object_set_object_member (config, "quantization_config", object);
+}
+
+static const TareFolderKind kind = {
+  .container = TARE_CONTAINER_COMPRESSED_TENSORS,
+  .what = "compressed-tensors",
+  .instead = "INT4 g128 or FP8 E4M3 channel",
+  .runtime = TRUE,
+  .find_packer = find_packer,
+  .refuse = refuse,
+  .configure = configure,
+};
+
+const TareTarget _tare_target_compressed = {
+  .id = "compressed-tensors",
+  .label = N_("compressed-tensors for vLLM"),
+  .container = TARE_CONTAINER_COMPRESSED_TENSORS,
+  .suffix = "",
+  .folder = TRUE,
+  .variant = &kind,
+  .plan = _tare_folder_plan,
+  .write = _tare_folder_write,
+};
