@@ -107,6 +107,7 @@ draw_error (TareBarPlot         *self,
   double top = tare_plot_frame_get_y (frame, self->values[bar] + error);
   double bottom = MIN (tare_plot_frame_get_y (frame, self->values[bar] - error), frame->height);
   double cap = CLAMP (floor (width * 0.4), 1.0, 7.0);
+  double value = CLAMP (tare_plot_frame_get_y (frame, self->values[bar]), 0.0, frame->height);
 
   if (error == 0.0)
     return;
@@ -116,6 +117,15 @@ draw_error (TareBarPlot         *self,
   _tare_ink_box (snapshot, &frame->foreground, middle, top, 1.0, MAX (1.0, bottom - top));
   _tare_ink_box (snapshot, &frame->foreground, middle - floor (cap / 2.0), top, cap, 1.0);
   _tare_ink_box (snapshot, &frame->foreground, middle - floor (cap / 2.0), bottom - 1.0, cap, 1.0);
+
+  /* A bar that is set apart has the colour of the line, which would be lost on it. */
+  if (tare_plot_is_selected ((TarePlot *) self, bar) && self->values[bar] > 0.0)
+    {
+      _tare_ink_box (snapshot, &frame->background, middle, value + 1.0, 1.0,
+                     MAX (0.0, bottom - value - 1.0));
+      _tare_ink_box (snapshot, &frame->background, middle - floor (cap / 2.0), bottom - 1.0, cap,
+                     1.0);
+    }
 }
 
 /* A bar from the base line to its value; a value that is there shows at least a line. */

@@ -219,7 +219,6 @@ draw_bands (TareContourPlot     *self,
 {
   int width = (int) ceil (frame->width), height = (int) ceil (frame->height);
   guint32 *pixels = g_new0 (guint32, (gsize) width * (gsize) height);
-  g_autoptr(GBytes) bytes = g_bytes_new_take (pixels, (gsize) width * (gsize) height * 4);
   g_autoptr(GdkTexture) texture = NULL;
   g_autofree guint32 *bands = make_bands (self, frame, levels, n);
   g_autofree double *columns = g_new (double, width);
@@ -247,7 +246,7 @@ draw_bands (TareContourPlot     *self,
           pixels[y * width + x] = bands[band];
         }
     }
-  texture = gdk_memory_texture_new (width, height, GDK_MEMORY_DEFAULT, bytes, (gsize) width * 4);
+  texture = _tare_ink_picture (pixels, width, height);
   gtk_snapshot_append_texture (snapshot, texture,
                                &GRAPHENE_RECT_INIT (0.0f, 0.0f, (float) width, (float) height));
 }
@@ -299,27 +298,11 @@ draw_label (GtkSnapshot         *snapshot,
             const double         at[2],
             GArray              *taken)
 {
-  graphene_rect_t box, common;
-  GdkRGBA behind = frame->background;
   int width, height;
 
   pango_layout_set_text (frame->layout, text, -1);
   pango_layout_get_pixel_size (frame->layout, &width, &height);
-  graphene_rect_init (&box, (float) floor (at[0] - width / 2.0 - 2.0),
-                      (float) floor (at[1] - height / 2.0), (float) width + 4.0f, (float) height);
-  if (box.origin.y < 0.0f || box.origin.y + box.size.height > (float) frame->height)
-    return;
-  for (guint i = 0; i < taken->len; i++)
-    if (graphene_rect_intersection (&box, &g_array_index (taken, graphene_rect_t, i), &common))
-      return;
-
-  g_array_append_val (taken, box);
-  behind.alpha = 0.85f;
-  gtk_snapshot_append_color (snapshot, &behind, &box);
-  gtk_snapshot_save (snapshot);
-  gtk_snapshot_translate (snapshot, &GRAPHENE_POINT_INIT (box.origin.x + 2.0f, box.origin.y));
-  gtk_snapshot_append_layout (snapshot, frame->layout, &frame->foreground);
-  gtk_snapshot_restore (snapshot);
+  tare_plot_frame_draw_label (frame, snapshot, at[0] - width / 2.0, at[1] - height / 2.0, taken);
 }
 
 static void

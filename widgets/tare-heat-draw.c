@@ -235,7 +235,6 @@ paint (TareHeatPlot        *self,
   g_autofree guint32 *colors = g_new (guint32, n);
   g_autofree int *across = g_new (int, width);
   g_autofree int *down = g_new (int, height);
-  g_autoptr(GBytes) bytes = NULL;
   guint32 *pixels = g_new0 (guint32, (gsize) width * (gsize) height);
 
   if (self->is_signed)
@@ -274,9 +273,7 @@ paint (TareHeatPlot        *self,
           line[x] = from[across[x]];
     }
 
-  bytes = g_bytes_new_take (pixels, (gsize) width * (gsize) height * sizeof *pixels);
-  self->texture = gdk_memory_texture_new (width, height, GDK_MEMORY_DEFAULT, bytes,
-                                          (gsize) width * sizeof *pixels);
+  self->texture = _tare_ink_picture (pixels, width, height);
 }
 
 /* Whether the picture that was last drawn serves. */

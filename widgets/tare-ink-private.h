@@ -43,5 +43,9 @@ void _tare_ink_ring (GtkSnapshot   *snapshot,
                      double         width,
                      double         height,
                      double         thickness);
+GdkTexture *
+     _tare_ink_picture (guint32     *pixels,
+                        int          width,
+                        int          height);
 
 G_END_DECLS

@@ -67,3 +67,15 @@ _tare_ink_ring (GtkSnapshot   *snapshot,
   _tare_ink_box (snapshot, color, x + width - thickness, y + thickness,
                  thickness, height - 2.0 * thickness);
 }
+
+/* (transfer full): a picture of @pixels, (transfer full), as %GDK_MEMORY_DEFAULT has them. */
+GdkTexture *
+_tare_ink_picture (guint32 *pixels,
+                   int      width,
+                   int      height)
+{
+  gsize stride = (gsize) width * sizeof *pixels;
+  g_autoptr(GBytes) bytes = g_bytes_new_take (pixels, stride * (gsize) height);
+
+  return gdk_memory_texture_new (width, height, GDK_MEMORY_DEFAULT, bytes, stride);
+}

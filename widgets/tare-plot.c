@@ -526,6 +526,48 @@ tare_plot_frame_get_y (const TarePlotFrame *frame,
 }
 
 /**
+ * tare_plot_frame_draw_label:
+ * @frame: a frame with a layout, whose text is drawn
+ * @snapshot: what to draw on
+ * @x: the left of the text, in pixels of the frame
+ * @y: its top; moved into the frame
+ * @taken: (element-type graphene_rect_t): where labels stand already; gets this one
+ *
+ * Draws a name over what is there, on a piece of background.
+ *
+ * Returns: %FALSE where another label leaves no room for it
+ */
+gboolean
+tare_plot_frame_draw_label (const TarePlotFrame *frame,
+                            GtkSnapshot         *snapshot,
+                            double               x,
+                            double               y,
+                            GArray              *taken)
+{
+  GdkRGBA behind = frame->background;
+  graphene_rect_t box, common;
+  int width, height;
+
+  pango_layout_get_pixel_size (frame->layout, &width, &height);
+  y = CLAMP (y, 0.0, MAX (0.0, frame->height - height));
+  graphene_rect_init (&box, (float) floor (x) - 2.0f, (float) floor (y), (float) width + 4.0f,
+                      (float) height);
+  for (guint i = 0; i < taken->len; i++)
+    if (graphene_rect_intersection (&box, &g_array_index (taken, graphene_rect_t, i), &common))
+      return FALSE;
+
+  g_array_append_val (taken, box);
+  behind.alpha = 0.8f;
+  gtk_snapshot_append_color (snapshot, &behind, &box);
+  gtk_snapshot_save (snapshot);
+  gtk_snapshot_translate (snapshot, &GRAPHENE_POINT_INIT (box.origin.x + 2.0f, box.origin.y));
+  gtk_snapshot_append_layout (snapshot, frame->layout, &frame->foreground);
+  gtk_snapshot_restore (snapshot);
+
+  return TRUE;
+}
+
+/**
  * tare_plot_csv_number:
  * @csv: a table
  * @value: appended with every digit it has, the same in every language; nothing for NaN

@@ -176,6 +176,12 @@ double      tare_plot_frame_get_x     (const TarePlotFrame *frame,
                                        double               value);
 double      tare_plot_frame_get_y     (const TarePlotFrame *frame,
                                        double               value);
+gboolean    tare_plot_frame_draw_label
+                                      (const TarePlotFrame *frame,
+                                       GtkSnapshot         *snapshot,
+                                       double               x,
+                                       double               y,
+                                       GArray              *taken);
 void        tare_plot_csv_number      (GString             *csv,
                                        double               value);
 void        tare_plot_csv_text        (GString             *csv,

@@ -101,7 +101,6 @@ draw_crowd (TareScatterPlot     *self,
 {
   int width = (int) ceil (frame->width), height = (int) ceil (frame->height);
   guint32 *pixels = g_new0 (guint32, (gsize) width * (gsize) height);
-  g_autoptr(GBytes) bytes = g_bytes_new_take (pixels, (gsize) width * (gsize) height * 4);
   g_autoptr(GdkTexture) texture = NULL;
   guint32 color = 0xff000000u | (guint32) lrintf (frame->color.red * 255.0f) << 16
                   | (guint32) lrintf (frame->color.green * 255.0f) << 8
@@ -117,7 +116,7 @@ draw_crowd (TareScatterPlot     *self,
           if (row >= 0 && row < height && column >= 0 && column < width)
             pixels[row * width + column] = color;
     }
-  texture = gdk_memory_texture_new (width, height, GDK_MEMORY_DEFAULT, bytes, (gsize) width * 4);
+  texture = _tare_ink_picture (pixels, width, height);
   gtk_snapshot_append_texture (snapshot, texture,
                                &GRAPHENE_RECT_INIT (0.0f, 0.0f, (float) width, (float) height));
 }
@@ -192,8 +191,6 @@ draw_name (GtkSnapshot         *snapshot,
            double               y,
            GArray              *taken)
 {
-  graphene_rect_t box, common;
-  GdkRGBA behind = frame->background;
   int width, height;
 
   pango_layout_set_text (frame->layout, name, -1);
@@ -201,19 +198,7 @@ draw_name (GtkSnapshot         *snapshot,
   x += POINT;
   if (x + width > frame->width)
     x -= 2.0 * POINT + width;
-  y = CLAMP (y - height, 0.0, MAX (0.0, frame->height - height));
-  graphene_rect_init (&box, (float) floor (x), (float) floor (y), (float) width, (float) height);
-  for (guint i = 0; i < taken->len; i++)
-    if (graphene_rect_intersection (&box, &g_array_index (taken, graphene_rect_t, i), &common))
-      return;
-
-  g_array_append_val (taken, box);
-  behind.alpha = 0.75f;
-  gtk_snapshot_append_color (snapshot, &behind, &box);
-  gtk_snapshot_save (snapshot);
-  gtk_snapshot_translate (snapshot, &box.origin);
-  gtk_snapshot_append_layout (snapshot, frame->layout, &frame->foreground);
-  gtk_snapshot_restore (snapshot);
+  tare_plot_frame_draw_label (frame, snapshot, x, y - height, taken);
 }
 
 static void
@@ -326,7 +311,10 @@ _tare_scatter_snapshot (TarePlot            *plot,
   if (self->n == 0)
     return;
 
+  /* Names stand on background, which may hide no point. */
   draw_line (self, target, frame);
+  draw_line_name (self, target, frame);
+  draw_front (self, target, frame);
   draw_errors (self, target, frame);
   if (self->n > MOST_DISCS)
     draw_crowd (self, target, frame);
@@ -334,7 +322,5 @@ _tare_scatter_snapshot (TarePlot            *plot,
     draw_paths (self, target, frame);
   else
     draw_discs (self, target, frame);
-  draw_front (self, target, frame);
-  draw_line_name (self, target, frame);
   draw_selected (self, target, frame);
 }

@@ -14,8 +14,9 @@
 #include "widgets/tare-scatter-plot.h"
 
 /*
- * Draws every plot into PNG files in the build folder (TARE_BUILD_ROOT), light, dark and in dark
- * high contrast, for a person to look at, and holds that something is on them.
+ * Draws every plot into PNG files in the build folder (TARE_BUILD_ROOT), light and dark, for a
+ * person to look at, and holds that something is on them. With ADW_DEBUG_HIGH_CONTRAST=1 it draws
+ * them in high contrast.
  */
 
 #define WIDTH 640
@@ -409,7 +410,9 @@ save (WidgetPixels *pixels,
       const char   *background)
 {
   const char *root = g_getenv ("TARE_BUILD_ROOT");
-  g_autofree char *file = g_strdup_printf ("tare-plot-%s-%s.png", name, variant);
+  gboolean contrast = adw_style_manager_get_high_contrast (adw_style_manager_get_default ());
+  g_autofree char *file = g_strdup_printf ("tare-plot-%s-%s%s.png", name, variant,
+                                           contrast ? "-contrast" : "");
   g_autofree char *path = g_build_filename (root != NULL ? root : ".", file, NULL);
   cairo_surface_t *surface = cairo_image_surface_create (CAIRO_FORMAT_RGB24, pixels->width,
                                                          pixels->height);
@@ -465,6 +468,8 @@ main (int    argc,
   if (!widget_test_init (&argc, &argv))
     return 0;
 
+  if (g_strcmp0 (g_getenv ("ADW_DEBUG_HIGH_CONTRAST"), "1") == 0)
+    g_assert_true (adw_style_manager_get_high_contrast (adw_style_manager_get_default ()));
   for (guint i = 0; i < G_N_ELEMENTS (plots); i++)
     {
       g_autofree char *path = g_strconcat ("/gallery/", plots[i].name, NULL);
