@@ -283,7 +283,7 @@ _tare_chart_make_frame (TareChart     *self,
   frame->accent.alpha = 1.0f;
   frame->dark = self->ink.dark;
   frame->high_contrast = self->ink.high_contrast;
-  frame->scale = self->exporting ? 1 : gtk_widget_get_scale_factor (GTK_WIDGET (self));
+  frame->scale = self->exporting ? EXPORT_SCALE : gtk_widget_get_scale_factor (GTK_WIDGET (self));
   frame->exporting = self->exporting;
   frame->reach = TARE_PLOT_REACH;
   frame->layout = get_layout (self);

@@ -9,9 +9,6 @@
 #include <errno.h>
 #include <string.h>
 
-/* A picture in pixels is made this much finer than on the screen, to print well. */
-#define PIXELS_PER_POINT 2
-
 /* What is drawn is no smaller than this, even off the screen. */
 #define LEAST_WIDTH 160
 #define LEAST_HEIGHT 120
@@ -104,9 +101,9 @@ tare_chart_copy_picture (TareChart *self)
 
   width = MAX (gtk_widget_get_width (GTK_WIDGET (self)), LEAST_WIDTH);
   height = MAX (gtk_widget_get_height (GTK_WIDGET (self)), LEAST_HEIGHT);
-  surface = cairo_image_surface_create (CAIRO_FORMAT_ARGB32, width * PIXELS_PER_POINT,
-                                        height * PIXELS_PER_POINT);
-  cairo_surface_set_device_scale (surface, PIXELS_PER_POINT, PIXELS_PER_POINT);
+  surface = cairo_image_surface_create (CAIRO_FORMAT_ARGB32, width * EXPORT_SCALE,
+                                        height * EXPORT_SCALE);
+  cairo_surface_set_device_scale (surface, EXPORT_SCALE, EXPORT_SCALE);
   node = make_node (self, width, height);
   cr = cairo_create (surface);
   gsk_render_node_draw (node, cr);
@@ -115,9 +112,9 @@ tare_chart_copy_picture (TareChart *self)
   cairo_surface_flush (surface);
   stride = (gsize) cairo_image_surface_get_stride (surface);
   bytes = g_bytes_new (cairo_image_surface_get_data (surface),
-                       stride * (gsize) (height * PIXELS_PER_POINT));
+                       stride * (gsize) (height * EXPORT_SCALE));
   cairo_surface_destroy (surface);
-  texture = gdk_memory_texture_new (width * PIXELS_PER_POINT, height * PIXELS_PER_POINT,
+  texture = gdk_memory_texture_new (width * EXPORT_SCALE, height * EXPORT_SCALE,
                                     GDK_MEMORY_DEFAULT, bytes, stride);
   gdk_clipboard_set_texture (gtk_widget_get_clipboard (GTK_WIDGET (self)), texture);
 }
@@ -139,9 +136,9 @@ draw_file (GskRenderNode *node,
     surface = cairo_pdf_surface_create (path, width, height);
   else
     {
-      surface = cairo_image_surface_create (CAIRO_FORMAT_ARGB32, width * PIXELS_PER_POINT,
-                                            height * PIXELS_PER_POINT);
-      cairo_surface_set_device_scale (surface, PIXELS_PER_POINT, PIXELS_PER_POINT);
+      surface = cairo_image_surface_create (CAIRO_FORMAT_ARGB32, width * EXPORT_SCALE,
+                                            height * EXPORT_SCALE);
+      cairo_surface_set_device_scale (surface, EXPORT_SCALE, EXPORT_SCALE);
     }
 
   cr = cairo_create (surface);

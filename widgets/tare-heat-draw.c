@@ -10,6 +10,9 @@
 /* Pixels around a value that is printed in its cell. */
 #define CELL_PADDING 3.0
 
+/* Half the width of the mark of a row or a column at the edge, in pixels. */
+#define MARK 6
+
 /* A picture is no larger than this along a side, whatever it is drawn on. */
 #define MOST_PIXELS 4096
 
@@ -150,16 +153,18 @@ look_up (TareHeatPlot       *self,
 /* Sees to it that the view is of @area, as good as it can be had at once. */
 static void
 update_view (TareHeatPlot       *self,
-             const TareHeatArea *area)
+             const TareHeatArea *area,
+             gboolean            wait)
 {
+  g_autoptr(GCancellable) patience = wait ? g_cancellable_new () : NULL;
   g_autoptr(View) view = NULL;
 
   if (self->view != NULL && same_area (&self->view->area, area)
-      && (self->view->state == TARE_HEAT_STATE_EXACT || self->looking != NULL))
+      && (self->view->state == TARE_HEAT_STATE_EXACT || (self->looking != NULL && !wait)))
     return;
 
   view = view_new (area);
-  view->state = self->source->func (self->source->data, area, NULL, view->values);
+  view->state = self->source->func (self->source->data, area, patience, view->values);
   if (view->state != TARE_HEAT_STATE_EXACT
       && (self->looking == NULL || !same_area (&self->asked, area)))
     look_up (self, area);
@@ -416,6 +421,33 @@ draw_extreme (TareHeatPlot        *self,
   _tare_ink_ring (snapshot, &frame->accent, x - 5.0, y - 5.0, 11.0, 11.0, 1.0);
 }
 
+/* A triangle at the edge for every row and column that is set apart. */
+static void
+draw_marks (TareHeatPlot        *self,
+            GtkSnapshot         *snapshot,
+            const TarePlotFrame *frame)
+{
+  for (guint k = 0; k < 2; k++)
+    for (guint i = 0; i < self->n_marked[k]; i++)
+      {
+        double at = (double) self->marked[k][i];
+        double place = floor (k == 0 ? tare_plot_frame_get_y (frame, at)
+                                     : tare_plot_frame_get_x (frame, at));
+
+        if (place < 0.0 || place >= (k == 0 ? frame->height : frame->width))
+          continue;
+        for (guint line = 0; line < MARK; line++)
+          {
+            double length = 2.0 * (MARK - line) - 1.0, begin = place - (MARK - line) + 1.0;
+
+            if (k == 0)
+              _tare_ink_box (snapshot, &frame->accent, line, begin, 1.0, length);
+            else
+              _tare_ink_box (snapshot, &frame->accent, begin, line, length, 1.0);
+          }
+      }
+}
+
 void
 _tare_heat_snapshot (TarePlot            *plot,
                      GtkSnapshot         *target,
@@ -430,7 +462,9 @@ _tare_heat_snapshot (TarePlot            *plot,
     return;
 
   make_area (self, frame, &area);
-  update_view (self, &area);
+
+  /* What goes into a file is as exact as can be. */
+  update_view (self, &area, frame->exporting);
   if (self->view == NULL)
     return;
 
@@ -441,4 +475,5 @@ _tare_heat_snapshot (TarePlot            *plot,
                                                     (float) frame->height));
   draw_extreme (self, target, frame);
   draw_values (self, target, frame);
+  draw_marks (self, target, frame);
 }

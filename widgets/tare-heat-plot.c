@@ -319,6 +319,8 @@ tare_heat_plot_finalize (GObject *object)
   g_object_unref (self->scale);
   g_strfreev (self->labels[0]);
   g_strfreev (self->labels[1]);
+  g_free (self->marked[0]);
+  g_free (self->marked[1]);
   for (guint i = 0; i < G_N_ELEMENTS (self->names); i++)
     g_free (self->names[i]);
 
@@ -590,6 +592,29 @@ tare_heat_plot_set_maximum (TareHeatPlot *self,
 
   self->maximum = maximum;
   update_scale (self);
+}
+
+/**
+ * tare_heat_plot_set_marked:
+ * @self: the plot
+ * @orientation: %GTK_ORIENTATION_HORIZONTAL for rows, which lie so, else columns
+ * @indices: (nullable) (array length=n): which of them a mark at the edge sets apart, such as the
+ *   channels that are selected elsewhere; copied
+ * @n: how many
+ */
+void
+tare_heat_plot_set_marked (TareHeatPlot   *self,
+                           GtkOrientation  orientation,
+                           const guint64  *indices,
+                           guint           n)
+{
+  g_return_if_fail (TARE_IS_HEAT_PLOT (self));
+  g_return_if_fail (indices != NULL || n == 0);
+
+  g_free (self->marked[orientation]);
+  self->marked[orientation] = n > 0 ? g_memdup2 (indices, n * sizeof *indices) : NULL;
+  self->n_marked[orientation] = n;
+  tare_plot_changed (TARE_PLOT (self));
 }
 
 /**

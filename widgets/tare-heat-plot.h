@@ -87,6 +87,10 @@ void      tare_heat_plot_set_labels     (TareHeatPlot   *self,
                                          const char *const *columns);
 void      tare_heat_plot_set_maximum    (TareHeatPlot   *self,
                                          double          maximum);
+void      tare_heat_plot_set_marked     (TareHeatPlot   *self,
+                                         GtkOrientation  orientation,
+                                         const guint64  *indices,
+                                         guint           n);
 void      tare_heat_plot_get_cell       (TareHeatPlot   *self,
                                          guint           point,
                                          guint64        *row,

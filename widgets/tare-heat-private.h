@@ -32,6 +32,8 @@ struct _TareHeatPlot
   TareColorScale *scale;
   char           *names[3];    /* row, column, value */
   char          **labels[2];   /* (nullable): of the rows and of the columns */
+  guint64        *marked[2];   /* (nullable): rows and columns that are set apart */
+  guint           n_marked[2];
   gboolean        is_signed;
   double          maximum;     /* as given; NaN for that of the data */
   guint64         row_unit;    /* rows that one line of points stands for */

@@ -204,6 +204,57 @@ test_categories (void)
   g_assert_finalize_object (axis);
 }
 
+/* The first row of a matrix stands at the top, and everything that goes by positions follows. */
+static void
+test_reversed (void)
+{
+  g_autoptr(TareAxis) axis = tare_axis_new (NULL);
+  double range[2];
+
+  tare_axis_set_bounds (axis, 0.0, 100.0);
+  tare_axis_set_reversed (axis, TRUE);
+  g_assert_cmpfloat (tare_axis_normalize (axis, 0.0), ==, 1.0);
+  g_assert_cmpfloat (tare_axis_normalize (axis, 25.0), ==, 0.75);
+  g_assert_cmpfloat (tare_axis_denormalize (axis, 0.75), ==, 25.0);
+
+  /* What lies at the anchor stays there. */
+  tare_axis_zoom (axis, 2.0, 0.75);
+  g_assert_cmpfloat_with_epsilon (tare_axis_denormalize (axis, 0.75), 25.0, 1e-9);
+  tare_axis_get_range (axis, &range[0], &range[1]);
+  g_assert_cmpfloat_with_epsilon (range[0], 12.5, 1e-9);
+  g_assert_cmpfloat_with_epsilon (range[1], 62.5, 1e-9);
+
+  /* Towards position 1 lies less. */
+  tare_axis_pan (axis, 0.1);
+  tare_axis_get_range (axis, &range[0], &range[1]);
+  g_assert_cmpfloat_with_epsilon (range[0], 7.5, 1e-9);
+}
+
+/* An axis that counts has ticks at whole numbers and is not zoomed between them. */
+static void
+test_counting (void)
+{
+  g_autoptr(TareAxis) axis = tare_axis_new (NULL);
+  TareTick ticks[TARE_TICKS_MAX];
+  double range[2];
+  guint n, labelled = 0;
+
+  tare_axis_set_bounds (axis, -0.5, 999.5);
+  tare_axis_set_counting (axis, TRUE);
+  g_assert_true (tare_axis_get_counting (axis));
+  for (guint i = 0; i < 100; i++)
+    tare_axis_zoom (axis, 1.5, 0.5);
+  tare_axis_get_range (axis, &range[0], &range[1]);
+  g_assert_cmpfloat_with_epsilon (range[1] - range[0], 4.0, 1e-9);
+  n = tare_axis_make_ticks (axis, 20, ticks);
+  for (guint i = 0; i < n; i++)
+    {
+      g_assert_cmpfloat_with_epsilon (ticks[i].value, rint (ticks[i].value), 1e-9);
+      labelled += !ticks[i].minor;
+    }
+  g_assert_cmpuint (labelled, >=, 3);
+}
+
 int
 main (int    argc,
       char **argv)
@@ -215,6 +266,8 @@ main (int    argc,
   g_test_add_func ("/axis/scales", test_scales);
   g_test_add_func ("/axis/scale-changes", test_scale_changes);
   g_test_add_func ("/axis/categories", test_categories);
+  g_test_add_func ("/axis/reversed", test_reversed);
+  g_test_add_func ("/axis/counting", test_counting);
 
   return g_test_run ();
 }

@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+#include "widgets/tare-color-scale.h"
+
 static const GdkRGBA backgrounds[2] = {
   { 0.98f, 0.98f, 0.98f, 1.0f },
   { 0.14f, 0.14f, 0.14f, 1.0f },
@@ -118,6 +120,91 @@ test_categories (void)
       }
 }
 
+/* Both arms go evenly away from the background, and differ for those who see no red or green. */
+static void
+test_diverging (void)
+{
+  for (gboolean dark = FALSE; dark <= TRUE; dark++)
+    {
+      GdkRGBA middle, below, above;
+      double last[2] = { 1.0, 1.0 };
+
+      tare_colormap_get_diverging (0.0, dark, &middle);
+      g_assert_cmpfloat (tare_colormap_contrast (&middle, &backgrounds[dark]), <, 1.3);
+      for (guint i = 1; i <= 10; i++)
+        {
+          double contrast[2];
+
+          tare_colormap_get_diverging (i / -10.0, dark, &below);
+          tare_colormap_get_diverging (i / 10.0, dark, &above);
+          contrast[0] = tare_colormap_contrast (&below, &middle);
+          contrast[1] = tare_colormap_contrast (&above, &middle);
+          g_assert_cmpfloat (contrast[0], >, last[0]);
+          g_assert_cmpfloat (contrast[1], >, last[1]);
+          last[0] = contrast[0];
+          last[1] = contrast[1];
+          g_assert_cmpfloat (below.blue - below.red, >, above.blue - above.red);
+        }
+      g_assert_cmpfloat (last[0], >, 5.0);
+      g_assert_cmpfloat (last[1], >, 5.0);
+      g_assert_cmpfloat (below.blue - below.red, >, 0.2f);
+      g_assert_cmpfloat (above.blue - above.red, <, -0.2f);
+    }
+}
+
+static guint32
+pack (const GdkRGBA *color)
+{
+  return 0xff000000u | (guint32) lrintf (color->red * 255.0f) << 16
+         | (guint32) lrintf (color->green * 255.0f) << 8
+         | (guint32) lrintf (color->blue * 255.0f);
+}
+
+/* How far two colours are apart in the strongest channel. */
+static guint
+distance (guint32 a,
+          guint32 b)
+{
+  guint most = 0;
+
+  for (guint shift = 0; shift < 24; shift += 8)
+    most = MAX (most, (guint) ABS ((int) (a >> shift & 0xff) - (int) (b >> shift & 0xff)));
+
+  return most;
+}
+
+/* A picture is coloured as single values are, on every scale, to what 0.4 % make. */
+static void
+test_scale (void)
+{
+  static const float values[] = { 0.0f, -0.0f, 1e-6f, 0.003f, 0.1f, 0.25f, 0.5f, 0.99f, 1.0f, 7.0f,
+                                  -1.0f, -0.2f, INFINITY, -INFINITY, NAN };
+  g_autoptr(TareColorScale) scale = tare_color_scale_new ("x");
+  TareAxis *axis = tare_color_scale_get_axis (scale);
+  guint32 pixels[G_N_ELEMENTS (values)];
+
+  g_assert_cmpstr (tare_axis_get_title (axis), ==, "x");
+  for (guint variant = 0; variant < 12; variant++)
+    {
+      gboolean dark = variant % 2, diverging = variant / 2 % 2;
+
+      tare_color_scale_set_diverging (scale, diverging);
+      g_assert_cmpint (tare_color_scale_get_diverging (scale), ==, diverging);
+      tare_axis_set_scale (axis, (TareAxisScale) (variant / 4));
+      tare_axis_set_threshold (axis, 0.01);
+      tare_axis_set_bounds (axis, variant / 4 == TARE_AXIS_SCALE_LOG ? 1e-3
+                                  : diverging ? -1.0 : 0.0, 1.0);
+      tare_color_scale_map (scale, values, G_N_ELEMENTS (values), dark, pixels);
+      for (gsize i = 0; i < G_N_ELEMENTS (values); i++)
+        {
+          GdkRGBA color;
+
+          tare_color_scale_get_color (scale, (double) values[i], dark, &color);
+          g_assert_cmpuint (distance (pixels[i], pack (&color)), <=, 4);
+        }
+    }
+}
+
 int
 main (int    argc,
       char **argv)
@@ -128,6 +215,8 @@ main (int    argc,
   g_test_add_func ("/colormap/text", test_text);
   g_test_add_func ("/colormap/ends", test_ends);
   g_test_add_func ("/colormap/categories", test_categories);
+  g_test_add_func ("/colormap/diverging", test_diverging);
+  g_test_add_func ("/colormap/scale", test_scale);
 
   return g_test_run ();
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tests/tare-test.h"
 #include "tests/widgets/chart-fixture.h"
 
+#include <glib/gstdio.h>
 #include <math.h>
 #include <string.h>
 
@@ -264,6 +266,60 @@ test_scales (void)
   chart_fixture_finish (chart, window);
 }
 
+/* Rows and columns that are set apart have a mark at the edge. */
+static void
+test_marked (void)
+{
+  static const guint64 marked[1] = { 7 };
+  g_autofree float *values = g_new0 (float, 20 * 30);
+  g_autoptr(TarePlot) plot = make_matrix (20, 30, values);
+  TareChart *chart = chart_fixture_new (plot);
+  GtkWindow *window = widget_test_show (GTK_WIDGET (chart), 500, 300);
+  g_autoptr(WidgetPixels) before = widget_test_render (GTK_WIDGET (chart));
+  g_autoptr(WidgetPixels) after = NULL;
+  GdkRectangle area;
+
+  tare_heat_plot_set_marked (TARE_HEAT_PLOT (plot), GTK_ORIENTATION_HORIZONTAL, marked, 1);
+  tare_heat_plot_set_marked (TARE_HEAT_PLOT (plot), GTK_ORIENTATION_VERTICAL, marked, 1);
+  after = widget_test_render (GTK_WIDGET (chart));
+  g_assert_true (tare_chart_get_plot_area (chart, &area));
+  for (int y = area.y + 20; y < area.y + area.height; y++)
+    {
+      int away = ABS (y - chart_fixture_get_y (chart, 7.0));
+
+      if (away <= 4)
+        g_assert_cmphex (widget_pixels_get (after, area.x, y), !=,
+                         widget_pixels_get (before, area.x, y));
+      else if (away >= 8)
+        g_assert_cmphex (widget_pixels_get (after, area.x, y), ==,
+                         widget_pixels_get (before, area.x, y));
+    }
+  g_assert_cmphex (widget_pixels_get (after, chart_fixture_get_x (chart, 7.0), area.y), !=,
+                   widget_pixels_get (before, chart_fixture_get_x (chart, 7.0), area.y));
+
+  chart_fixture_finish (chart, window);
+}
+
+/* What is saved is exact at once, and finer than on the screen. */
+static void
+test_saved (void)
+{
+  Slow slow = { 0 };
+  g_autoptr(TarePlot) plot = tare_heat_plot_new ();
+  TareChart *chart = chart_fixture_new (plot);
+  g_autofree char *path = tare_test_temporary ("heat.png");
+  g_autoptr(GError) error = NULL;
+
+  g_object_ref_sink (chart);
+  tare_heat_plot_set_source (TARE_HEAT_PLOT (plot), 2, 2, sample_slowly, &slow, NULL);
+  g_assert_true (tare_chart_save (chart, path, 400, 300, &error));
+  g_assert_no_error (error);
+  g_assert_cmpint (slow.exact, ==, 1);
+  g_assert_true (tare_heat_plot_is_exact (TARE_HEAT_PLOT (plot)));
+  g_assert_cmpint (g_unlink (path), ==, 0);
+  g_object_unref (chart);
+}
+
 static void
 test_csv (void)
 {
@@ -313,6 +369,8 @@ main (int    argc,
   g_test_add_func ("/heat-plot/band", test_band);
   g_test_add_func ("/heat-plot/refined", test_refined);
   g_test_add_func ("/heat-plot/scales", test_scales);
+  g_test_add_func ("/heat-plot/marked", test_marked);
+  g_test_add_func ("/heat-plot/saved", test_saved);
   g_test_add_func ("/heat-plot/csv", test_csv);
   g_test_add_func ("/heat-plot/huge", test_huge);
 
