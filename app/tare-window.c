@@ -12,6 +12,8 @@
 #include "app/tare-inspector.h"
 #include "app/tare-scale-bar.h"
 #include "app/tare-formats-page.h"
+#include "app/tare-hessian-page.h"
+#include "app/tare-outliers-page.h"
 #include "app/tare-sensitivity-page.h"
 #include "app/tare-text.h"
 
@@ -338,6 +340,8 @@ tare_window_class_init (TareWindowClass *klass)
   g_type_ensure (TARE_TYPE_MAP_VIEW);
   g_type_ensure (TARE_TYPE_LAYERS_PAGE);
   g_type_ensure (TARE_TYPE_DISTRIBUTION_PAGE);
+  g_type_ensure (TARE_TYPE_OUTLIERS_PAGE);
+  g_type_ensure (TARE_TYPE_HESSIAN_PAGE);
   g_type_ensure (TARE_TYPE_FORMATS_PAGE);
   g_type_ensure (TARE_TYPE_SENSITIVITY_PAGE);
   g_type_ensure (TARE_TYPE_INSPECTOR);

@@ -21,7 +21,7 @@ struct _TareRangePlot
 {
   TarePlot    parent_instance;
 
-  TareRange  *ranges;
+  TareRangeBand  *ranges;
   guint       n;
   guint      *order;   /* channel at each place */
   char       *name;
@@ -31,7 +31,7 @@ G_DEFINE_FINAL_TYPE (TareRangePlot, tare_range_plot, TARE_TYPE_PLOT)
 
 /* The bands by their lower and upper edges. */
 static void
-get_band (const TareRange *range,
+get_band (const TareRangeBand *range,
           guint            band,
           float           *low,
           float           *high)
@@ -44,7 +44,7 @@ get_band (const TareRange *range,
 }
 
 static float
-get_magnitude (const TareRange *range)
+get_magnitude (const TareRangeBand *range)
 {
   return MAX (fabsf (range->minimum), fabsf (range->maximum));
 }
@@ -66,7 +66,7 @@ get_bounds (TarePlot      *plot,
   x[1] = self->n - 0.5;
   for (guint i = 0; i < self->n; i++)
     {
-      const TareRange *range = &self->ranges[i];
+      const TareRangeBand *range = &self->ranges[i];
 
       if (!isfinite (range->minimum) || !isfinite (range->maximum)
           || (log && range->maximum <= 0.0f))
@@ -231,7 +231,7 @@ get_point (TarePlot *plot,
            double   *y)
 {
   TareRangePlot *self = (TareRangePlot *) plot;
-  const TareRange *range = &self->ranges[self->order[point]];
+  const TareRangeBand *range = &self->ranges[self->order[point]];
 
   *x = point;
   *y = (double) (fabsf (range->minimum) > fabsf (range->maximum) ? range->minimum
@@ -269,7 +269,7 @@ describe_point (TarePlot *plot,
                 guint     point)
 {
   TareRangePlot *self = (TareRangePlot *) plot;
-  const TareRange *range = &self->ranges[self->order[point]];
+  const TareRangeBand *range = &self->ranges[self->order[point]];
   const float values[5] = { range->minimum, range->low, range->median, range->high,
                             range->maximum };
   const char *name = self->name != NULL ? self->name : _("channel");
@@ -312,7 +312,7 @@ write_csv (TarePlot *plot,
   g_string_append (csv, "channel,minimum,1 %,25 %,median,75 %,99 %,maximum\n");
   for (guint place = 0; place < self->n; place++)
     {
-      const TareRange *range = &self->ranges[self->order[place]];
+      const TareRangeBand *range = &self->ranges[self->order[place]];
       const float values[7] = { range->minimum, range->low, range->lower, range->median,
                                 range->upper, range->high, range->maximum };
 
@@ -382,7 +382,7 @@ tare_range_plot_new (void)
  */
 void
 tare_range_plot_set_ranges (TareRangePlot   *self,
-                            const TareRange *ranges,
+                            const TareRangeBand *ranges,
                             guint            n)
 {
   g_return_if_fail (TARE_IS_RANGE_PLOT (self));
@@ -425,7 +425,7 @@ compare_magnitudes (gconstpointer a,
                     gconstpointer b,
                     gpointer      data)
 {
-  const TareRange *ranges = data;
+  const TareRangeBand *ranges = data;
   float first = get_magnitude (&ranges[*(const guint *) a]);
   float second = get_magnitude (&ranges[*(const guint *) b]);
 

@@ -6,7 +6,7 @@
 G_BEGIN_DECLS
 
 /**
- * TareRange:
+ * TareRangeBand:
  * @minimum: the least value
  * @low: what 1 % lie below
  * @lower: what 25 % lie below
@@ -26,14 +26,14 @@ typedef struct
   float upper;
   float high;
   float maximum;
-} TareRange;
+} TareRangeBand;
 
 #define TARE_TYPE_RANGE_PLOT (tare_range_plot_get_type ())
 G_DECLARE_FINAL_TYPE (TareRangePlot, tare_range_plot, TARE, RANGE_PLOT, TarePlot)
 
 TarePlot *tare_range_plot_new        (void);
 void      tare_range_plot_set_ranges (TareRangePlot   *self,
-                                      const TareRange *ranges,
+                                      const TareRangeBand *ranges,
                                       guint            n);
 void      tare_range_plot_set_order  (TareRangePlot   *self,
                                       const guint     *order);

@@ -5,6 +5,8 @@
 #include "tests/app/window-fixture.h"
 
 #include "app/tare-formats-page.h"
+#include "app/tare-hessian-page.h"
+#include "app/tare-outliers-page.h"
 
 static gboolean
 is_idle (WindowFixture *fixture)
@@ -100,6 +102,76 @@ test_formats (WindowFixture *fixture,
                  == format);
 }
 
+static void
+test_outliers (WindowFixture *fixture,
+               gconstpointer  data)
+{
+  TareOutliersPage *page;
+  g_autofree char *csv = NULL;
+  g_auto(GStrv) lines = NULL;
+  GdkRectangle area;
+
+  window_fixture_open_sample (fixture);
+  page = TARE_OUTLIERS_PAGE (show (fixture, "outliers"));
+  g_assert_cmpstr (tare_layer_page_get_state (TARE_LAYER_PAGE (page)), ==, "empty");
+
+  select_layer (fixture, "blk.1.ffn_down.weight");
+  show (fixture, "outliers");
+  g_assert_cmpstr (tare_layer_page_get_state (TARE_LAYER_PAGE (page)), ==, "charts");
+  csv = tare_chart_dup_csv (tare_outliers_page_get_ranges (page));
+  lines = g_strsplit (csv, "\n", -1);
+  g_assert_cmpuint (g_strv_length (lines), >, 256);
+  g_assert_true (tare_chart_get_plot_area (tare_outliers_page_get_map (page), &area));
+
+  /* A vector has no picture. */
+  select_layer (fixture, "blk.1.attn_norm.weight");
+  show (fixture, "outliers");
+  g_assert_cmpstr (tare_layer_page_get_state (TARE_LAYER_PAGE (page)), ==, "empty");
+}
+
+static gboolean
+is_calibrated (WindowFixture *fixture)
+{
+  return tare_session_get_calibration (fixture->session) != NULL && is_idle (fixture);
+}
+
+static gboolean
+has_probes (WindowFixture *fixture)
+{
+  GtkWidget *page = tare_window_get_page (fixture->window, "hessian");
+
+  return tare_hessian_page_get_n_probes (TARE_HESSIAN_PAGE (page)) >= 3;
+}
+
+static void
+test_hessian (WindowFixture *fixture,
+              gconstpointer  data)
+{
+  TareHessianPage *page;
+  gsize n;
+
+  window_fixture_open_sample (fixture);
+  select_layer (fixture, "blk.1.ffn_down.weight");
+  page = TARE_HESSIAN_PAGE (show (fixture, "hessian"));
+  g_assert_cmpstr (tare_layer_page_get_state (TARE_LAYER_PAGE (page)), ==, "empty");
+
+  window_fixture_use_excerpts (fixture, 16000);
+  tare_session_calibrate (fixture->session,
+                          tare_session_get_calibration_text (fixture->session));
+  window_fixture_wait (fixture, is_calibrated, 60.0);
+  show (fixture, "hessian");
+  g_assert_cmpstr (tare_layer_page_get_state (TARE_LAYER_PAGE (page)), ==, "charts");
+  g_assert_cmpuint (tare_hessian_page_get_n_values (page), ==, 768);
+
+  tare_hessian_page_set_probing (page, TRUE);
+  window_fixture_wait (fixture, has_probes, 60.0);
+  tare_hessian_page_set_probing (page, FALSE);
+  n = tare_hessian_page_get_n_probes (page);
+  window_fixture_wait (fixture, is_idle, 10.0);
+  window_fixture_settle (fixture, 200);
+  g_assert_cmpuint (tare_hessian_page_get_n_probes (page), ==, n);
+}
+
 int
 main (int    argc,
       char **argv)
@@ -108,6 +180,11 @@ main (int    argc,
     return 0;
 
   g_test_add ("/pages/formats", WindowFixture, NULL, window_fixture_set_up, test_formats,
+              window_fixture_tear_down);
+
+  g_test_add ("/pages/outliers", WindowFixture, NULL, window_fixture_set_up, test_outliers,
+              window_fixture_tear_down);
+  g_test_add ("/pages/hessian", WindowFixture, NULL, window_fixture_set_up, test_hessian,
               window_fixture_tear_down);
 
   return g_test_run ();

@@ -148,7 +148,9 @@ static void
 test_main_window (WindowFixture *fixture,
                   gconstpointer  data)
 {
-  static const char *const pages[] = { "layers", "distribution", "formats", "sensitivity" };
+  static const char *const pages[] = {
+    "layers", "distribution", "outliers", "hessian", "formats", "sensitivity",
+  };
 
   window_fixture_open_sample (fixture);
   shoot (fixture, "opened", FALSE);

@@ -117,14 +117,14 @@ static TarePlot *
 make_ranges (guint n,
              guint widest)
 {
-  g_autofree TareRange *ranges = g_new (TareRange, n);
+  g_autofree TareRangeBand *ranges = g_new (TareRangeBand, n);
   TarePlot *plot = tare_range_plot_new ();
 
   for (guint i = 0; i < n; i++)
     {
       float w = 1.0f + (float) i / (float) n;
 
-      ranges[i] = (TareRange) { -w, -0.5f * w, -0.2f * w, 0.0f, 0.2f * w, 0.5f * w, w };
+      ranges[i] = (TareRangeBand) { -w, -0.5f * w, -0.2f * w, 0.0f, 0.2f * w, 0.5f * w, w };
     }
   ranges[widest].maximum = 10.0f;
   tare_range_plot_set_ranges (TARE_RANGE_PLOT (plot), ranges, n);

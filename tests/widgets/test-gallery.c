@@ -294,7 +294,7 @@ static TareChart *
 make_ranges (guint    n,
              gboolean sorted)
 {
-  g_autofree TareRange *ranges = g_new (TareRange, n);
+  g_autofree TareRangeBand *ranges = g_new (TareRangeBand, n);
   g_autoptr(TarePlot) plot = tare_range_plot_new ();
   guint selected = 48;
 
@@ -302,7 +302,7 @@ make_ranges (guint    n,
     {
       float w = (float) get_width (i), shift = 0.01f * (float) sin (i * 1.7);
 
-      ranges[i] = (TareRange) { -3.2f * w, -2.3f * w, -0.7f * w + shift, shift, 0.7f * w + shift,
+      ranges[i] = (TareRangeBand) { -3.2f * w, -2.3f * w, -0.7f * w + shift, shift, 0.7f * w + shift,
                                 2.3f * w, 3.6f * w };
     }
   tare_range_plot_set_ranges (TARE_RANGE_PLOT (plot), ranges, n);
