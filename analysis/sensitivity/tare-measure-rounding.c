@@ -83,11 +83,29 @@ tile_read (Tile              *tile,
   return TRUE;
 }
 
-/* tr(dW H dW') in @loss and, if asked for, tr(W H W') in @energy; both NaN if no token was seen. */
+/* Rows times the roots of their weights, so that a form has the weights themselves. */
+static void
+weigh_rows (float        *d,
+            const double *weights,
+            gsize         n,
+            gsize         columns)
+{
+  for (gsize i = 0; i < n; i++)
+    {
+      float root = (float) sqrt (weights[i]);
+
+      for (gsize j = 0; j < columns; j++)
+        d[i * columns + j] *= root;
+    }
+}
+
+/* tr(dW H dW') in @loss, every row of dW counting @row_weights, if there are any, and, if asked
+ * for, tr(W H W') in @energy; both NaN if no token was seen. */
 static gboolean
 measure_forms (const TareTensor            *tensor,
                TareQuantized               *quantized,
                const TareLayerActivations  *activations,
+               const double                *row_weights,
                const TareProgress          *progress,
                double                      *loss,
                double                      *energy,
@@ -111,6 +129,8 @@ measure_forms (const TareTensor            *tensor,
           || !tile_read (&tile, tensor, quantized, first, n, error))
         return FALSE;
 
+      if (row_weights != NULL)
+        weigh_rows (tile.d, row_weights + first, n, tensor->columns);
       known = known && tare_proxy_form (tile.d, n, activations, tile.product, loss);
       if (energy != NULL)
         known = known && tare_proxy_form (tile.w, n, activations, tile.product, energy);
@@ -132,6 +152,7 @@ static gboolean
 compute_loss (TareMeasureContext    *context,
               const TareTensor      *tensor,
               const TareAssignment  *assignment,
+              const double          *row_weights,
               const TareProgress    *progress,
               double                *loss,
               double                *energy,
@@ -153,7 +174,20 @@ compute_loss (TareMeasureContext    *context,
       return TRUE;
     }
 
-  return measure_forms (tensor, quantized, activations, progress, loss, energy, error);
+  return measure_forms (tensor, quantized, activations, row_weights, progress, loss, energy,
+                        error);
+}
+
+gboolean
+_tare_measure_weighted_loss (TareMeasureContext    *context,
+                             const TareTensor      *tensor,
+                             const TareAssignment  *assignment,
+                             const double          *row_weights,
+                             const TareProgress    *progress,
+                             double                *loss,
+                             GError               **error)
+{
+  return compute_loss (context, tensor, assignment, row_weights, progress, loss, NULL, error);
 }
 
 static gboolean
@@ -165,7 +199,7 @@ compute_proxy_loss (const TareMeasure     *self,
                     TareMeasureValue      *value,
                     GError               **error)
 {
-  return compute_loss (context, tensor, assignment, progress, &value->value, NULL, error);
+  return compute_loss (context, tensor, assignment, NULL, progress, &value->value, NULL, error);
 }
 
 static gboolean
@@ -180,7 +214,7 @@ compute_proxy_loss_relative (const TareMeasure     *self,
   double loss = NAN;
   double energy = NAN;
 
-  if (!compute_loss (context, tensor, assignment, progress, &loss, &energy, error))
+  if (!compute_loss (context, tensor, assignment, NULL, progress, &loss, &energy, error))
     return FALSE;
 
   if (loss == 0.0)

@@ -15,6 +15,7 @@ static const TareMeasure *const parts[] = {
   _tare_measures_of_weights,
   _tare_measures_of_inputs,
   _tare_measures_of_hessian,
+  _tare_measures_of_gradient,
   _tare_measures_of_divergence,
 };
 

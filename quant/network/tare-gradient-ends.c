@@ -27,12 +27,14 @@ typedef struct
   float   *pushed;
 } Output;
 
+/* Whole sequences, unless one alone is too long. */
 static gsize
 get_slice (const TarePass *self)
 {
-  gsize vocabulary = self->network->config->vocabulary;
+  gsize length = self->objective->length;
+  gsize n = MAX (OUTPUT_NUMBERS / self->network->config->vocabulary, OUTPUT_TOKENS);
 
-  return MIN (MAX (OUTPUT_NUMBERS / vocabulary, OUTPUT_TOKENS), self->n_tokens);
+  return MIN (n >= length ? n / length * length : n, self->n_tokens);
 }
 
 static Output
@@ -223,8 +225,7 @@ _tare_pass_run_output (TarePass            *self,
   g_autoptr(TareBlock) direction = NULL;
   TareReverse reverse = { .network = self->network, .block = output, .moves = self->direction,
                           .tangent = self->direction != NULL, .output = TRUE,
-                          .observer = self->observer, .length = self->objective->length,
-                          .progress = progress };
+                          .observer = self->observer, .progress = progress };
   TareRoom need = { NULL, 0 }, room = { NULL, 0 };
   gsize slice = get_slice (self);
   gboolean ok;
@@ -237,6 +238,7 @@ _tare_pass_run_output (TarePass            *self,
     return FALSE;
 
   reverse.direction = direction;
+  reverse.length = slice % self->objective->length == 0 ? self->objective->length : 0;
   carve_output (self, &need);
   ok = _tare_buffer_reserve (&self->self->output, 1, need.used,
                              tare_model_get_path (self->network->model), error)

@@ -89,7 +89,8 @@ typedef struct
  * @columns: inputs
  * @outputs: outputs
  * @stride: from one row of @g to the next
- * @length: tokens of a sequence; 0 where those of an expert are of several
+ * @length: tokens of a sequence, of which there are whole ones; 0 where there are not: an expert's
+ *   tokens are of several, and the output's logits may be too many
  *
  * What one matrix sees of a few sequences. The loss is a mean: times the number of scored tokens,
  * @g is a token's own gradient. Tangents are there if a direction is followed.
