@@ -41,7 +41,8 @@ export_free (gpointer  data,
  * @target: what to write
  * @path: where the user says
  *
- * Returns: (transfer full): @path, with the suffix of @target if it lacks that
+ * Returns: (transfer full): @path, with the suffix of @target if it lacks that; a folder may have
+ *   any name
  */
 char *
 tare_export_dialog_dup_path (const TareTarget *target,
@@ -49,6 +50,9 @@ tare_export_dialog_dup_path (const TareTarget *target,
 {
   gsize length = strlen (path);
   gsize suffix = strlen (target->suffix);
+
+  if (target->folder)
+    return g_strdup (path);
 
   if (length >= suffix && g_ascii_strcasecmp (path + length - suffix, target->suffix) == 0)
     return g_strdup (path);
@@ -118,23 +122,6 @@ response_cb (GtkNativeDialog *dialog,
 }
 
 /**
- * tare_export_dialog_check:
- * @session: with a model
- * @target: what to write
- * @error: says what keeps the recipe from being written
- *
- * Returns: whether there is a point in asking where to
- */
-gboolean
-tare_export_dialog_check (TareSession       *session,
-                          const TareTarget  *target,
-                          GError           **error)
-{
-  return tare_target_check (target, tare_session_get_model (session),
-                            tare_session_get_recipe (session), error);
-}
-
-/**
  * tare_export_dialog_dup_name:
  * @session: with a model
  * @target: what to write
@@ -155,6 +142,132 @@ tare_export_dialog_dup_name (TareSession      *session,
   return g_strdup_printf ("%s-%sbpw%s", name, bits, target->suffix);
 }
 
+/* Changes alike in all but the tensor. */
+static gboolean
+is_alike (const TareChange *a,
+          const TareChange *b)
+{
+  const char *source = a->tensor->type_name;
+
+  return a->from == b->from && a->to == b->to && a->reason == b->reason
+         && g_str_equal (source, b->tensor->type_name);
+}
+
+static const char *
+name_format (const TareFormat *format,
+             const TareTensor *tensor)
+{
+  return format != NULL ? format->label : tensor->type_name;
+}
+
+static void
+describe_changes (const TarePlan *plan,
+                  guint           first,
+                  GString        *text)
+{
+  const TareChange *change = &g_array_index (plan->changes, TareChange, first);
+  g_autofree char *size = NULL;
+  gint64 bytes = 0;
+  guint n = 0;
+
+  for (guint i = first; i < plan->changes->len; i++)
+    {
+      const TareChange *other = &g_array_index (plan->changes, TareChange, i);
+
+      bytes += is_alike (change, other) ? other->bytes : 0;
+      n += is_alike (change, other) ? 1 : 0;
+    }
+
+  size = g_format_size ((guint64) ABS (bytes));
+  g_string_append_printf (text, "%s%s", text->len > 0 ? "\n\n" : "", change->tensor->canonical);
+  if (n > 1)
+    g_string_append_printf (text, ngettext (" and %u more", " and %u more", n - 1), n - 1);
+  g_string_append_c (text, '\n');
+  /* Translators: formats: what is written, instead of what was asked for; then a size. */
+  g_string_append_printf (text, _("%s instead of %s, %s%s."),
+                          name_format (change->to, change->tensor),
+                          name_format (change->from, change->tensor), bytes < 0 ? "−" : "+", size);
+  g_string_append_printf (text, " %s.", _(change->reason));
+}
+
+/**
+ * tare_export_dialog_dup_changes:
+ * @plan: of an export
+ *
+ * Returns: (transfer full): every change that it makes of the recipe, those alike together; empty
+ *   where it makes none
+ */
+char *
+tare_export_dialog_dup_changes (const TarePlan *plan)
+{
+  GString *text = g_string_new (NULL);
+
+  for (guint i = 0; i < plan->changes->len; i++)
+    {
+      gboolean told = FALSE;
+
+      for (guint j = 0; j < i && !told; j++)
+        told = is_alike (&g_array_index (plan->changes, TareChange, i),
+                         &g_array_index (plan->changes, TareChange, j));
+      if (!told)
+        describe_changes (plan, i, text);
+    }
+
+  return g_string_free (text, FALSE);
+}
+
+/**
+ * tare_export_dialog_new_changes:
+ * @parent: the window it belongs to
+ * @target: what to write
+ * @plan: with changes
+ *
+ * Returns: (transfer floating): a dialog that tells of them; its response is "export" where the
+ *   user wants to go on
+ */
+GtkWidget *
+tare_export_dialog_new_changes (GtkWindow        *parent,
+                                const TareTarget *target,
+                                const TarePlan   *plan)
+{
+  g_autofree char *text = tare_export_dialog_dup_changes (plan);
+  GtkWidget *dialog = adw_message_dialog_new (parent, _("Not All Can Be Written as Asked"),
+                                              _(target->label));
+  GtkWidget *label = gtk_label_new (text);
+  GtkWidget *scrolled = gtk_scrolled_window_new ();
+
+  gtk_label_set_wrap (GTK_LABEL (label), TRUE);
+  gtk_label_set_xalign (GTK_LABEL (label), 0.0f);
+  gtk_label_set_selectable (GTK_LABEL (label), TRUE);
+  gtk_scrolled_window_set_child (GTK_SCROLLED_WINDOW (scrolled), label);
+  gtk_scrolled_window_set_policy (GTK_SCROLLED_WINDOW (scrolled), GTK_POLICY_NEVER,
+                                  GTK_POLICY_AUTOMATIC);
+  gtk_scrolled_window_set_propagate_natural_height (GTK_SCROLLED_WINDOW (scrolled), TRUE);
+  gtk_scrolled_window_set_max_content_height (GTK_SCROLLED_WINDOW (scrolled), 320);
+  adw_message_dialog_set_extra_child (ADW_MESSAGE_DIALOG (dialog), scrolled);
+  adw_message_dialog_add_responses (ADW_MESSAGE_DIALOG (dialog),
+                                    "cancel", _("_Cancel"),
+                                    "export", _("_Export…"),
+                                    NULL);
+  adw_message_dialog_set_default_response (ADW_MESSAGE_DIALOG (dialog), "export");
+  adw_message_dialog_set_close_response (ADW_MESSAGE_DIALOG (dialog), "cancel");
+  gtk_window_set_destroy_with_parent (GTK_WINDOW (dialog), TRUE);
+
+  return dialog;
+}
+
+static void
+add_filter (GtkFileChooser   *chooser,
+            const TareTarget *target)
+{
+  g_autoptr(GtkFileFilter) filter = gtk_file_filter_new ();
+  g_autofree char *pattern = g_strconcat ("*", target->suffix, NULL);
+
+  gtk_file_filter_set_name (filter, _(target->label));
+  gtk_file_filter_add_pattern (filter, pattern);
+  gtk_file_chooser_add_filter (chooser, filter);
+}
+
 /**
  * tare_export_dialog_new:
  * @parent: the window it belongs to
@@ -168,10 +281,8 @@ tare_export_dialog_new (GtkWindow        *parent,
                         TareSession      *session,
                         const TareTarget *target)
 {
-  g_autofree char *title = g_strdup_printf (_("Export %s"), target->label);
+  g_autofree char *title = g_strdup_printf (_("Export %s"), _(target->label));
   g_autofree char *name = tare_export_dialog_dup_name (session, target);
-  g_autofree char *pattern = g_strconcat ("*", target->suffix, NULL);
-  g_autoptr(GtkFileFilter) filter = gtk_file_filter_new ();
   GtkFileChooserNative *dialog = gtk_file_chooser_native_new (title, parent,
                                                               GTK_FILE_CHOOSER_ACTION_SAVE,
                                                               _("_Export"), _("_Cancel"));
@@ -179,9 +290,8 @@ tare_export_dialog_new (GtkWindow        *parent,
 
   gtk_native_dialog_set_modal (GTK_NATIVE_DIALOG (dialog), TRUE);
   gtk_file_chooser_set_current_name (GTK_FILE_CHOOSER (dialog), name);
-  gtk_file_filter_set_name (filter, target->label);
-  gtk_file_filter_add_pattern (filter, pattern);
-  gtk_file_chooser_add_filter (GTK_FILE_CHOOSER (dialog), filter);
+  if (!target->folder)
+    add_filter (GTK_FILE_CHOOSER (dialog), target);
   g_signal_connect_data (dialog, "response", G_CALLBACK (response_cb), export, export_free, 0);
 
   return GTK_NATIVE_DIALOG (dialog);

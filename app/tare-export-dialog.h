@@ -7,15 +7,16 @@
 
 G_BEGIN_DECLS
 
-gboolean         tare_export_dialog_check    (TareSession       *session,
-                                              const TareTarget  *target,
-                                              GError           **error);
-char            *tare_export_dialog_dup_name (TareSession       *session,
-                                              const TareTarget  *target);
-char            *tare_export_dialog_dup_path (const TareTarget  *target,
-                                              const char        *path);
-GtkNativeDialog *tare_export_dialog_new      (GtkWindow         *parent,
-                                              TareSession       *session,
-                                              const TareTarget  *target);
+char            *tare_export_dialog_dup_changes (const TarePlan    *plan);
+char            *tare_export_dialog_dup_name    (TareSession       *session,
+                                                 const TareTarget  *target);
+char            *tare_export_dialog_dup_path    (const TareTarget  *target,
+                                                 const char        *path);
+GtkNativeDialog *tare_export_dialog_new         (GtkWindow         *parent,
+                                                 TareSession       *session,
+                                                 const TareTarget  *target);
+GtkWidget       *tare_export_dialog_new_changes (GtkWindow         *parent,
+                                                 const TareTarget  *target,
+                                                 const TarePlan    *plan);
 
 G_END_DECLS

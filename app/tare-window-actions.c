@@ -227,23 +227,55 @@ measure_cb (GSimpleAction *action,
   tare_session_measure (((TareWindow *) user_data)->session);
 }
 
-void
-_tare_window_export (TareWindow       *self,
-                     const TareTarget *target)
+static void
+ask_where (TareWindow       *self,
+           const TareTarget *target)
 {
-  g_autoptr(GError) error = NULL;
-
-  if (!tare_export_dialog_check (self->session, target, &error))
-    {
-      _tare_window_fail (self, _("This recipe cannot be exported"), error->message);
-      return;
-    }
-
   if (self->dialog != NULL)
     gtk_native_dialog_destroy (self->dialog);
   g_clear_object (&self->dialog);
   self->dialog = tare_export_dialog_new (GTK_WINDOW (self), self->session, target);
   gtk_native_dialog_show (self->dialog);
+}
+
+static void
+changes_cb (GtkWidget  *dialog,
+            const char *response,
+            gpointer    user_data)
+{
+  TareWindow *self = user_data;
+  const TareTarget *target = g_object_get_data (G_OBJECT (dialog), "target");
+
+  gtk_window_destroy (GTK_WINDOW (dialog));
+  if (g_str_equal (response, "export"))
+    ask_where (self, target);
+}
+
+/* What the target makes of the recipe is told first, and never only done. */
+void
+_tare_window_export (TareWindow       *self,
+                     const TareTarget *target)
+{
+  g_autoptr(GError) error = NULL;
+  g_autoptr(TarePlan) plan = tare_target_plan (target, tare_session_get_model (self->session),
+                                               tare_session_get_recipe (self->session), &error);
+  GtkWidget *dialog = NULL;
+
+  if (plan == NULL)
+    {
+      _tare_window_fail (self, _("This recipe cannot be exported"), error->message);
+      return;
+    }
+  if (plan->changes->len == 0)
+    {
+      ask_where (self, target);
+      return;
+    }
+
+  dialog = tare_export_dialog_new_changes (GTK_WINDOW (self), target, plan);
+  g_object_set_data (G_OBJECT (dialog), "target", (gpointer) target);
+  g_signal_connect_object (dialog, "response", G_CALLBACK (changes_cb), self, 0);
+  gtk_window_present (GTK_WINDOW (dialog));
 }
 
 static void

@@ -110,7 +110,7 @@ fill_export_menu (TareWindow *self)
   for (gsize i = 0; i < tare_target_get_n_targets (); i++)
     {
       const TareTarget *target = tare_target_get (i);
-      g_autofree char *label = g_strdup_printf ("%s…", target->label);
+      g_autofree char *label = g_strdup_printf ("%s…", _(target->label));
       g_autoptr(GMenuItem) item = g_menu_item_new (label, NULL);
 
       g_menu_item_set_action_and_target (item, "win.export-to", "s", target->id);

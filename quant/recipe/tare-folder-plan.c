@@ -334,6 +334,26 @@ check_held (const TareFolderKind  *kind,
   return FALSE;
 }
 
+/* Experts that a folder has one by one are one tensor here, which cannot be taken apart again. */
+static gboolean
+check_experts (TareModel  *model,
+               GError    **error)
+{
+  for (gsize i = 0; i < tare_model_get_n_tensors (model); i++)
+    {
+      const TareTensor *tensor = tare_model_get_tensor (model, i);
+
+      if (tensor->n_slices == 0)
+        continue;
+      g_set_error (error, TARE_ERROR, TARE_ERROR_UNSUPPORTED,
+                   "%s: %s: experts that lie in tensors of their own cannot be written to a "
+                   "folder; GGUF can hold them", tare_model_get_path (model), tensor->canonical);
+      return FALSE;
+    }
+
+  return TRUE;
+}
+
 /* A GGUF file does not have what a folder needs beside the weights. */
 static gboolean
 check_source (const TareFolderKind  *kind,
@@ -454,7 +474,7 @@ _tare_folder_plan (const TareTarget  *self,
   const TareFolderKind *kind = self->variant;
   g_autoptr(GArray) choices = NULL;
 
-  if (!check_source (kind, model, error))
+  if (!check_source (kind, model, error) || !check_experts (model, error))
     return NULL;
 
   choices = list_choices (model, recipe);

@@ -351,6 +351,33 @@ test_export_path (void)
     }
 }
 
+/* A folder may have any name; changes alike are told once. */
+static void
+test_export_changes (void)
+{
+  const TareTarget *target = tare_target_lookup ("compressed-tensors");
+  g_autofree char *sample = tare_application_dup_sample_path ();
+  g_autofree char *path = tare_export_dialog_dup_path (target, "/tmp/a");
+  g_autofree char *text = NULL;
+  g_autoptr(GError) error = NULL;
+  g_autoptr(TareModel) model = tare_model_open (sample, &error);
+  g_autoptr(TareRecipe) none = tare_recipe_new ();
+  g_autoptr(TareRecipe) recipe = NULL;
+  g_autoptr(TarePlan) plan = NULL;
+  TareAssignment assignment = {
+    .format = tare_format_lookup ("int4_g128"), .method = tare_method_get (0),
+  };
+
+  recipe = tare_recipe_with_rule (none, "*", &assignment);
+  plan = tare_target_plan (target, model, recipe, &error);
+  g_assert_no_error (error);
+  text = tare_export_dialog_dup_changes (plan);
+  g_assert_cmpstr (path, ==, "/tmp/a");
+  g_assert_true (g_str_has_prefix (text, "token_embd.weight and 1 more\nBF16 instead of INT4 g128, "
+                                         "+"));
+  g_assert_null (strstr (text, "\n\n"));
+}
+
 static gboolean
 has_dialog (WindowFixture *fixture)
 {
@@ -380,6 +407,28 @@ test_broken_file (WindowFixture *fixture,
   g_assert_true (tare_session_get_model (fixture->session) == model);
   g_assert_false (tare_session_is_opening (fixture->session));
   g_assert_true (gtk_widget_get_mapped (find (fixture, TARE_TYPE_MAP_VIEW)));
+}
+
+/* What a target makes of a recipe is told before it is asked where to. */
+static void
+test_export_told (WindowFixture *fixture,
+                  gconstpointer  data)
+{
+  TareAssignment assignment = {
+    .format = tare_format_lookup ("int4_g128"), .method = tare_method_get (0),
+  };
+  GtkWindow *dialog;
+
+  window_fixture_open_sample (fixture);
+  tare_session_assign_rule (fixture->session, "*", &assignment);
+  g_action_group_activate_action (G_ACTION_GROUP (fixture->window), "export-to",
+                                  g_variant_new_string ("compressed-tensors"));
+  window_fixture_wait (fixture, has_dialog, 10.0);
+  dialog = window_fixture_get_dialog (fixture);
+  g_assert_nonnull (window_fixture_find (GTK_WIDGET (dialog), GTK_TYPE_LABEL, NULL));
+  g_assert_cmpstr (adw_message_dialog_get_response_label (ADW_MESSAGE_DIALOG (dialog), "export"),
+                   ==, "_Export…");
+  adw_message_dialog_response (ADW_MESSAGE_DIALOG (dialog), "cancel");
 }
 
 static gboolean
@@ -535,6 +584,7 @@ main (int    argc,
   g_test_add_func ("/window/typical-range", test_typical_range);
   g_test_add_func ("/window/marks", test_marks);
   g_test_add_func ("/window/export-path", test_export_path);
+  g_test_add_func ("/window/export-changes", test_export_changes);
   add ("/window/empty", test_empty);
   add ("/window/table", test_table);
   add ("/window/columns", test_columns);
@@ -543,6 +593,7 @@ main (int    argc,
   add ("/window/inspector", test_inspector);
   add ("/window/text-undo", test_text_undo);
   add ("/window/broken-file", test_broken_file);
+  add ("/window/export-told", test_export_told);
   add ("/window/not-runnable", test_not_runnable);
   add ("/window/unsaved", test_unsaved);
   add ("/window/copy", test_copy);
