@@ -4,6 +4,9 @@
 #include <glib/gi18n-lib.h>
 #include <math.h>
 
+/* Elements among which the readout looks for the greatest. */
+#define MOST_SEARCHED 16384
+
 /* A logarithmic scale of magnitudes reaches so far below its maximum: more than the fraction of a
  * 16-bit float tells apart. */
 #define LOG_REACH 1e-4
@@ -130,17 +133,54 @@ describe_span (const char  *name,
   return g_strdup_printf ("%s %" G_GUINT64_FORMAT "–%" G_GUINT64_FORMAT, name, first, end - 1);
 }
 
+/* Finds the element of the greatest magnitude in a part, if that is at hand and small. */
+static gboolean
+find_extreme (TareHeatPlot *self,
+              TareHeatArea *area)
+{
+  gsize n = (gsize) area->width * area->height, greatest = 0;
+  g_autofree float *values = NULL;
+
+  if (n <= 1 || n > MOST_SEARCHED)
+    return FALSE;
+
+  values = g_new (float, n);
+  if (self->source->func (self->source->data, area, NULL, values) != TARE_HEAT_STATE_EXACT)
+    return FALSE;
+
+  for (gsize i = 1; i < n; i++)
+    if (isnan (values[i]) || fabsf (values[i]) > fabsf (values[greatest]))
+      greatest = i;
+  area->row += greatest / area->width;
+  area->column += greatest % area->width;
+
+  return TRUE;
+}
+
+/* @area: what the value stands for, an element for each of its values */
 static char *
 describe_value (TareHeatPlot *self,
                 float         value,
-                gboolean      pooled)
+                TareHeatArea *area)
 {
+  gboolean pooled = self->view->state != TARE_HEAT_STATE_EXACT || area->width > 1
+                    || area->height > 1;
   char number[TARE_TICK_LABEL_SIZE];
 
+  if (isnan (value) && self->labels[0] != NULL)
+    return g_strdup (_("no value"));
+  if (isnan (value) && find_extreme (self, area))
+    /* translators: a row and a column */
+    return g_strdup_printf (_("not a number at %" G_GUINT64_FORMAT ", %" G_GUINT64_FORMAT),
+                            area->row, area->column);
   if (isnan (value))
-    return g_strdup (self->labels[0] != NULL ? _("no value") : _("not a number"));
+    return g_strdup (_("not a number"));
 
   tare_ticks_format_exact (_tare_heat_get_shown (self, value), number);
+  if (pooled && find_extreme (self, area))
+    /* translators: of many values, the one that is farthest from zero, its row and its column */
+    return g_strdup_printf (_("%s up to %s at %" G_GUINT64_FORMAT ", %" G_GUINT64_FORMAT),
+                            self->names[2], number, area->row, area->column);
   if (pooled)
     /* translators: of many values, the one that is farthest from zero */
     return g_strdup_printf (_("%s up to %s"), self->names[2], number);
@@ -154,6 +194,7 @@ describe_point (TarePlot *plot,
 {
   TareHeatPlot *self = (TareHeatPlot *) plot;
   const TareHeatArea *area;
+  TareHeatArea part;
   g_autofree char *rows = NULL;
   g_autofree char *columns = NULL;
   g_autofree char *value = NULL;
@@ -174,9 +215,9 @@ describe_point (TarePlot *plot,
   j = find_value (column, area->column, area->n_columns, area->width, &first[1], &end[1]);
   rows = describe_span (self->names[0], self->labels[0], first[0], end[0]);
   columns = describe_span (self->names[1], self->labels[1], first[1], end[1]);
-  value = describe_value (self, self->view->values[(gsize) i * area->width + j],
-                          self->view->state != TARE_HEAT_STATE_EXACT
-                            || end[0] - first[0] > 1 || end[1] - first[1] > 1);
+  part = (TareHeatArea) { first[0], end[0] - first[0], first[1], end[1] - first[1],
+                          (guint) (end[1] - first[1]), (guint) (end[0] - first[0]) };
+  value = describe_value (self, self->view->values[(gsize) i * area->width + j], &part);
 
   return g_strdup_printf ("%s, %s: %s", rows, columns, value);
 }

@@ -302,8 +302,8 @@ make_ranges (guint    n,
     {
       float w = (float) get_width (i), shift = 0.01f * (float) sin (i * 1.7);
 
-      ranges[i] = (TareRangeBand) { -3.2f * w, -2.3f * w, -0.7f * w + shift, shift, 0.7f * w + shift,
-                                2.3f * w, 3.6f * w };
+      ranges[i] = (TareRangeBand) { -3.2f * w, -2.3f * w, -0.7f * w + shift, shift,
+                                    0.7f * w + shift, 2.3f * w, 3.6f * w };
     }
   tare_range_plot_set_ranges (TARE_RANGE_PLOT (plot), ranges, n);
   tare_range_plot_set_sorted (TARE_RANGE_PLOT (plot), sorted);

@@ -113,11 +113,15 @@ test_readout (void)
   double range[2];
 
   values[777 * 2000 + 1234] = -5.0f;
+  values[100 * 2000 + 200] = NAN;
   plot = make_matrix (1500, 2000, values);
+  tare_heat_plot_set_maximum (TARE_HEAT_PLOT (plot), 5.0);
   chart = chart_fixture_new (plot);
   window = widget_test_show (GTK_WIDGET (chart), 500, 300);
+  chart_fixture_point (chart, 202.0, 100.0);
+  g_assert_true (g_str_has_suffix (tare_chart_get_readout (chart), ": not a number at 100, 200"));
   chart_fixture_point (chart, 1234.0, 777.0);
-  g_assert_true (g_str_has_suffix (tare_chart_get_readout (chart), ": |w| up to 5"));
+  g_assert_true (g_str_has_suffix (tare_chart_get_readout (chart), ": |w| up to 5 at 777, 1234"));
   g_assert_true (g_str_has_prefix (tare_chart_get_readout (chart), "row 77"));
 
   /* The wheel goes down to single weights, along both sides, and stops there. */
