@@ -7,32 +7,17 @@
 
 /* Fixed codebooks: levels from -1 to 1 that a group's largest magnitude stretches.
  *
- * NF4 and NF3 put levels at quantiles of a normal distribution (Dettmers et al., QLoRA, 2023): with
- * o = 0.9677083, 2^(k-1) probabilities from 1 - o to 0.5 and 2^(k-1) + 1 from 0.5 to o, equally
- * spaced, and 0.5 once, the levels are probit (p) / probit (o).
+ * NF4, NF3 and NF2 put levels at quantiles of a normal distribution (Dettmers et al., QLoRA, 2023):
+ * with o = 0.9677083, 2^(k-1) probabilities from 1 - o to 0.5 and 2^(k-1) + 1 from 0.5 to o,
+ * equally spaced, and 0.5 once, the levels are probit (p) / probit (o).
  *
  * The FP4 of bitsandbytes is not E2M1: its magnitudes are 0, 1/16, 8, 12, 4, 6, 2 and 3 twelfths in
  * the order of their codes, and bit 3 is the sign. */
 
 #define LANES TARE_SEARCH_LANES
-#define MOST 16
+#define MOST TARE_CODEBOOK_MOST
 
-typedef struct _TareCodebook TareCodebook;
-
-/**
- * TareCodebook:
- * @n: how many levels there are
- * @levels: by code
- * @order: the codes by ascending level
- */
-struct _TareCodebook
-{
-  guint  n;
-  float  levels[MOST];
-  guint8 order[MOST];
-};
-
-static const TareCodebook nf4 = {
+const TareCodebook _tare_codebook_nf4 = {
   16,
   { -1.0f, -0.6961928010f, -0.5250730515f, -0.3949174881f, -0.2844413519f, -0.1847734302f,
     -0.0910500363f, 0.0f, 0.0795802996f, 0.1609302014f, 0.2461123019f, 0.3379152417f,
@@ -40,14 +25,20 @@ static const TareCodebook nf4 = {
   { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 },
 };
 
-static const TareCodebook nf3 = {
+const TareCodebook _tare_codebook_nf3 = {
   8,
   { -1.0f, -0.4786292f, -0.2171418f, 0.0f, 0.1609302f, 0.3379152f, 0.5626170f, 1.0f },
   { 0, 1, 2, 3, 4, 5, 6, 7 },
 };
 
+const TareCodebook _tare_codebook_nf2 = {
+  4,
+  { -1.0f, 0.0f, 0.3379152f, 1.0f },
+  { 0, 1, 2, 3 },
+};
+
 /* Code 8, the second zero, is read but not written. */
-static const TareCodebook bnb_fp4 = {
+const TareCodebook _tare_codebook_bnb_fp4 = {
   15,
   { 0.0f, 0.0625f / 12.0f, 8.0f / 12.0f, 1.0f, 4.0f / 12.0f, 6.0f / 12.0f, 2.0f / 12.0f,
     3.0f / 12.0f, -0.0f, -0.0625f / 12.0f, -8.0f / 12.0f, -1.0f, -4.0f / 12.0f, -6.0f / 12.0f,
@@ -59,21 +50,18 @@ static const TareCodebook bnb_fp4 = {
 typedef struct
 {
   float levels[MOST];
-  float thresholds[MOST - 1];
+  float thresholds[MOST];
 } Steps;
 
-TARE_INLINE Steps
-list_steps (const TareCodebook *codebook)
+TARE_INLINE void
+list_steps (const TareCodebook *codebook,
+            Steps              *steps)
 {
-  Steps steps;
-
   for (guint k = 0; k < MOST; k++)
-    steps.levels[k] = codebook->levels[codebook->order[MIN (k, codebook->n - 1)]];
+    steps->levels[k] = codebook->levels[codebook->order[MIN (k, codebook->n - 1)]];
   for (guint k = 0; k + 1 < MOST; k++)
-    steps.thresholds[k] = k + 1 < codebook->n
-                          ? 0.5f * (steps.levels[k] + steps.levels[k + 1]) : INFINITY;
-
-  return steps;
+    steps->thresholds[k] = k + 1 < codebook->n
+                           ? 0.5f * (steps->levels[k] + steps->levels[k + 1]) : INFINITY;
 }
 
 TARE_CLONES static void
@@ -84,11 +72,12 @@ encode (const TareGrid *self,
         guint8         *codes)
 {
   const TareCodebook *codebook = self->codebook;
-  Steps steps = list_steps (codebook);
+  Steps steps;
   float divisor = scale != 0.0f ? scale : 1.0f;
   const float *restrict in = x;
   gint32 above[TARE_SEARCH_PIECE];
 
+  list_steps (codebook, &steps);
   for (gsize begin = 0; begin < n; begin += TARE_SEARCH_PIECE)
     {
       gsize length = MIN (TARE_SEARCH_PIECE, n - begin);
@@ -131,8 +120,9 @@ decode (const TareGrid *self,
 }
 
 TARE_INLINE void
-measure_steps (Steps        steps,
+measure_steps (const Steps *steps,
                guint        n_steps,
+               gboolean     norm,
                const float *x,
                const float *w,
                gsize        n,
@@ -153,13 +143,13 @@ measure_steps (Steps        steps,
           for (gsize k = 0; k < LANES; k++)
             {
               float quotient = x[j] * inverse[k];
-              float level = steps.levels[0], difference;
+              float level = steps->levels[0], difference;
 
               #pragma GCC unroll 16
               for (guint i = 0; i + 1 < n_steps; i++)
-                level = quotient > steps.thresholds[i] ? steps.levels[i + 1] : level;
+                level = quotient > steps->thresholds[i] ? steps->levels[i + 1] : level;
               difference = x[j] - scale[c + k] * level;
-              sum[k] += w[j] * difference * difference;
+              sum[k] += weigh_difference (w[j], difference, norm);
             }
         }
 
@@ -170,6 +160,7 @@ measure_steps (Steps        steps,
 
 TARE_CLONES static void
 measure (const TareGrid *self,
+         gboolean        norm,
          const float    *x,
          const float    *w,
          gsize           n,
@@ -177,12 +168,15 @@ measure (const TareGrid *self,
          const float    *scale,
          float          *error)
 {
-  Steps steps = list_steps (self->codebook);
+  Steps steps;
 
-  if (self->codebook->n <= MOST / 2)
-    measure_steps (steps, MOST / 2, x, w, n, m, scale, error);
+  list_steps (self->codebook, &steps);
+  if (norm)
+    measure_steps (&steps, MOST, TRUE, x, w, n, m, scale, error);
+  else if (self->codebook->n <= MOST / 2)
+    measure_steps (&steps, MOST / 2, FALSE, x, w, n, m, scale, error);
   else
-    measure_steps (steps, MOST, x, w, n, m, scale, error);
+    measure_steps (&steps, MOST, FALSE, x, w, n, m, scale, error);
 }
 
 const TareGridClass _tare_codebook_class = {
@@ -191,15 +185,96 @@ const TareGridClass _tare_codebook_class = {
   .measure = measure,
 };
 
-#define CODEBOOK(id, n)                                                                   \
-  const TareGrid _tare_format_##id##_grid = {                                             \
-    .parent = TARE_GRID_PARENT,                                                           \
-    .klass = &_tare_codebook_class,                                                       \
-    .largest = 1.0f,                                                                      \
-    .bits = n,                                                                            \
-    .codebook = &id,                                                                      \
-  }
+/**
+ * _tare_codebook_new:
+ * @bits: of a code
+ * @codebook: (transfer none): levels from -1 to 1, which must stay
+ *
+ * Returns: (transfer full): a grid of these levels
+ */
+TareGrid *
+_tare_codebook_new (guint               bits,
+                    const TareCodebook *codebook)
+{
+  TareGrid *self = g_new0 (TareGrid, 1);
 
-CODEBOOK (nf4, 4);
-CODEBOOK (nf3, 3);
-CODEBOOK (bnb_fp4, 4);
+  self->klass = &_tare_codebook_class;
+  self->bits = bits;
+  self->n_codes = 1u << bits;
+  self->codebook = codebook;
+  for (guint k = 0; k < codebook->n; k++)
+    self->most = MAX (self->most, fabsf (codebook->levels[codebook->order[k]]));
+  self->largest = self->most;
+  _tare_grid_list_factors (self);
+
+  return self;
+}
+
+/* Levels of either sign and one zero; code 0 of the sign is zero again, and not written.
+ * magnitudes: [n_codes / 2] by ascending size, the first of them zero */
+static void
+mirror (guint         n_codes,
+        const float  *magnitudes,
+        TareCodebook *codebook)
+{
+  guint half = MIN (n_codes, MOST) / 2;
+
+  codebook->n = 2 * half - 1;
+  for (guint k = 0; k < half; k++)
+    {
+      codebook->levels[k] = magnitudes[k];
+      codebook->levels[half + k] = -magnitudes[k];
+      codebook->order[half - 1 + k] = (guint8) k;
+      codebook->order[half - 1 - k] = (guint8) (half + k);
+    }
+  codebook->order[half - 1] = 0;
+}
+
+/**
+ * _tare_power_list:
+ * @n_codes: a power of two
+ * @exponent: a, positive
+ * @codebook: (out): (i/N)^(1/a), N = @n_codes / 2 - 1, of either sign
+ *
+ * The grid of NUPES and PowerQuant: a code is round (N (|x| / A)^a), so a weight is rounded to the
+ * nearest there; here it takes the nearest level, which is never worse.
+ */
+void
+_tare_power_list (guint         n_codes,
+                  float         exponent,
+                  TareCodebook *codebook)
+{
+  float magnitudes[MOST / 2];
+  guint n = n_codes / 2 - 1;
+
+  /* A stranger's exponent may be anything: what is no power of a number is a level at zero. */
+  for (guint k = 0; k <= n; k++)
+    {
+      float level = (float) pow ((double) k / (double) n, 1.0 / (double) exponent);
+
+      magnitudes[k] = isfinite (level) && k > 0 ? level : 0.0f;
+    }
+  mirror (n_codes, magnitudes, codebook);
+}
+
+/**
+ * _tare_root_list:
+ * @n_codes: a power of two
+ * @base: between two neighbouring levels
+ * @codebook: (out): 0 and base^-i for i from 0 on, of either sign
+ *
+ * Powers of two (APoT's POT), or of its square root (POST, of ASQ).
+ */
+void
+_tare_root_list (guint         n_codes,
+                 double        base,
+                 TareCodebook *codebook)
+{
+  float magnitudes[MOST / 2];
+  guint n = n_codes / 2 - 1;
+
+  magnitudes[0] = 0.0f;
+  for (guint k = 1; k <= n; k++)
+    magnitudes[k] = (float) pow (base, (double) k - (double) n);
+  mirror (n_codes, magnitudes, codebook);
+}

@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "quant/formats/tare-format-private.h"
+#include "quant/formats/tare-format-grid-private.h"
 
 #include <math.h>
-#include <string.h>
 
+#include "quant/formats/tare-pack-private.h"
 #include "quant/formats/tare-search-private.h"
 
-/* Integers of 2 to 8 bits with a scale, and perhaps a zero point, for every group of a row.
+/* Integers of 2 to 8 bits with a scale, and a zero point or a minimum, for every group of a row.
  *
  * A row of n weights of b bits in G groups is, with no padding but to whole bytes,
  *
- *   codes:  ceil (n b / 8) bytes; code i occupies the bits from i b on, bit 0 the lowest of byte 0
+ *   codes:  ceil (n b / 8) bytes, see tare-pack.c
  *   scales: G IEEE binary16
- *   zeros:  ceil (G b / 8) bytes, packed as the codes; only where there is a zero point
+ *   zeros:  ceil (G b / 8) bytes, packed as the codes; or G minimums, IEEE binary16
  *
- * and the last group may be short. A weight is (code - zero) scale; without a zero point the zero
- * is 2^(b-1), so that the grid is -2^(b-1) .. 2^(b-1) - 1. The scale is never negative. */
+ * and the last group may be short. A weight is (code - zero) scale, or code scale + minimum. The
+ * scale is never negative. Where the whole matrix shares them, a scale and a byte for the zero
+ * point lie before the rows, which are codes alone. */
 
 #define PIECE TARE_SEARCH_PIECE
 #define LANES TARE_SEARCH_LANES
@@ -54,167 +55,94 @@ count_groups (const TareFormat *self,
 }
 
 static gsize
-packed_bytes (gsize n,
-              guint bits)
-{
-  return n / 8 * bits + (n % 8 * bits + 7) / 8;
-}
-
-static gsize
 get_row_bytes (const TareFormat *self,
                gsize             columns)
 {
   gsize n_groups = count_groups (self, columns);
 
-  return packed_bytes (columns, self->bits) + n_groups * sizeof (guint16) +
-         (self->asymmetric ? packed_bytes (n_groups, self->bits) : 0);
+  if (self->per_tensor)
+    return _tare_packed_bytes (columns, self->bits);
+
+  return _tare_packed_bytes (columns, self->bits) + n_groups * sizeof (guint16)
+         + _tare_packed_bytes (n_groups, self->bits);
 }
 
-static guint
-load_code (const guint8 *codes,
-           gsize         i,
-           guint         bits)
+static gsize
+get_parameter_bytes (const TareFormat *self,
+                     gsize             rows,
+                     gsize             columns)
 {
-  const guint8 *byte = codes + i / 8 * bits + i % 8 * bits / 8;
-  guint shift = i % 8 * bits % 8;
-  guint word = byte[0];
-
-  if (shift + bits > 8)
-    word |= (guint) byte[1] << 8;
-
-  return (word >> shift) & ((1u << bits) - 1);
-}
-
-/* The bytes must be zero before. */
-static void
-store_code (guint8 *codes,
-            gsize   i,
-            guint   bits,
-            guint   code)
-{
-  guint8 *byte = codes + i / 8 * bits + i % 8 * bits / 8;
-  guint shift = i % 8 * bits % 8;
-
-  byte[0] |= (guint8) (code << shift);
-  if (shift + bits > 8)
-    byte[1] |= (guint8) (code << shift >> 8);
-}
-
-/* Eight codes of up to four bits are one word. */
-TARE_INLINE guint32
-load_eight (const guint8 *codes,
-            guint         bits)
-{
-  guint32 word = codes[0];
-
-  for (guint k = 1; k < bits; k++)
-    word |= (guint32) codes[k] << 8 * k;
-
-  return word;
-}
-
-/* A group that begins at a whole byte. y: [n] */
-TARE_INLINE void
-decode_group (const guint8 *restrict codes,
-              gsize                  n,
-              guint                  bits,
-              float                  scale,
-              int                    zero,
-              float        *restrict y)
-{
-  gsize whole = bits == 8 ? n : n & ~(gsize) 7;
-
-  if (bits == 8)
-    {
-      #pragma omp simd
-      for (gsize j = 0; j < n; j++)
-        y[j] = (float) ((int) codes[j] - zero) * scale;
-    }
-  else
-    {
-      for (gsize j = 0; j < whole; j += 8)
-        {
-          guint32 word = load_eight (codes + j / 8 * bits, bits);
-
-          #pragma omp simd
-          for (guint k = 0; k < 8; k++)
-            y[j + k] = (float) ((int) ((word >> bits * k) & ((1u << bits) - 1)) - zero) * scale;
-        }
-    }
-
-  for (gsize j = whole; j < n; j++)
-    y[j] = (float) ((int) load_code (codes, j, bits) - zero) * scale;
-}
-
-TARE_INLINE void
-decode_bits (const TareFormat *self,
-             const guint8     *codes,
-             gsize             columns,
-             guint             bits,
-             float            *y)
-{
-  gsize length = group_length (self, columns);
-  gsize n_groups = count_groups (self, columns);
-  const guint8 *scales = codes + packed_bytes (columns, bits);
-  const guint8 *zeros = scales + n_groups * sizeof (guint16);
-
-  for (gsize g = 0; g < n_groups; g++)
-    {
-      gsize begin = g * length;
-      int zero = self->asymmetric ? (int) load_code (zeros, g, bits) : 1 << (bits - 1);
-
-      decode_group (codes + begin / 8 * bits, MIN (length, columns - begin), bits,
-                    load_half (scales + 2 * g), zero, y + begin);
-    }
+  return self->per_tensor ? sizeof (guint16) + 1 : 0;
 }
 
 TARE_CLONES static void
-decode_8 (const TareFormat *self,
-          const guint8     *codes,
-          gsize             columns,
-          float            *y)
+decode_piece (const guint8 *codes,
+              gsize         n,
+              float         scale,
+              int           zero,
+              float        *y)
 {
-  decode_bits (self, codes, columns, 8, y);
+  const guint8 *restrict in = codes;
+  float *restrict out = y;
+
+  #pragma omp simd
+  for (gsize j = 0; j < n; j++)
+    out[j] = (float) ((int) in[j] - zero) * scale;
 }
 
-TARE_CLONES static void
-decode_4 (const TareFormat *self,
-          const guint8     *codes,
-          gsize             columns,
-          float            *y)
+/* What lies in a row beside its codes, or before all rows. */
+typedef struct
 {
-  decode_bits (self, codes, columns, 4, y);
-}
+  const guint8 *scales;
+  guint8        zeros[PIECE];
+  gsize         first;
+} Sides;
 
-TARE_CLONES static void
-decode_3 (const TareFormat *self,
-          const guint8     *codes,
-          gsize             columns,
-          float            *y)
+/* Zero points are unpacked as many at a time as there is room for. */
+static Grid
+load_grid (const TareFormat *self,
+           const guint8     *parameters,
+           Sides            *sides,
+           gsize             n_groups,
+           gsize             g)
 {
-  decode_bits (self, codes, columns, 3, y);
-}
+  const guint8 *zeros = sides->scales + n_groups * sizeof (guint16);
 
-TARE_CLONES static void
-decode_2 (const TareFormat *self,
-          const guint8     *codes,
-          gsize             columns,
-          float            *y)
-{
-  decode_bits (self, codes, columns, 2, y);
+  if (self->per_tensor)
+    return (Grid) { load_half (parameters), (float) parameters[2] };
+
+  if (g % PIECE == 0)
+    _tare_unpack (zeros + g / 8 * self->bits, MIN (PIECE, n_groups - g), self->bits, sides->zeros);
+
+  return (Grid) { load_half (sides->scales + 2 * g), (float) sides->zeros[g % PIECE] };
 }
 
 static void
 decode_row (const TareFormat *self,
+            const guint8     *parameters,
+            gsize             row,
             const guint8     *codes,
             gsize             columns,
             float            *y)
 {
-  static void (*const kernels[]) (const TareFormat *, const guint8 *, gsize, float *) = {
-    [2] = decode_2, [3] = decode_3, [4] = decode_4, [8] = decode_8,
-  };
+  gsize length = group_length (self, columns);
+  gsize n_groups = count_groups (self, columns);
+  Sides sides = { .scales = codes + _tare_packed_bytes (columns, self->bits) };
 
-  kernels[self->bits] (self, codes, columns, y);
+  for (gsize g = 0; g < n_groups; g++)
+    {
+      Grid grid = load_grid (self, parameters, &sides, n_groups, g);
+      gsize end = MIN ((g + 1) * length, columns);
+
+      for (gsize j = g * length; j < end; j += PIECE)
+        {
+          guint8 piece[PIECE];
+          gsize n = MIN (PIECE, end - j);
+
+          _tare_unpack (codes + j / 8 * self->bits, n, self->bits, piece);
+          decode_piece (piece, n, grid.scale, (int) grid.zero, y + j);
+        }
+    }
 }
 
 static float
@@ -230,18 +158,10 @@ span_grid (const TareFormat *self,
            float             maximum)
 {
   float highest = get_highest (self);
-  float half = (highest + 1.0f) / 2.0f;
-  Grid grid = { 0.0f, half };
+  Grid grid = { 0.0f, (highest + 1.0f) / 2.0f };
 
   minimum = MIN (minimum, 0.0f);
   maximum = MAX (maximum, 0.0f);
-
-  if (!self->asymmetric)
-    {
-      grid.scale = round_scale (MAX (-minimum, maximum) / (half - 1.0f));
-      return grid;
-    }
-
   grid.scale = round_scale (maximum / highest - minimum / highest);
   if (grid.scale > 0.0f)
     grid.zero = rintf (MIN (-minimum / grid.scale, highest));
@@ -256,7 +176,7 @@ typedef struct
   float zero[N_CANDIDATES];
   float low[N_CANDIDATES];
   float high[N_CANDIDATES];
-  float error[N_CANDIDATES];
+  double error[N_CANDIDATES];
 } Grids;
 
 /* Ranges from the least to the largest weight, times the factors. */
@@ -265,13 +185,11 @@ list_grids (Grids       *grids,
             const float *factors,
             float        minimum,
             float        maximum,
-            gboolean     asymmetric,
             float        highest)
 {
-  float half = (highest + 1.0f) / 2.0f;
   float from = minimum < 0.0f ? minimum : 0.0f;
   float to = maximum > 0.0f ? maximum : 0.0f;
-  float span = asymmetric ? (to - from) / highest : (-from > to ? -from : to) / (half - 1.0f);
+  float span = (to - from) / highest;
 
   #pragma omp simd
   for (int c = 0; c < N_CANDIDATES; c++)
@@ -279,109 +197,166 @@ list_grids (Grids       *grids,
       float scale = round_scale (factors[c] * span);
       float zero = -from * factors[c] / scale;
 
-      zero = rintf (zero < highest ? zero : highest);
       grids->scale[c] = scale;
-      grids->zero[c] = asymmetric ? zero : half;
+      grids->zero[c] = rintf (zero < highest ? zero : highest);
     }
 }
 
 /* The grids around one: other zero points with its scale, with another scale, and with scales a
  * little off. */
 static void
-list_neighbours (Grids    *grids,
-                 Grid      grid,
-                 float     refit,
-                 gboolean  asymmetric,
-                 float     highest)
+list_neighbours (Grids *grids,
+                 Grid   grid,
+                 float  refit,
+                 float  highest)
 {
   const float scales[4] = { refit, grid.scale, round_scale (grid.scale * 0.99f),
                             round_scale (grid.scale * 1.01f) };
 
   for (int c = 0; c < LANES; c++)
     {
-      float zero = grid.zero + (asymmetric ? (float) (c % 4) - 1.0f : 0.0f);
+      float zero = grid.zero + (float) (c % 4) - 1.0f;
 
       grids->scale[c] = scales[c / 4];
       grids->zero[c] = CLAMP (zero, 0.0f, highest);
     }
 }
 
-/* Σw(x - y)² for each of the first m grids, m a multiple of the lanes. */
-static void
-measure_grids (Grids       *grids,
-               gsize        m,
-               const float *x,
+TARE_INLINE void
+measure_lanes (const float *x,
                const float *w,
                gsize        n,
-               float        highest)
+               gsize        m,
+               const Grids *grids,
+               gboolean     norm,
+               float       *error)
 {
-  double total[N_CANDIDATES] = { 0.0 };
+  for (gsize c = 0; c < m; c += LANES)
+    {
+      float sum[LANES] = { 0.0f }, inverse[LANES];
 
+      for (gsize k = 0; k < LANES; k++)
+        inverse[k] = invert (grids->scale[c + k]);
+
+      for (gsize j = 0; j < n; j++)
+        {
+          #pragma omp simd
+          for (gsize k = 0; k < LANES; k++)
+            {
+              float code = x[j] * inverse[k];
+
+              code = code < grids->low[c + k] ? grids->low[c + k] : code;
+              code = rintf (code > grids->high[c + k] ? grids->high[c + k] : code);
+              sum[k] += weigh_difference (w[j], x[j] - grids->scale[c + k] * code, norm);
+            }
+        }
+
+      for (gsize k = 0; k < LANES; k++)
+        error[c + k] = sum[k];
+    }
+}
+
+TARE_CLONES static void
+measure_piece (const float *x,
+               const float *w,
+               gsize        n,
+               gsize        m,
+               const Grids *grids,
+               gboolean     norm,
+               float       *error)
+{
+  if (norm)
+    measure_lanes (x, w, n, m, grids, TRUE, error);
+  else
+    measure_lanes (x, w, n, m, grids, FALSE, error);
+}
+
+/* Σw|x - y|^p for each of the first m grids, m a multiple of the lanes. */
+static void
+measure_grids (Grids                *grids,
+               gsize                 m,
+               gboolean              norm,
+               const TareGridSample *sample,
+               float                 highest)
+{
   for (gsize c = 0; c < m; c++)
     {
       grids->low[c] = -grids->zero[c];
       grids->high[c] = highest - grids->zero[c];
+      grids->error[c] = 0.0;
     }
 
-  for (gsize begin = 0; begin < n; begin += PIECE)
-    {
-      _tare_search_error_symmetric (x + begin, w + begin, MIN (PIECE, n - begin), m, grids->scale,
-                                    grids->low, grids->high, grids->error);
-      for (gsize c = 0; c < m; c++)
-        total[c] += (double) grids->error[c];
-    }
+  for (gsize i = 0; i < sample->rows && !tare_progress_cancelled (sample->progress); i++)
+    for (gsize begin = 0; begin < sample->n; begin += PIECE)
+      {
+        float error[N_CANDIDATES];
 
-  for (gsize c = 0; c < m; c++)
-    grids->error[c] = (float) total[c];
+        measure_piece (sample->x + i * sample->stride + begin, sample->w + begin,
+                       MIN (PIECE, sample->n - begin), m, grids, norm, error);
+        for (gsize c = 0; c < m; c++)
+          grids->error[c] += (double) error[c];
+      }
 }
 
 /* Least squares for the scale with all codes as they are. */
 static float
-refit_scale (const float *x,
-             const float *w,
-             gsize        n,
-             Grid         grid,
-             float        highest)
+refit_scale (const TareGridSample *sample,
+             Grid                  grid,
+             float                 highest)
 {
   double xq = 0.0, qq = 0.0;
 
-  for (gsize begin = 0; begin < n; begin += PIECE)
-    {
-      float q[PIECE];
-      gsize length = MIN (PIECE, n - begin);
-      TareSearchSums sums;
+  for (gsize i = 0; i < sample->rows; i++)
+    for (gsize begin = 0; begin < sample->n; begin += PIECE)
+      {
+        const float *x = sample->x + i * sample->stride + begin;
+        float q[PIECE];
+        gsize length = MIN (PIECE, sample->n - begin);
+        TareSearchSums sums;
 
-      _tare_search_encode (x + begin, length, grid.scale, 0.0f, -grid.zero, highest - grid.zero, q);
-      sums = _tare_search_sum (x + begin, w + begin, q, length);
-      xq += sums.xq;
-      qq += sums.qq;
-    }
+        _tare_search_encode (x, length, grid.scale, 0.0f, -grid.zero, highest - grid.zero, q);
+        sums = _tare_search_sum (x, sample->w + begin, q, length);
+        xq += sums.xq;
+        qq += sums.qq;
+      }
 
   return qq > 0.0 && xq > 0.0 ? round_scale ((float) (xq / qq)) : grid.scale;
+}
+
+static gsize
+find_least (const double *error,
+            gsize         m)
+{
+  gsize least = 0;
+
+  for (gsize c = 1; c < m; c++)
+    if (error[c] < error[least])
+      least = c;
+
+  return least;
 }
 
 /* Shrinks the range, and then refits the scale and tries the neighbours of the zero point until
  * nothing gets better. Of equal candidates the first is taken: the plain one, or the widest. */
 static Grid
-search_grid (const TareFormat *self,
-             const float      *factors,
-             const float      *x,
-             const float      *w,
-             gsize             n,
-             float             minimum,
-             float             maximum)
+search_grid (const TareFormat     *self,
+             gboolean              norm,
+             const float          *factors,
+             const TareGridSample *sample,
+             float                 minimum,
+             float                 maximum)
 {
   Grids grids;
   Grid best = span_grid (self, minimum, maximum);
   float largest = MAX (-minimum, maximum);
   float highest = get_highest (self);
-  float least = INFINITY;
+  double least = (double) INFINITY;
   gsize m = N_CANDIDATES;
 
   if (largest < TARE_SEARCH_SMALLEST || largest > TARE_SEARCH_LARGEST)
     return best;
 
-  list_grids (&grids, factors, minimum, maximum, self->asymmetric, highest);
+  list_grids (&grids, factors, minimum, maximum, highest);
   grids.scale[0] = best.scale;
   grids.zero[0] = best.zero;
 
@@ -389,15 +364,15 @@ search_grid (const TareFormat *self,
     {
       gsize winner;
 
-      measure_grids (&grids, m, x, w, n, highest);
-      winner = _tare_search_find_least (grids.error, m);
+      measure_grids (&grids, m, norm, sample, highest);
+      winner = find_least (grids.error, m);
       if (grids.error[winner] >= least)
         break;
 
       least = grids.error[winner];
       best = (Grid) { grids.scale[winner], grids.zero[winner] };
       m = LANES;
-      list_neighbours (&grids, best, refit_scale (x, w, n, best, highest), self->asymmetric,
+      list_neighbours (&grids, best, norm ? best.scale : refit_scale (sample, best, highest),
                        highest);
     }
 
@@ -411,60 +386,131 @@ list_factors (float *factors)
     factors[c] = c < N_STEPS ? WIDEST - STEP * (float) c : factors[c - 1] * RATIO;
 }
 
+static Grid
+find_grid (const TareFormat     *self,
+           TareRange             range,
+           const TareGridSample *sample)
+{
+  float factors[N_CANDIDATES];
+  float minimum = 0.0f, maximum = 0.0f;
+
+  for (gsize i = 0; i < sample->rows; i++)
+    {
+      float low, high;
+
+      _tare_search_range (sample->x + i * sample->stride, sample->n, &low, &high);
+      minimum = MIN (minimum, low);
+      maximum = MAX (maximum, high);
+    }
+
+  if (range == TARE_RANGE_MINIMUM_MAXIMUM || range == TARE_RANGE_ROUND_UP)
+    return span_grid (self, minimum, maximum);
+
+  list_factors (factors);
+
+  return search_grid (self, range == TARE_RANGE_NORM, factors, sample, minimum, maximum);
+}
+
+TARE_CLONES static void
+encode_piece (const float *x,
+              gsize        n,
+              float        inverse,
+              float        offset,
+              float        zero,
+              float        highest,
+              guint8      *codes)
+{
+  const float *restrict in = x;
+  guint8 *restrict out = codes;
+
+  #pragma omp simd
+  for (gsize j = 0; j < n; j++)
+    {
+      float code = (in[j] - offset) * inverse;
+
+      code = code < -zero ? -zero : code;
+      code = code > highest - zero ? highest - zero : code;
+      out[j] = (guint8) (gint32) (rintf (code) + zero);
+    }
+}
+
 /* A group that begins at a whole byte. */
 static void
 encode_group (const TareFormat *self,
               const float      *x,
               gsize             n,
               Grid              grid,
+              float             offset,
               guint8           *codes)
 {
   for (gsize begin = 0; begin < n; begin += PIECE)
     {
-      float q[PIECE];
+      guint8 piece[PIECE];
       gsize length = MIN (PIECE, n - begin);
 
-      _tare_search_encode (x + begin, length, grid.scale, 0.0f, -grid.zero,
-                           get_highest (self) - grid.zero, q);
-      for (gsize j = 0; j < length; j++)
-        store_code (codes, begin + j, self->bits, (guint) (q[j] + grid.zero));
+      encode_piece (x + begin, length, invert (grid.scale), offset, grid.zero,
+                    get_highest (self), piece);
+      _tare_pack (piece, length, self->bits, codes + begin / 8 * self->bits);
     }
+}
+
+static gboolean
+fit (const TareFormat  *self,
+     const TareMatrix  *matrix,
+     guint8            *parameters,
+     GError           **error)
+{
+  gboolean searches = matrix->range != TARE_RANGE_MINIMUM_MAXIMUM
+                      && matrix->range != TARE_RANGE_ROUND_UP;
+  gsize step = searches ? matrix->rows * matrix->columns / TARE_GRID_SAMPLE + 1 : 1;
+  TareGridSample sample = {
+    matrix->x, matrix->weights, matrix->columns, (matrix->rows - 1) / step + 1,
+    step * matrix->columns, matrix->progress,
+  };
+  Grid grid = find_grid (self, matrix->range, &sample);
+
+  store_half (parameters, grid.scale);
+  parameters[2] = (guint8) grid.zero;
+
+  return tare_progress_step (matrix->progress, 0.0, NULL, error);
 }
 
 static void
 encode_row (const TareFormat *self,
-            gboolean          search,
-            const float      *x,
-            const float      *weights,
-            gsize             columns,
+            const TareMatrix *matrix,
+            gsize             row,
+            const guint8     *parameters,
             guint8           *codes)
 {
+  gsize columns = matrix->columns;
   gsize length = group_length (self, columns);
   gsize n_groups = count_groups (self, columns);
-  guint8 *scales = codes + packed_bytes (columns, self->bits);
+  const float *x = matrix->x + row * columns;
+  guint8 *scales = codes + _tare_packed_bytes (columns, self->bits);
   guint8 *zeros = scales + n_groups * sizeof (guint16);
-  float factors[N_CANDIDATES];
-
-  list_factors (factors);
-  memset (codes, 0, get_row_bytes (self, columns));
+  guint8 unpacked[PIECE];
 
   for (gsize g = 0; g < n_groups; g++)
     {
       gsize begin = g * length;
       gsize n = MIN (length, columns - begin);
-      float minimum, maximum;
-      Grid grid;
+      TareGridSample sample = { x + begin, matrix->weights + begin, n, 1, 0, NULL };
+      Grid grid = { 0.0f, 0.0f };
 
-      _tare_search_range (x + begin, n, &minimum, &maximum);
-      if (search)
-        grid = search_grid (self, factors, x + begin, weights + begin, n, minimum, maximum);
+      if (self->per_tensor)
+        grid = (Grid) { load_half (parameters), (float) parameters[2] };
       else
-        grid = span_grid (self, minimum, maximum);
+        grid = find_grid (self, matrix->range, &sample);
 
-      encode_group (self, x + begin, n, grid, codes + begin / 8 * self->bits);
+      encode_group (self, x + begin, n, grid, 0.0f, codes + begin / 8 * self->bits);
+      if (self->per_tensor)
+        continue;
+
       store_half (scales + 2 * g, grid.scale);
-      if (self->asymmetric)
-        store_code (zeros, g, self->bits, (guint) grid.zero);
+      unpacked[g % PIECE] = (guint8) grid.zero;
+      if (g % PIECE == PIECE - 1 || g + 1 == n_groups)
+        _tare_pack (unpacked, g % PIECE + 1, self->bits,
+                    zeros + g / PIECE * PIECE / 8 * self->bits);
     }
 }
 
@@ -483,60 +529,49 @@ get_levels (const TareFormat *self,
   return n;
 }
 
-/* What is taken off a code for a level: half the grid where there is no zero point. */
-static int
-get_middle (const TareFormat *self)
-{
-  return self->asymmetric ? 0 : 1 << (self->bits - 1);
-}
-
 static void
 take_apart (const TareFormat *self,
             const guint8     *codes,
             TareParts        *parts)
 {
-  gsize row_bytes = get_row_bytes (self, parts->columns);
+  gsize columns = parts->columns;
+  gsize row_bytes = get_row_bytes (self, columns);
+  const guint8 *rows = codes + get_parameter_bytes (self, parts->rows, columns);
+  g_autofree guint8 *unpacked = g_malloc (MAX (columns, 1));
 
   for (gsize i = 0; i < parts->rows; i++)
     {
-      const guint8 *row = codes + i * row_bytes;
-      const guint8 *scales = row + packed_bytes (parts->columns, self->bits);
-      const guint8 *zeros = scales + parts->n_groups * sizeof (guint16);
+      const guint8 *row = rows + i * row_bytes;
+      Sides sides = { .scales = row + _tare_packed_bytes (columns, self->bits) };
 
-      for (gsize j = 0; j < parts->columns; j++)
-        parts->codes[i * parts->columns + j] =
-          (gint16) ((int) load_code (row, j, self->bits) - get_middle (self));
+      _tare_unpack (row, columns, self->bits, unpacked);
+      for (gsize j = 0; j < columns; j++)
+        parts->codes[i * columns + j] = unpacked[j];
       for (gsize g = 0; g < parts->n_groups; g++)
         {
-          parts->scales[i * parts->n_groups + g] = load_half (scales + 2 * g);
-          if (self->asymmetric)
-            parts->zeros[i * parts->n_groups + g] = (gint16) load_code (zeros, g, self->bits);
+          Grid grid = load_grid (self, codes, &sides, parts->n_groups, g);
+          gsize index = self->per_tensor ? 0 : i * parts->n_groups + g;
+
+          parts->scales[index] = grid.scale;
+          parts->zeros[index] = (gint16) grid.zero;
         }
     }
 }
 
+/* Stores what load_grid() loads, of one group. */
 static gboolean
-put_scales (const TareFormat  *self,
-            const TareParts   *parts,
-            gsize              row,
-            guint8            *scales,
-            GError           **error)
+put_grid (const TareFormat  *self,
+          const TareParts   *parts,
+          gsize              index,
+          guint8            *scale,
+          guint8            *zero,
+          GError           **error)
 {
-  guint8 *zeros = scales + parts->n_groups * sizeof (guint16);
+  store_half (scale, parts->scales[index]);
+  *zero = (guint8) parts->zeros[index];
 
-  for (gsize g = 0; g < parts->n_groups; g++)
-    {
-      gsize index = row * parts->n_groups + g;
-
-      store_half (scales + 2 * g, parts->scales[index]);
-      if (load_half (scales + 2 * g) != parts->scales[index]
-          || (self->asymmetric && parts->zeros[index] >> self->bits != 0))
-        return _tare_parts_fail_scale (self, parts, index, error);
-      if (self->asymmetric)
-        store_code (zeros, g, self->bits, (guint) parts->zeros[index]);
-    }
-
-  return TRUE;
+  return (load_half (scale) == parts->scales[index] && parts->zeros[index] >> self->bits == 0)
+         || _tare_parts_fail_scale (self, parts, index, error);
 }
 
 static gboolean
@@ -545,33 +580,155 @@ put_together (const TareFormat  *self,
               guint8            *codes,
               GError           **error)
 {
-  gsize row_bytes = get_row_bytes (self, parts->columns);
+  gsize columns = parts->columns;
+  gsize row_bytes = get_row_bytes (self, columns);
+  gsize n_scales = self->per_tensor ? 0 : parts->n_groups;
+  guint8 *rows = codes + get_parameter_bytes (self, parts->rows, columns);
+  g_autofree guint8 *unpacked = g_malloc (MAX (columns, 1));
 
-  memset (codes, 0, parts->rows * row_bytes);
+  if (self->per_tensor && !put_grid (self, parts, 0, codes, codes + 2, error))
+    return FALSE;
+
   for (gsize i = 0; i < parts->rows; i++)
     {
-      guint8 *row = codes + i * row_bytes;
+      guint8 *row = rows + i * row_bytes;
+      guint8 *scales = row + _tare_packed_bytes (columns, self->bits);
 
-      for (gsize j = 0; j < parts->columns; j++)
+      for (gsize j = 0; j < columns; j++)
         {
-          int code = parts->codes[i * parts->columns + j] + get_middle (self);
-
-          if (code >> self->bits != 0)
-            return _tare_parts_fail_code (self, parts, i * parts->columns + j, error);
-          store_code (row, j, self->bits, (guint) code);
+          if (parts->codes[i * columns + j] >> self->bits != 0)
+            return _tare_parts_fail_code (self, parts, i * columns + j, error);
+          unpacked[j] = (guint8) parts->codes[i * columns + j];
         }
-      if (!put_scales (self, parts, i, row + packed_bytes (parts->columns, self->bits), error))
-        return FALSE;
+      _tare_pack (unpacked, columns, self->bits, row);
+
+      for (gsize g = 0; g < n_scales; g++)
+        if (!put_grid (self, parts, i * n_scales + g, scales + 2 * g, unpacked + g, error))
+          return FALSE;
+      if (n_scales > 0)
+        _tare_pack (unpacked, n_scales, self->bits, scales + 2 * n_scales);
     }
 
   return TRUE;
 }
 
-const TareFormatClass _tare_format_integer_class = {
+const TareFormatClass _tare_format_zero_point_class = {
+  .get_row_bytes = get_row_bytes,
+  .get_levels = get_levels,
+  .get_parameter_bytes = get_parameter_bytes,
+  .fit = fit,
+  .encode_matrix_row = encode_row,
+  .decode_matrix_row = decode_row,
   .take_apart = take_apart,
   .put_together = put_together,
-  .get_row_bytes = get_row_bytes,
-  .encode_row = encode_row,
-  .decode_row = decode_row,
-  .get_levels = get_levels,
+};
+
+/* --- a minimum in place of the zero point --- */
+
+static gsize
+get_minimum_row_bytes (const TareFormat *self,
+                       gsize             columns)
+{
+  return _tare_packed_bytes (columns, self->bits)
+         + count_groups (self, columns) * 2 * sizeof (guint16);
+}
+
+/* From end to end, without zero where no weight is there; a minimum that is rounded towards zero is
+ * made up for by the scale. */
+static void
+span_minimum (const TareFormat *self,
+              float             low,
+              float             high,
+              float            *scale,
+              float            *minimum)
+{
+  *minimum = round_offset (low);
+  *scale = round_scale (MAX (high - *minimum, 0.0f) / get_highest (self));
+}
+
+static void
+encode_minimum_row (const TareFormat *self,
+                    gboolean          search,
+                    const float      *x,
+                    const float      *weights,
+                    gsize             columns,
+                    guint8           *codes)
+{
+  gsize length = group_length (self, columns);
+  guint8 *sides = codes + _tare_packed_bytes (columns, self->bits);
+
+  for (gsize g = 0; g < count_groups (self, columns); g++)
+    {
+      gsize begin = g * length;
+      gsize n = MIN (length, columns - begin);
+      float low, high, scale, minimum;
+
+      _tare_search_range (x + begin, n, &low, &high);
+      span_minimum (self, low, high, &scale, &minimum);
+      if (search)
+        _tare_search_affine (x + begin, weights + begin, n, get_highest (self), TRUE, &scale,
+                             &minimum);
+
+      encode_group (self, x + begin, n, (Grid) { scale, 0.0f }, minimum,
+                    codes + begin / 8 * self->bits);
+      store_half (sides + 4 * g, scale);
+      store_half (sides + 4 * g + 2, minimum);
+    }
+}
+
+TARE_CLONES static void
+decode_minimum_piece (const guint8 *codes,
+                      gsize         n,
+                      float         scale,
+                      float         minimum,
+                      float        *y)
+{
+  const guint8 *restrict in = codes;
+  float *restrict out = y;
+
+  #pragma omp simd
+  for (gsize j = 0; j < n; j++)
+    out[j] = (float) in[j] * scale + minimum;
+}
+
+static void
+decode_minimum_row (const TareFormat *self,
+                    const guint8     *codes,
+                    gsize             columns,
+                    float            *y)
+{
+  gsize length = group_length (self, columns);
+  const guint8 *sides = codes + _tare_packed_bytes (columns, self->bits);
+
+  for (gsize begin = 0; begin < columns; begin += length, sides += 4)
+    {
+      gsize n = MIN (length, columns - begin);
+      guint8 piece[PIECE];
+
+      _tare_unpack (codes + begin / 8 * self->bits, n, self->bits, piece);
+      decode_minimum_piece (piece, n, load_half (sides), load_half (sides + 2), y + begin);
+    }
+}
+
+static gsize
+get_minimum_levels (const TareFormat *self,
+                    float             minimum,
+                    float             maximum,
+                    float            *levels)
+{
+  gsize n = (gsize) 1 << self->bits;
+  float scale, offset;
+
+  span_minimum (self, minimum, maximum, &scale, &offset);
+  for (gsize code = 0; code < n; code++)
+    levels[code] = (float) code * scale + offset;
+
+  return n;
+}
+
+const TareFormatClass _tare_format_minimum_class = {
+  .get_row_bytes = get_minimum_row_bytes,
+  .get_levels = get_minimum_levels,
+  .encode_row = encode_minimum_row,
+  .decode_row = decode_minimum_row,
 };

@@ -360,7 +360,7 @@ encode_rows (const TareFormat  *self,
   gsize columns = matrix->columns;
   gsize row_bytes = count_row_bytes (self, columns);
   gsize band = MAX (BAND / MAX (columns, 1), 1);
-  gboolean search = matrix->range != TARE_RANGE_MINIMUM_MAXIMUM;
+  gboolean search = matrix->range == TARE_RANGE_SEARCH || matrix->range == TARE_RANGE_NORM;
 
   for (gsize first = 0; first < matrix->rows; first += band)
     {
@@ -628,7 +628,8 @@ compare_floats (gconstpointer a,
  * Finds what a group's weights can become, in ascending order and each value once, where the range
  * reaches from @minimum to @maximum. For a K-quant the group is the widest of its super-block.
  *
- * Returns: how many levels there are; 0 for a float, which has no grid of its own
+ * Returns: how many levels there are; 0 for a float, which has no grid of its own, and where a
+ *   matrix chooses the grid
  */
 gsize
 tare_format_get_levels (const TareFormat *self,

@@ -13,8 +13,9 @@
  *
  * without exception where no code is special; as in IEEE 754 the last exponent is that of infinity
  * and NaN in E5M2; in E4M3 (fn) only the code of all ones is NaN (OCP 8-bit Floating Point
- * Specification, revision 1.0). Weights are rounded from single precision directly: by way of half
- * precision they would be rounded twice. No weight becomes infinite or NaN.
+ * Specification, revision 1.0); and in the fnuz variants only that of minus zero. Weights are
+ * rounded from single precision directly: by way of half precision they would be rounded twice. No
+ * weight becomes infinite or NaN.
  *
  * With one bit of exponent the levels are equally spaced: integers in sign and magnitude. */
 
@@ -30,6 +31,7 @@ typedef struct
   gint32  normal;
   float   largest;
   guint   sign_shift;
+  gint32  unsigned_zero;
 } Layout;
 
 TARE_INLINE Layout
@@ -41,6 +43,7 @@ lay_out (const TareGrid *self)
     .normal = 1 << self->mantissa_bits,
     .largest = self->largest,
     .sign_shift = self->bits - 1,
+    .unsigned_zero = self->unsigned_zero ? 1 : 0,
   };
 }
 
@@ -89,6 +92,7 @@ encode (const TareGrid *self,
       magic = find_magic (exponent, layout.shift);
       code = (exponent - layout.least) >> layout.shift;
       code += (gint32) (tare_float_to_bits (magnitude + magic) - tare_float_to_bits (magic));
+      sign = layout.unsigned_zero && code == 0 ? 0 : sign;
       out[j] = (guint8) ((guint32) code | sign << layout.sign_shift);
     }
 }
@@ -105,6 +109,7 @@ decode (const TareGrid *self,
   gint32 mask = (1 << layout.sign_shift) - 1;
   gint32 highest = (gint32) self->highest;
   gint32 infinite = self->infinite ? highest + 1 : 0x100;
+  gint32 minus_zero = self->unsigned_zero ? 1 << layout.sign_shift : 0x100;
   float zero = tare_float_from_bits ((guint32) base);
   const guint8 *restrict in = codes;
   float *restrict out = y;
@@ -119,19 +124,20 @@ decode (const TareGrid *self,
       float magnitude = code < layout.normal ? subnormal : normal;
       float special = code == infinite ? INFINITY : NAN;
 
-      magnitude = code > highest ? special : magnitude;
+      magnitude = code > highest || in[j] == minus_zero ? special : magnitude;
       out[j] = tare_float_from_bits (tare_float_to_bits (magnitude) | sign) * scale;
     }
 }
 
-TARE_CLONES static void
-measure (const TareGrid *self,
-         const float    *x,
-         const float    *w,
-         gsize           n,
-         gsize           m,
-         const float    *scale,
-         float          *error)
+TARE_INLINE void
+measure_lanes (const TareGrid *self,
+               gboolean        norm,
+               const float    *x,
+               const float    *w,
+               gsize           n,
+               gsize           m,
+               const float    *scale,
+               float          *error)
 {
   Layout layout = lay_out (self);
 
@@ -156,7 +162,7 @@ measure (const TareGrid *self,
               magic = find_magic (find_exponent (quotient, layout.least), layout.shift);
               level = (quotient + magic) - magic;
               difference = magnitude - scale[c + k] * level;
-              sum[k] += w[j] * difference * difference;
+              sum[k] += weigh_difference (w[j], difference, norm);
             }
         }
 
@@ -165,33 +171,60 @@ measure (const TareGrid *self,
     }
 }
 
+TARE_CLONES static void
+measure (const TareGrid *self,
+         gboolean        norm,
+         const float    *x,
+         const float    *w,
+         gsize           n,
+         gsize           m,
+         const float    *scale,
+         float          *error)
+{
+  if (norm)
+    measure_lanes (self, TRUE, x, w, n, m, scale, error);
+  else
+    measure_lanes (self, FALSE, x, w, n, m, scale, error);
+}
+
 const TareGridClass _tare_minifloat_class = {
   .encode = encode,
   .decode = decode,
   .measure = measure,
 };
 
-#define MINIFLOAT(id, exponent, mantissa, offset, code, magnitude, infinity)              \
-  const TareGrid _tare_format_##id##_grid = {                                             \
-    .parent = TARE_GRID_PARENT,                                                           \
-    .klass = &_tare_minifloat_class,                                                      \
-    .largest = magnitude,                                                                 \
-    .bits = 1 + exponent + mantissa,                                                      \
-    .mantissa_bits = mantissa,                                                            \
-    .bias = offset,                                                                       \
-    .highest = code,                                                                      \
-    .infinite = infinity,                                                                 \
-  }
+/**
+ * _tare_minifloat_new:
+ * @exponent: bits of exponent, at least 1
+ * @mantissa: bits of mantissa
+ * @mode: "none", "ieee" (the last exponent is reserved), "fn" (the code of all ones is NaN) or
+ *   "fnuz" (as "none", but the code of minus zero is NaN, and the bias one more)
+ *
+ * The bias is that of IEEE 754 but for one bit of exponent, which has none: 2^(E-1) - 1.
+ *
+ * Returns: (transfer full): a grid of floats with a sign
+ */
+TareGrid *
+_tare_minifloat_new (guint       exponent,
+                     guint       mantissa,
+                     const char *mode)
+{
+  TareGrid *self = g_new0 (TareGrid, 1);
+  gboolean ieee = g_str_equal (mode, "ieee");
+  guint last = (1u << (exponent + mantissa)) - 1;
 
-MINIFLOAT (fp8_e5m2, 5, 2, 15, 0x7b, 57344.0f, TRUE);
-MINIFLOAT (fp8_e4m3, 4, 3, 7, 0x7e, 448.0f, FALSE);
-MINIFLOAT (fp8_e3m4, 3, 4, 3, 0x7f, 31.0f, FALSE);
-MINIFLOAT (fp6_e3m2, 3, 2, 3, 0x1f, 28.0f, FALSE);
-MINIFLOAT (fp6_e2m3, 2, 3, 1, 0x1f, 7.5f, FALSE);
-MINIFLOAT (fp5_e3m1, 3, 1, 3, 0x0f, 24.0f, FALSE);
-MINIFLOAT (fp5_e2m2, 2, 2, 1, 0x0f, 7.0f, FALSE);
-MINIFLOAT (fp4_e3m0, 3, 0, 3, 0x07, 16.0f, FALSE);
-MINIFLOAT (fp4_e2m1, 2, 1, 1, 0x07, 6.0f, FALSE);
-MINIFLOAT (fp4_e1m2, 1, 2, 0, 0x07, 3.5f, FALSE);
-MINIFLOAT (fp3_e2m0, 2, 0, 1, 0x03, 4.0f, FALSE);
-MINIFLOAT (fp3_e1m1, 1, 1, 0, 0x03, 3.0f, FALSE);
+  self->klass = &_tare_minifloat_class;
+  self->bits = 1 + exponent + mantissa;
+  self->n_codes = 1u << self->bits;
+  self->mantissa_bits = mantissa;
+  self->unsigned_zero = g_str_equal (mode, "fnuz");
+  self->bias = (1 << (exponent - 1)) - 1 + (self->unsigned_zero ? 1 : 0);
+  self->highest = ieee ? last - (1u << mantissa) : g_str_equal (mode, "fn") ? last - 1 : last;
+  self->infinite = ieee;
+  self->largest = ldexpf ((float) ((self->highest & ((1u << mantissa) - 1)) + (1u << mantissa)),
+                          (int) (self->highest >> mantissa) - self->bias - (int) mantissa);
+  self->most = self->largest;
+  _tare_grid_list_factors (self);
+
+  return self;
+}

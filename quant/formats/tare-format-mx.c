@@ -42,6 +42,7 @@ decode_bytes (const TareGrid *self,
 
 static void
 measure_bytes (const TareGrid *self,
+               gboolean        norm,
                const float    *x,
                const float    *w,
                gsize           n,
@@ -49,7 +50,7 @@ measure_bytes (const TareGrid *self,
                const float    *scale,
                float          *error)
 {
-  _tare_minifloat_class.measure (self, x, w, n, m, scale, error);
+  _tare_minifloat_class.measure (self, norm, x, w, n, m, scale, error);
 }
 
 const TareGridClass _tare_byte_class = {
@@ -58,27 +59,32 @@ const TareGridClass _tare_byte_class = {
   .measure = measure_bytes,
 };
 
-#define MX(id, elements, exponent, mantissa, offset, code, magnitude, infinity)           \
-  const TareGrid _tare_format_##id##_grid = {                                             \
-    .parent = TARE_GRID_PARENT,                                                           \
-    .klass = &elements,                                                                   \
-    .powers = TRUE,                                                                       \
-    .largest = magnitude,                                                                 \
-    .bits = 1 + exponent + mantissa,                                                      \
-    .mantissa_bits = mantissa,                                                            \
-    .bias = offset,                                                                       \
-    .highest = code,                                                                      \
-    .infinite = infinity,                                                                 \
-    .signed_codes = &elements == &_tare_byte_class,                                       \
-  }
+/**
+ * _tare_block_float_new:
+ * @bits: of a code
+ * @bytes: whether it is in two's complement, as in MXINT8, or in sign and magnitude
+ *
+ * Returns: (transfer full): a grid of integers in units of 2^(2 - bits), so that the largest is
+ *   just below 2
+ */
+TareGrid *
+_tare_block_float_new (guint    bits,
+                       gboolean bytes)
+{
+  TareGrid *self = _tare_minifloat_new (1, bits - 2, "none");
 
-MX (mxfp8_e5m2, _tare_minifloat_class, 5, 2, 15, 0x7b, 57344.0f, TRUE);
-MX (mxfp8_e4m3, _tare_minifloat_class, 4, 3, 7, 0x7e, 448.0f, FALSE);
-MX (mxfp6_e3m2, _tare_minifloat_class, 3, 2, 3, 0x1f, 28.0f, FALSE);
-MX (mxfp6_e2m3, _tare_minifloat_class, 2, 3, 1, 0x1f, 7.5f, FALSE);
-MX (mxint8, _tare_byte_class, 1, 6, 1, 0x7f, 127.0f / 64.0f, FALSE);
-MX (bfp6, _tare_minifloat_class, 1, 4, 1, 0x1f, 31.0f / 16.0f, FALSE);
-MX (bfp4, _tare_minifloat_class, 1, 2, 1, 0x07, 7.0f / 4.0f, FALSE);
+  self->bias = 1;
+  self->largest /= 2.0f;
+  self->most = self->largest;
+  if (bytes)
+    {
+      self->klass = &_tare_byte_class;
+      self->signed_codes = TRUE;
+    }
+  _tare_grid_list_factors (self);
+
+  return self;
+}
 
 /* ggml's own layout of MXFP4: the scale, and then the codes of a block's first half in the low
  * halves of 16 bytes and those of its second half in the high ones. */

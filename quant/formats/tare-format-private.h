@@ -140,7 +140,12 @@ extern const TareFormatClass _tare_format_iq1_s_class;
 extern const TareFormatClass _tare_format_mxfp4_class;
 extern const TareFormatClass _tare_format_tq1_0_class;
 extern const TareFormatClass _tare_format_tq2_0_class;
-extern const TareFormatClass _tare_format_integer_class;
+extern const TareFormatClass _tare_format_zero_point_class;
+extern const TareFormatClass _tare_format_minimum_class;
+extern const TareFormatClass _tare_format_residual_class;
+
+void _tare_format_list      (GPtrArray *list);
+void _tare_format_list_ggml (GPtrArray *list);
 
 /* Scalars inside blocks lie at any address. */
 TARE_INLINE float

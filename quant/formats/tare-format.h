@@ -14,11 +14,13 @@ G_BEGIN_DECLS
  * @TARE_FORMAT_FAMILY_BLOCK: ggml's blocks of 32 weights with one scale
  * @TARE_FORMAT_FAMILY_K_QUANT: ggml's super-blocks of 256 weights with quantized scales
  * @TARE_FORMAT_FAMILY_LATTICE: ggml's uneven levels and lattices, "I-quants"
- * @TARE_FORMAT_FAMILY_TERNARY: ggml's blocks of 256 weights with three levels
+ * @TARE_FORMAT_FAMILY_TERNARY: two or three levels, and sums of a few of two
  * @TARE_FORMAT_FAMILY_INTEGER: integers with a scale for each channel or group
+ * @TARE_FORMAT_FAMILY_ASYMMETRIC: the same with a zero point or a minimum
  * @TARE_FORMAT_FAMILY_MINIFLOAT: floats of a few bits with a scale for each channel or group
  * @TARE_FORMAT_FAMILY_MICROSCALING: blocks of 32 weights that share a power of two
  * @TARE_FORMAT_FAMILY_CODEBOOK: fixed levels of any spacing with a scale for each group
+ * @TARE_FORMAT_FAMILY_POWER: levels that are powers of a number, or of their index
  */
 typedef enum
 {
@@ -28,15 +30,17 @@ typedef enum
   TARE_FORMAT_FAMILY_LATTICE,
   TARE_FORMAT_FAMILY_TERNARY,
   TARE_FORMAT_FAMILY_INTEGER,
+  TARE_FORMAT_FAMILY_ASYMMETRIC,
   TARE_FORMAT_FAMILY_MINIFLOAT,
   TARE_FORMAT_FAMILY_MICROSCALING,
   TARE_FORMAT_FAMILY_CODEBOOK,
+  TARE_FORMAT_FAMILY_POWER,
 } TareFormatFamily;
 
 /**
  * TareContainers:
  * @TARE_CONTAINER_GGUF: llama.cpp's file
- * @TARE_CONTAINER_SAFETENSORS: a plain Hugging Face folder
+ * @TARE_CONTAINER_SAFETENSORS: a plain Hugging Face folder, as floats
  * @TARE_CONTAINER_COMPRESSED_TENSORS: safetensors as vLLM's compressed-tensors packs them
  * @TARE_CONTAINER_GPTQ: safetensors as GPTQ packs them
  * @TARE_CONTAINER_AWQ: safetensors as AWQ packs them
@@ -64,7 +68,7 @@ typedef struct _TareFormatClass TareFormatClass;
  * @label: what a person reads, "Q4_K"
  * @description: one translatable sentence
  * @family: what it is akin to
- * @bits: of one code, without scales; rounded down where several share a byte
+ * @bits: of one code, without scales; rounded down where several share them
  * @group: weights along a row that share a scale; 0 for the whole row, or the whole matrix
  * @block: a row's length must be a multiple of it; 1 takes any
  * @ggml_type: its number in GGUF, or -1
@@ -94,6 +98,10 @@ struct _TareFormat
   gboolean               asymmetric;
   gboolean               per_tensor;
   gboolean               along_outputs;
+
+  /*< private >*/
+  const struct _TareGrid    *grid;
+  const struct _TareScaling *scaling;
 };
 
 /**

@@ -16,7 +16,7 @@
 gboolean
 tare_format_has_parts (const TareFormat *self)
 {
-  return self->klass->take_apart != NULL;
+  return self->klass->take_apart != NULL && !self->along_outputs;
 }
 
 /**
@@ -99,8 +99,7 @@ check_parts (const TareFormat  *self,
              const TareParts   *parts,
              GError           **error)
 {
-  if (self->klass->take_apart != NULL && self->klass->put_together != NULL
-      && !self->along_outputs && (parts->zeros != NULL) == self->asymmetric)
+  if (tare_format_has_parts (self) && (parts->zeros != NULL) == self->asymmetric)
     return TRUE;
 
   g_set_error (error, TARE_ERROR, TARE_ERROR_UNSUPPORTED,

@@ -16,6 +16,14 @@ static const TareRangeInfo ranges[] = {
     TARE_RANGE_PERCENTILE, "percentile", N_("Percentile"),
     N_("Clipped where a given share of a group's weights is smaller"),
   },
+  {
+    TARE_RANGE_NORM, "norm", N_("Searched, 2.4-norm"),
+    N_("The range of least error to the power of 2.4, which spares large weights more"),
+  },
+  {
+    TARE_RANGE_ROUND_UP, "round-up", N_("Rounded up"),
+    N_("From minimum to maximum, and a scale that is a power of two never clips"),
+  },
 };
 
 gsize

@@ -14,6 +14,9 @@ G_BEGIN_DECLS
  * @TARE_RANGE_SEARCH: the range or scale of least squared error, weighted by importance if given
  * @TARE_RANGE_MINIMUM_MAXIMUM: from the smallest to the largest weight of the group
  * @TARE_RANGE_PERCENTILE: clipped at a percentile of the group's magnitudes
+ * @TARE_RANGE_NORM: as the search, but by |x - y|^2.4, as GPTQ and QuaRot clip
+ * @TARE_RANGE_ROUND_UP: as from minimum to maximum, and a scale that must be a power of two is
+ *   rounded up, where the OCP's rule clips
  *
  * How the range of a group of weights is chosen before they are rounded.
  */
@@ -22,6 +25,8 @@ typedef enum
   TARE_RANGE_SEARCH,
   TARE_RANGE_MINIMUM_MAXIMUM,
   TARE_RANGE_PERCENTILE,
+  TARE_RANGE_NORM,
+  TARE_RANGE_ROUND_UP,
 } TareRange;
 
 typedef struct

@@ -367,7 +367,7 @@ make_tensor (const char  *id,
              gsize        columns)
 {
   const TareFormat *format = tare_format_lookup (id);
-  gsize size = tare_format_get_row_bytes (format, columns) * rows;
+  gsize size = tare_format_get_bytes (format, rows, columns);
   guint8 *codes = g_malloc (size);
   g_autoptr(GBytes) bytes = g_bytes_new_take (codes, size);
   TareEncoding encoding = { TARE_RANGE_MINIMUM_MAXIMUM, 0.0, NULL };

@@ -95,7 +95,7 @@ static guint8 *
 make_row (const TareFormat *format,
           gsize             columns)
 {
-  gsize n_bytes = tare_format_get_row_bytes (format, columns);
+  gsize n_bytes = tare_format_get_bytes (format, 1, columns);
   gsize n_codes = (columns * format->bits + 7) / 8;
   guint8 *row = g_malloc0 (n_bytes);
 
@@ -227,7 +227,7 @@ check_rounding (const Minifloat *self,
                 float           *x)
 {
   const TareFormat *format = tare_format_lookup (self->id);
-  g_autofree guint8 *row = g_malloc (tare_format_get_row_bytes (format, 128));
+  g_autofree guint8 *row = g_malloc (tare_format_get_bytes (format, 1, 128));
   float y[128];
 
   x[0] = (float) self->largest;
@@ -379,7 +379,7 @@ test_powers (void)
         float x[32] = { 0.0f }, y[32];
         guint8 row[33];
 
-        g_assert_cmpuint (tare_format_get_row_bytes (format, 32), ==, n_codes + 1);
+        g_assert_cmpuint (tare_format_get_bytes (format, 1, 32), ==, n_codes + 1);
         x[5] = ldexpf (-1.0f, e);
         g_assert_true (tare_format_encode (format, &plain, x, 1, 32, row, NULL, NULL));
         g_assert_cmpint (row[n_codes], ==, MAX (e - blocks[i].exponent, -127) + 127);
@@ -613,7 +613,7 @@ test_gaussian_search (void)
   for (gsize i = 0; i < G_N_ELEMENTS (anchors); i++)
     {
       const TareFormat *format = tare_format_lookup (anchors[i].id);
-      g_autofree guint8 *row = g_malloc (tare_format_get_row_bytes (format, n));
+      g_autofree guint8 *row = g_malloc (tare_format_get_bytes (format, 1, n));
       double error = 0.0;
 
       if (format->group != 0)
@@ -647,7 +647,7 @@ test_optimum (void)
   for (gsize i = 0; i < G_N_ELEMENTS (ids); i++)
     {
       const TareFormat *format = tare_format_lookup (ids[i]);
-      g_autofree guint8 *row = g_malloc (tare_format_get_row_bytes (format, G_N_ELEMENTS (x)));
+      g_autofree guint8 *row = g_malloc (tare_format_get_bytes (format, 1, G_N_ELEMENTS (x)));
       float unit[TARE_FORMAT_MAX_LEVELS], top;
       double found = 0.0, optimum = 0.0;
 

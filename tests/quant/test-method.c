@@ -34,7 +34,7 @@ round_and_weigh (const TareFormat           *format,
                  const float                *importance)
 {
   const TareMethod *method = tare_method_lookup ("rtn");
-  g_autofree guint8 *codes = g_malloc (tare_format_get_row_bytes (format, COLUMNS) * ROWS);
+  g_autofree guint8 *codes = g_malloc (tare_format_get_bytes (format, ROWS, COLUMNS));
   g_autofree float *y = g_new (float, ROWS * COLUMNS);
   g_autoptr(GError) error = NULL;
 
@@ -64,6 +64,7 @@ test_importance (void)
       double plain = round_and_weigh (format, TARE_RANGE_SEARCH, x, NULL, sums);
       double weighed = round_and_weigh (format, TARE_RANGE_SEARCH, x, &activations, sums);
 
+      g_test_message ("%s: %.4g, weighed %.4g", format->id, plain, weighed);
       g_assert_cmpfloat (weighed, <=, plain * 1.05);
       n_better += weighed < 0.9 * plain;
     }
@@ -83,7 +84,7 @@ test_encoder (void)
       const TareFormat *format = tare_format_get (i / tare_range_get_n_ranges ());
       const TareRangeInfo *range = tare_range_get (i % tare_range_get_n_ranges ());
       TareEncoding encoding = { range->range, 99.9, NULL };
-      gsize size = tare_format_get_row_bytes (format, COLUMNS) * ROWS;
+      gsize size = tare_format_get_bytes (format, ROWS, COLUMNS);
       g_autofree guint8 *a = g_malloc (size);
       g_autofree guint8 *b = g_malloc (size);
 

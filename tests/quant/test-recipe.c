@@ -27,7 +27,7 @@ make_tensor (const char *canonical,
 
   tensor.role = tare_role_from_canonical (canonical, &tensor.block, &tensor.bias);
   if (tensor.format != NULL)
-    tensor.bytes = rows * tare_format_get_row_bytes (tensor.format, columns);
+    tensor.bytes = tare_format_get_bytes (tensor.format, rows, columns);
 
   return tensor;
 }

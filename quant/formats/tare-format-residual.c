@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "quant/formats/tare-format-private.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "quant/formats/tare-pack-private.h"
+#include "quant/formats/tare-search-private.h"
+
+/* Residual binary codes: a weight is the sum of a few scales, each with a sign of its own. A row of
+ * n weights with r signs in G groups is r times
+ *
+ *   signs:  ceil (n / 8) bytes; that of weight i is bit i mod 8 of byte i / 8, set where it is plus
+ *   scales: G IEEE binary16
+ *
+ * and the last group may be short. */
+
+#define MOST 8
+
+/* Rounds of least squares and signs anew. */
+#define N_REFITS 4
+
+static gsize
+group_length (const TareFormat *self,
+              gsize             columns)
+{
+  return self->group != 0 ? self->group : columns;
+}
+
+static gsize
+plane_bytes (const TareFormat *self,
+             gsize             columns)
+{
+  gsize n_groups = columns == 0 ? 0 : (columns - 1) / group_length (self, columns) + 1;
+
+  return _tare_packed_bytes (columns, 1) + n_groups * sizeof (guint16);
+}
+
+static gsize
+get_row_bytes (const TareFormat *self,
+               gsize             columns)
+{
+  return self->bits * plane_bytes (self, columns);
+}
+
+/* Scales that make the sums equally spaced from end to end. */
+static void
+span_scales (const TareFormat *self,
+             float             minimum,
+             float             maximum,
+             float            *scales)
+{
+  float unit = MAX (MAX (-minimum, maximum), 0.0f) / (float) ((1u << self->bits) - 1);
+
+  /* They stay in proportion where the largest is all that can be stored. */
+  unit = MIN (unit, TARE_HALF_MAX / (float) (1u << (self->bits - 1)));
+  for (guint r = 0; r < self->bits; r++)
+    scales[r] = round_scale (unit * (float) (1u << (self->bits - 1 - r)));
+}
+
+/* Of what the scales before leave, signs and the mean magnitude: the best that one more can do. */
+static void
+search_scales (const TareFormat *self,
+               const float      *x,
+               const float      *w,
+               gsize             n,
+               float            *rest,
+               float            *scales)
+{
+  double total = 0.0;
+
+  memcpy (rest, x, n * sizeof (float));
+  for (gsize j = 0; j < n; j++)
+    total += (double) w[j];
+
+  for (guint r = 0; r < self->bits; r++)
+    {
+      double sum = 0.0;
+
+      for (gsize j = 0; j < n; j++)
+        sum += (double) w[j] * (double) fabsf (rest[j]);
+      scales[r] = round_scale ((float) (sum / total));
+      for (gsize j = 0; j < n; j++)
+        rest[j] -= rest[j] < 0.0f ? -scales[r] : scales[r];
+    }
+}
+
+/* Σw(x - y)² */
+TARE_CLONES static double
+measure (const TareFormat *self,
+         const float      *x,
+         const float      *w,
+         gsize             n,
+         const float      *scales)
+{
+  double error = 0.0;
+
+  for (gsize begin = 0; begin < n; begin += TARE_SEARCH_PIECE)
+    {
+      gsize length = MIN (TARE_SEARCH_PIECE, n - begin);
+      float rest[TARE_SEARCH_PIECE];
+
+      memcpy (rest, x + begin, length * sizeof (float));
+      for (guint r = 0; r < self->bits; r++)
+        {
+          float scale = scales[r];
+
+          #pragma omp simd
+          for (gsize j = 0; j < length; j++)
+            rest[j] -= rest[j] < 0.0f ? -scale : scale;
+        }
+      for (gsize j = 0; j < length; j++)
+        error += (double) w[begin + j] * (double) rest[j] * (double) rest[j];
+    }
+
+  return error;
+}
+
+/* Least squares for all scales with the signs that they give, by Gauss's elimination; %FALSE where
+ * signs always agree, so that there are many. */
+static gboolean
+refit_scales (const TareFormat *self,
+              const float      *x,
+              const float      *w,
+              gsize             n,
+              const float      *scales,
+              float            *better)
+{
+  double a[MOST][MOST + 1] = { { 0.0 } };
+  guint m = self->bits;
+
+  for (gsize j = 0; j < n; j++)
+    {
+      double sign[MOST + 1];
+      float rest = x[j];
+
+      for (guint r = 0; r < m; r++)
+        {
+          sign[r] = rest < 0.0f ? -1.0 : 1.0;
+          rest -= (float) sign[r] * scales[r];
+        }
+      sign[m] = (double) x[j];
+      for (guint r = 0; r < m; r++)
+        for (guint k = r; k <= m; k++)
+          a[r][k] += (double) w[j] * sign[r] * sign[k];
+    }
+
+  for (guint r = 0; r < m; r++)
+    {
+      for (guint k = 0; k < r; k++)
+        {
+          double factor = a[k][r] / a[k][k];
+
+          for (guint l = r; l <= m; l++)
+            a[r][l] -= factor * a[k][l];
+        }
+      if (a[r][r] <= 1e-9 * a[0][0])
+        return FALSE;
+    }
+
+  for (guint r = m; r-- > 0;)
+    {
+      for (guint k = r + 1; k < m; k++)
+        a[r][m] -= a[r][k] * (double) better[k];
+      better[r] = round_scale ((float) fabs (a[r][m] / a[r][r]));
+    }
+
+  return TRUE;
+}
+
+/* The best of what spans the weights, of the greedy choice, and of what least squares make of
+ * either. */
+static void
+improve_scales (const TareFormat *self,
+                const float      *x,
+                const float      *w,
+                gsize             n,
+                float            *rest,
+                float            *scales)
+{
+  float starts[2][MOST] = { { 0.0f } };
+  double least;
+
+  memcpy (starts[0], scales, self->bits * sizeof (float));
+  search_scales (self, x, w, n, rest, starts[1]);
+  least = measure (self, x, w, n, scales);
+
+  for (gsize i = 0; i < G_N_ELEMENTS (starts); i++)
+    for (gsize k = 0; k <= N_REFITS; k++)
+      {
+        double error = measure (self, x, w, n, starts[i]);
+        float better[MOST] = { 0.0f };
+
+        if (error < least)
+          memcpy (scales, starts[i], self->bits * sizeof (float));
+        if (error >= least && k > 0)
+          break;
+        least = MIN (least, error);
+        if (!refit_scales (self, x, w, n, starts[i], better))
+          break;
+        memcpy (starts[i], better, sizeof better);
+      }
+}
+
+static void
+encode_row (const TareFormat *self,
+            gboolean          search,
+            const float      *x,
+            const float      *weights,
+            gsize             columns,
+            guint8           *codes)
+{
+  gsize length = group_length (self, columns);
+  gsize plane = plane_bytes (self, columns);
+  gsize sign_bytes = _tare_packed_bytes (columns, 1);
+  g_autofree float *rest = g_new (float, columns);
+  g_autofree guint8 *signs = g_new (guint8, columns * self->bits);
+
+  for (gsize g = 0, begin = 0; begin < columns; g++, begin += length)
+    {
+      gsize n = MIN (length, columns - begin);
+      float minimum, maximum, scales[MOST];
+
+      _tare_search_range (x + begin, n, &minimum, &maximum);
+      span_scales (self, minimum, maximum, scales);
+      if (search)
+        improve_scales (self, x + begin, weights + begin, n, rest, scales);
+
+      for (guint r = 0; r < self->bits; r++)
+        store_half (codes + r * plane + sign_bytes + 2 * g, scales[r]);
+      for (gsize j = begin; j < begin + n; j++)
+        {
+          float left = x[j];
+
+          for (guint r = 0; r < self->bits; r++)
+            {
+              gboolean plus = !(left < 0.0f);
+
+              signs[r * columns + j] = plus;
+              left -= plus ? scales[r] : -scales[r];
+            }
+        }
+    }
+
+  for (guint r = 0; r < self->bits; r++)
+    _tare_pack (signs + r * columns, columns, 1, codes + r * plane);
+}
+
+TARE_CLONES static void
+add_signs (const guint8 *signs,
+           gsize         n,
+           float         scale,
+           float        *y)
+{
+  const guint8 *restrict in = signs;
+  float *restrict out = y;
+
+  #pragma omp simd
+  for (gsize j = 0; j < n; j++)
+    out[j] += (float) (2 * (gint32) in[j] - 1) * scale;
+}
+
+static void
+decode_row (const TareFormat *self,
+            const guint8     *codes,
+            gsize             columns,
+            float            *y)
+{
+  gsize length = group_length (self, columns);
+  gsize plane = plane_bytes (self, columns);
+
+  memset (y, 0, columns * sizeof (float));
+  for (guint r = 0; r < self->bits; r++)
+    {
+      const guint8 *signs = codes + r * plane;
+      const guint8 *scales = signs + _tare_packed_bytes (columns, 1);
+
+      for (gsize begin = 0; begin < columns; begin += TARE_SEARCH_PIECE)
+        {
+          guint8 piece[TARE_SEARCH_PIECE];
+          gsize end = MIN (begin + TARE_SEARCH_PIECE, columns);
+          gsize step = MIN (length, TARE_SEARCH_PIECE);
+
+          _tare_unpack (signs + begin / 8, end - begin, 1, piece);
+          for (gsize j = begin; j < end; j += step)
+            add_signs (piece + (j - begin), MIN (step, end - j),
+                       load_half (scales + j / length * 2), y + j);
+        }
+    }
+}
+
+static gsize
+get_levels (const TareFormat *self,
+            float             minimum,
+            float             maximum,
+            float            *levels)
+{
+  gsize n = (gsize) 1 << self->bits;
+  float scales[MOST];
+
+  span_scales (self, minimum, maximum, scales);
+  for (gsize k = 0; k < n; k++)
+    {
+      levels[k] = 0.0f;
+      for (guint r = 0; r < self->bits; r++)
+        levels[k] += k >> r & 1 ? scales[r] : -scales[r];
+    }
+
+  return n;
+}
+
+const TareFormatClass _tare_format_residual_class = {
+  .get_row_bytes = get_row_bytes,
+  .get_levels = get_levels,
+  .encode_row = encode_row,
+  .decode_row = decode_row,
+};
