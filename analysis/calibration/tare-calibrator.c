@@ -306,7 +306,7 @@ tare_calibrator_get_n_blocks_done (TareCalibrator *self)
  * except that the output layer has one too.
  *
  * One block is held at a time, beside the states of all tokens before and after it. Sums are in
- * binary64; Σxx' is multiplied in binary32 over at most 512 tokens and added up in binary64. Where
+ * binary64; Σxx' is multiplied in binary32 over at most 2048 tokens and added up in binary64. Where
  * all Σxx' would take more than half of the room, the widest are left out. After it was cancelled
  * it can be called again and begins at the block that was at work.
  *

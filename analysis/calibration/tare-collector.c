@@ -7,9 +7,12 @@
 #include "quant/tare-error.h"
 #include "quant/tare-simd.h"
 
-/* Tokens of one product Σxx' in binary32. Its rounding errors grow with the root of them, to about
- * 1e-6; the products are added up in binary64. */
-#define TOKENS_PER_PRODUCT 512
+/* Tokens whose Σxx' is added up in binary32. Its rounding errors grow with the root of them, to
+ * about 2e-6; from there on sums are in binary64. */
+#define TOKENS_PER_SUM 2048
+
+/* Columns whose sums stay in a first level cache while all tokens go by. */
+#define PANEL 512
 
 /* Multiplications of one product at most, unless its columns alone are more: a product cannot be
  * cancelled, and these take a tenth of a second or less. */
@@ -163,21 +166,22 @@ get_sums (TareCollector    *self,
   return sums;
 }
 
-/* Σx² and max |x| of the columns of x (n_tokens x columns); NaN stays in the first and is found
- * when the sums are finished. */
+/* Σx² and max |x| of @n of the columns of x, whose tokens are @stride apart; NaN stays in the first
+ * and is found when the sums are finished. */
 TARE_CLONES static void
-add_columns (const float *x,
-             gsize        n_tokens,
-             gsize        columns,
-             double      *sum_squares,
-             float       *maximum)
+add_panel (const float *x,
+           gsize        n_tokens,
+           gsize        stride,
+           gsize        n,
+           double      *sum_squares,
+           float       *maximum)
 {
   for (gsize t = 0; t < n_tokens; t++)
     {
-      const float *token = x + t * columns;
+      const float *token = x + t * stride;
 
 #pragma omp simd
-      for (gsize i = 0; i < columns; i++)
+      for (gsize i = 0; i < n; i++)
         {
           float magnitude = fabsf (token[i]);
 
@@ -185,6 +189,19 @@ add_columns (const float *x,
           maximum[i] = magnitude > maximum[i] ? magnitude : maximum[i];
         }
     }
+}
+
+static void
+add_columns (const float *x,
+             gsize        n_tokens,
+             gsize        columns,
+             double      *sum_squares,
+             float       *maximum)
+{
+#pragma omp parallel for schedule(static)
+  for (gsize first = 0; first < columns; first += PANEL)
+    add_panel (x + first, n_tokens, columns, MIN ((gsize) PANEL, columns - first),
+               sum_squares + first, maximum + first);
 }
 
 TARE_CLONES static void
@@ -197,6 +214,24 @@ add_row (double      *sums,
     sums[i] += (double) x[i];
 }
 
+/* Σxx' of tokens into the upper triangle of the product, in steps between which it can be
+ * cancelled. */
+static void
+multiply_tokens (TareCollector *self,
+                 const float   *x,
+                 gsize          n_tokens,
+                 gsize          n)
+{
+  double fitting = PRODUCT_SIZE / ((double) n * (double) n);
+  gsize most = (gsize) CLAMP (fitting, 1.0, (double) n_tokens);
+  gsize n_steps = (n_tokens - 1) / most + 1;
+  gsize step = (n_tokens - 1) / n_steps + 1;
+
+  for (gsize t = 0; t < n_tokens && !tare_progress_cancelled (&self->progress); t += step)
+    cblas_ssyrk (CblasRowMajor, CblasUpper, CblasTrans, (int) n, (int) MIN (step, n_tokens - t),
+                 1.0f, x + t * n, (int) n, t > 0 ? 1.0f : 0.0f, self->product, (int) n);
+}
+
 /* Adds Σxx' of x (n_tokens x n) to a triangle. */
 static void
 add_gram (TareCollector *self,
@@ -205,14 +240,12 @@ add_gram (TareCollector *self,
           gsize          n,
           double        *triangle)
 {
-  double fitting = PRODUCT_SIZE / ((double) n * (double) n);
-  gsize step = (gsize) CLAMP (fitting, 1.0, TOKENS_PER_PRODUCT);
-  float *product = self->product;
+  const float *product = self->product;
 
-  for (gsize t = 0; t < n_tokens && !tare_progress_cancelled (&self->progress); t += step)
+  for (gsize t = 0; t < n_tokens && !tare_progress_cancelled (&self->progress);
+       t += TOKENS_PER_SUM)
     {
-      cblas_ssyrk (CblasRowMajor, CblasUpper, CblasTrans, (int) n, (int) MIN (step, n_tokens - t),
-                   1.0f, x + t * n, (int) n, 0.0f, product, (int) n);
+      multiply_tokens (self, x + t * n, MIN ((gsize) TOKENS_PER_SUM, n_tokens - t), n);
 
 #pragma omp parallel for schedule(dynamic, 16)
       for (gsize i = 0; i < n; i++)

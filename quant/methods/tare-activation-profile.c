@@ -12,6 +12,11 @@
 /* The code of 2⁻¹⁶, where the bins begin. */
 #define FIRST_CODE ((127 - 16) * 8)
 
+/* Columns whose sums stay in a first level cache while all tokens go by, and numbers that a thread
+ * counts before it adds its counts to the others'. */
+#define PANEL          512
+#define COUNTS_AT_ONCE (1 << 20)
+
 /* Codes of magnitudes. */
 #define CODES 2048
 
@@ -198,17 +203,25 @@ tare_activation_sums_free (TareActivationSums *self)
   g_free (self);
 }
 
+/* Columns whose tokens are @stride apart. */
 TARE_CLONES static void
-add_columns (const float *x,
-             gsize        n,
-             double      *sum,
-             double      *magnitude)
+add_panel (const float *x,
+           gsize        n_tokens,
+           gsize        stride,
+           gsize        n,
+           double      *sum,
+           double      *magnitude)
 {
-#pragma omp simd
-  for (gsize i = 0; i < n; i++)
+  for (gsize t = 0; t < n_tokens; t++)
     {
-      sum[i] += (double) x[i];
-      magnitude[i] += fabs ((double) x[i]);
+      const float *token = x + t * stride;
+
+#pragma omp simd
+      for (gsize i = 0; i < n; i++)
+        {
+          sum[i] += (double) token[i];
+          magnitude[i] += fabs ((double) token[i]);
+        }
     }
 }
 
@@ -216,7 +229,7 @@ add_columns (const float *x,
 static guint32
 count_codes (const float *x,
              gsize        n,
-             guint64     *counts)
+             guint32     *counts)
 {
   guint32 largest = 0;
 
@@ -233,6 +246,27 @@ count_codes (const float *x,
   return largest;
 }
 
+/* Counts tokens by themselves, then adds them to those of other threads. */
+static void
+add_counts (TareActivationSums *self,
+            const float        *x,
+            gsize               n_tokens)
+{
+  guint32 counts[2 * CODES] = { 0 };
+  guint32 tokens[CODES] = { 0 };
+
+  for (gsize t = 0; t < n_tokens; t++)
+    tokens[count_codes (x + t * self->columns, self->columns, counts)]++;
+
+#pragma omp critical (tare_activation_sums)
+  {
+    for (gsize i = 0; i < 2 * CODES; i++)
+      self->counts[i] += counts[i];
+    for (gsize i = 0; i < CODES; i++)
+      self->tokens[i] += tokens[i];
+  }
+}
+
 /**
  * tare_activation_sums_add:
  * @self: the sums
@@ -247,14 +281,22 @@ tare_activation_sums_add (TareActivationSums *self,
                           const float        *x,
                           gsize               n_tokens)
 {
-  self->n_tokens += n_tokens;
-  for (gsize t = 0; t < n_tokens; t++)
-    {
-      const float *token = x + t * self->columns;
+  const gsize columns = self->columns;
+  const gsize share = MAX (COUNTS_AT_ONCE / columns, 1);
 
-      add_columns (token, self->columns, self->sum, self->magnitude);
-      self->tokens[count_codes (token, self->columns, self->counts)]++;
-    }
+#pragma omp parallel
+  {
+#pragma omp for schedule(static) nowait
+    for (gsize first = 0; first < columns; first += PANEL)
+      add_panel (x + first, n_tokens, columns, MIN ((gsize) PANEL, columns - first),
+                 self->sum + first, self->magnitude + first);
+
+#pragma omp for schedule(dynamic)
+    for (gsize first = 0; first < n_tokens; first += share)
+      add_counts (self, x + first * columns, MIN (share, n_tokens - first));
+  }
+
+  self->n_tokens += n_tokens;
 }
 
 static guint

@@ -17,6 +17,7 @@ static const struct
   const char *name;
   BenchFunc   func;
 } benches[] = {
+  { "calibration", bench_calibration },
   { "codec", bench_codec },
   { "forward", bench_forward },
   { "pyramid", bench_pyramid },

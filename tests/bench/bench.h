@@ -24,6 +24,8 @@ void   bench_add_number     (JsonBuilder *json,
                              const char  *name,
                              double       value);
 
+void   bench_calibration    (JsonBuilder *json,
+                             gboolean     quick);
 void   bench_codec          (JsonBuilder *json,
                              gboolean     quick);
 void   bench_forward        (JsonBuilder *json,
