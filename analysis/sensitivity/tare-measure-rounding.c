@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "analysis/sensitivity/tare-boundary.h"
 #include "analysis/sensitivity/tare-hessian.h"
 #include "analysis/sensitivity/tare-proxy.h"
 #include "quant/tare-error.h"
@@ -368,6 +369,28 @@ compute_gptq_loss (const TareMeasure     *self,
          && predict_loss (context, tensor, assignment, costs, progress, value, error);
 }
 
+/* Of the format that the tensor gets in the end; nothing is near a boundary where it is kept. */
+static gboolean
+compute_boundary (const TareMeasure     *self,
+                  TareMeasureContext    *context,
+                  const TareTensor      *tensor,
+                  const TareAssignment  *assignment,
+                  const TareProgress    *progress,
+                  TareMeasureValue      *value,
+                  GError               **error)
+{
+  const TareFormat *format = assignment->format != NULL
+                               ? tare_format_fit (assignment->format, tensor->columns) : NULL;
+
+  if (format == NULL)
+    {
+      *value = (TareMeasureValue) { 0.0, 0.0 };
+      return TRUE;
+    }
+
+  return tare_boundary_measure (tensor, format, &value->value, &value->error, progress, error);
+}
+
 const TareMeasure _tare_measures_of_rounding[] = {
   {
     .id = "proxy_loss",
@@ -448,6 +471,19 @@ const TareMeasure _tare_measures_of_rounding[] = {
     .needs = TARE_MEASURE_NEEDS_WEIGHTS | TARE_MEASURE_NEEDS_FORMAT,
     .compute = compute_signal_to_noise,
     .offset = G_STRUCT_OFFSET (TareDistortion, relative),
+  },
+  {
+    .id = "boundary_share",
+    .label = N_("Near a boundary"),
+    .definition = N_("The share of weights within a twentieth of a step of where rounding turns to "
+                     "the next level, where a group's grid reaches from its smallest weight to its "
+                     "largest; a tenth for evenly spread weights."),
+    .unit = "",
+    .source = "Tequila: Trapping-free ternary quantization for large language models, 2025",
+    .cost = TARE_MEASURE_COST_WEIGHTS,
+    .direction = TARE_MEASURE_DIRECTION_NEITHER,
+    .needs = TARE_MEASURE_NEEDS_WEIGHTS | TARE_MEASURE_NEEDS_FORMAT,
+    .compute = compute_boundary,
   },
   {
     .id = "predicted_rtn_loss",

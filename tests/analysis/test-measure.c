@@ -253,7 +253,8 @@ test_sample (Fixture       *fixture,
 static gboolean
 is_cheap_by_format (const TareMeasure *measure)
 {
-  return tare_measure_is_by_format (measure) && measure->cost <= TARE_MEASURE_COST_CALIBRATION;
+  return tare_measure_is_by_format (measure) && measure->cost <= TARE_MEASURE_COST_CALIBRATION
+         && measure->direction != TARE_MEASURE_DIRECTION_NEITHER;
 }
 
 /* Fewer bits cost more, by every measure that looks at the format. */
