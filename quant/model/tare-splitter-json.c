@@ -8,8 +8,7 @@
 #include "quant/model/tare-json.h"
 #include "quant/tare-error.h"
 
-/* Punctuation: general category P and what else of ASCII is neither letter, digit nor control. */
-#define PUNCTUATION "[\\p{P}\\$\\+<=>\\^~\\|`]"
+#define PUNCTUATION TARE_REGEX_PUNCTUATION
 
 static const struct
 {
@@ -83,17 +82,34 @@ quote (const char *text)
   return g_string_free (regex, FALSE);
 }
 
+/**
+ * _tare_splitter_get_regex:
+ * @object: a step of a tokenizer.json
+ *
+ * Returns: (transfer full) (nullable): its pattern as a regular expression, whether it is one or
+ *   a text that is looked for itself
+ */
+char *
+_tare_splitter_get_regex (JsonObject *object)
+{
+  JsonObject *pattern = tare_json_get_object (object, "pattern");
+  const char *regex = pattern != NULL ? tare_json_get_string (pattern, "Regex") : NULL;
+  const char *text = pattern != NULL ? tare_json_get_string (pattern, "String") : NULL;
+
+  if (regex != NULL)
+    return g_strdup (regex);
+
+  return text != NULL && text[0] != '\0' ? quote (text) : NULL;
+}
+
 static gboolean
 add_split (const Source  *source,
            GError       **error)
 {
-  JsonObject *pattern = tare_json_get_object (source->step, "pattern");
-  const char *regex = pattern != NULL ? tare_json_get_string (pattern, "Regex") : NULL;
-  const char *text = pattern != NULL ? tare_json_get_string (pattern, "String") : NULL;
-  g_autofree char *quoted = text != NULL ? quote (text) : NULL;
+  g_autofree char *regex = _tare_splitter_get_regex (source->step);
   TareSplitBehavior behavior = TARE_SPLIT_ISOLATED;
 
-  if (regex == NULL && (text == NULL || text[0] == '\0'))
+  if (regex == NULL)
     {
       g_set_error (error, TARE_ERROR, TARE_ERROR_INVALID,
                    "%s: pre_tokenizer \"Split\" has no pattern", source->path);
@@ -101,8 +117,8 @@ add_split (const Source  *source,
     }
 
   return get_behavior (source->step, &behavior, source->path, error)
-         && add (source, regex != NULL ? regex : quoted, behavior,
-                 tare_json_get_boolean (source->step, "invert", FALSE), error);
+         && add (source, regex, behavior, tare_json_get_boolean (source->step, "invert", FALSE),
+                 error);
 }
 
 static gboolean

@@ -175,14 +175,16 @@ encode_pieces_of_word (TareTokenizer *self,
     }
 }
 
-static GString *
-escape_spaces (TareTokenizer *self,
-               const char    *text,
-               gsize          length)
+/* Marks in the place of spaces, with one before the text where the vocabulary wants that. */
+GString *
+_tare_escape_spaces (TareTokenizer *self,
+                     const char    *text,
+                     gsize          length)
 {
+  gboolean marked = text[0] == ' ' || g_str_has_prefix (text, ESCAPED_SPACE);
   GString *escaped = g_string_sized_new (length + length / 2 + ESCAPED_LENGTH + 1);
 
-  if (self->add_prefix)
+  if (self->add_prefix && !(self->prefixes_once && marked))
     g_string_append_len (escaped, ESCAPED_SPACE, ESCAPED_LENGTH);
   while (length > 0)
     {
@@ -232,7 +234,7 @@ encode_pieces (TareTokenizer *self,
                gsize          length,
                GArray        *tokens)
 {
-  g_autoptr(GString) escaped = escape_spaces (self, text, length);
+  g_autoptr(GString) escaped = _tare_escape_spaces (self, text, length);
 
   for (gsize i = 0; i < escaped->len;)
     {
@@ -243,10 +245,11 @@ encode_pieces (TareTokenizer *self,
     }
 }
 
-static void
-decode_pieces (TareTokenizer *self,
-               guint32        token,
-               GString       *text)
+/* The bytes of a piece, marks as spaces. */
+void
+_tare_decode_pieces (TareTokenizer *self,
+                     guint32        token,
+                     GString       *text)
 {
   const TarePiece *piece = _tare_vocabulary_get (&self->vocabulary, token);
   const char *rest = piece->text;
@@ -281,7 +284,7 @@ const TareTokenizerModel _tare_tokenizer_bytes = {
 const TareTokenizerModel _tare_tokenizer_pieces = {
   .name = "llama",
   .encode = encode_pieces,
-  .decode = decode_pieces,
+  .decode = _tare_decode_pieces,
   .begin = 1,
   .end = 2,
   .unknown = 0,

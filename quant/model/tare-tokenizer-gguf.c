@@ -14,6 +14,8 @@
 static const TareTokenizerModel *const models[] = {
   &_tare_tokenizer_bytes,
   &_tare_tokenizer_pieces,
+  &_tare_tokenizer_unigram,
+  &_tare_tokenizer_words,
 };
 
 /* The whole of a tokenizer.json: GGUF specification, tokenizer.huggingface.json. */
@@ -214,6 +216,41 @@ set_defaults (TareTokenizer *self)
   self->unknown = model->unknown;
 }
 
+/* BERT's way of splitting: at white space, and before and after punctuation. */
+static gboolean
+prepare_words (TareTokenizer  *self,
+               GError        **error)
+{
+  self->normalizer = _tare_normalizer_new ();
+  _tare_normalizer_add_bert (self->normalizer);
+  self->splitter = _tare_splitter_new ();
+  _tare_tokenizer_prepare_words (self);
+
+  return _tare_splitter_add (self->splitter, "\\s+", TARE_SPLIT_REMOVED, FALSE, error)
+         && _tare_splitter_add (self->splitter, TARE_REGEX_PUNCTUATION, TARE_SPLIT_ISOLATED, FALSE,
+                                error);
+}
+
+static gboolean
+prepare (TareTokenizer  *self,
+         TareMetadata   *metadata,
+         const char     *path,
+         GError        **error)
+{
+  if (self->model == &_tare_tokenizer_words)
+    return prepare_words (self, error);
+  if (self->model == &_tare_tokenizer_unigram)
+    _tare_tokenizer_prepare_unigram (self);
+  else if (self->model == &_tare_tokenizer_pieces)
+    _tare_tokenizer_pair_by_score (self);
+  else if (!read_pre (self, metadata, path, error) || !read_merges (self, metadata, path, error))
+    return FALSE;
+  else
+    _tare_tokenizer_rank_merges (self);
+
+  return TRUE;
+}
+
 /* What llama.cpp has no name for is read from the tokenizer.json that came with it. */
 static TareTokenizer *
 new_of_json (TareMetadata  *metadata,
@@ -260,16 +297,8 @@ tare_tokenizer_new_from_metadata (TareMetadata  *metadata,
   if (self == NULL || !read_pieces (self, metadata, path, error))
     return NULL;
 
-  if (self->model == &_tare_tokenizer_pieces)
-    {
-      _tare_tokenizer_pair_by_score (self);
-    }
-  else
-    {
-      if (!read_pre (self, metadata, path, error) || !read_merges (self, metadata, path, error))
-        return NULL;
-      _tare_tokenizer_rank_merges (self);
-    }
+  if (!prepare (self, metadata, path, error))
+    return NULL;
   set_defaults (self);
   if (!read_specials (self, metadata, path, error))
     return NULL;
@@ -316,7 +345,7 @@ write_pieces (TareTokenizer *self,
     }
 
   tare_metadata_set_strings (metadata, PREFIX "tokens", (const char **) names->pdata, n_tokens);
-  if (self->model == &_tare_tokenizer_pieces)
+  if (self->model == &_tare_tokenizer_pieces || self->model == &_tare_tokenizer_unigram)
     tare_metadata_set_f32s (metadata, PREFIX "scores", scores, n_tokens);
   tare_metadata_set_i32s (metadata, PREFIX "token_type", types, n_tokens);
 }
@@ -396,10 +425,10 @@ tare_tokenizer_write_metadata (TareTokenizer *self,
   tare_metadata_remove (metadata, JSON_KEY);
   if (self->json != NULL)
     tare_metadata_set_string (metadata, JSON_KEY, self->json);
-  else
+  else if (pieces || self->pre_name != NULL)
     tare_metadata_set_string (metadata, PREFIX "pre", pieces ? "default" : self->pre_name);
   write_pieces (self, vocabulary, metadata);
-  if (!pieces)
+  if (self->model == &_tare_tokenizer_bytes)
     write_merges (self, vocabulary, metadata);
   write_token (metadata, PREFIX "bos_token_id", self->begin, vocabulary);
   write_token (metadata, PREFIX "eos_token_id", self->end, vocabulary);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "quant/model/tare-tokenizer-private.h"
+#include "quant/model/tare-tokenizer-source-private.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "quant/model/tare-json.h"
@@ -12,85 +13,15 @@
 /* Ids may have holes, but no more than this for a file of @n names. */
 #define MAXIMUM_ID(n) (2 * (gint64) (n) + 65536)
 
-/* Sequences within sequences, of which no file has more than one. */
-#define MAXIMUM_DEPTH 16
-
-/**
- * Source:
- * @root: tokenizer.json
- * @model: its "model"
- * @tokenizer: (nullable): tokenizer_config.json
- * @config: (nullable): config.json
- * @path: the file, for messages
- */
-typedef struct
-{
-  JsonObject *root;
-  JsonObject *model;
-  JsonObject *tokenizer;
-  JsonObject *config;
-  const char *path;
-} Source;
-
-static const char *
-get_type (JsonObject *object)
-{
-  const char *type = tare_json_get_string (object, "type");
-
-  return type != NULL ? type : "";
-}
-
-/* Appends the objects that a step stands for: itself, or those of a "Sequence". */
-static void
-flatten (JsonObject *step,
-         guint       depth,
-         GPtrArray  *steps)
-{
-  static const char *const members[] = {
-    "pretokenizers", "normalizers", "processors", "decoders",
-  };
-
-  if (step == NULL || depth > MAXIMUM_DEPTH)
-    return;
-  if (strcmp (get_type (step), "Sequence") != 0)
-    {
-      g_ptr_array_add (steps, step);
-      return;
-    }
-  for (gsize i = 0; i < G_N_ELEMENTS (members); i++)
-    {
-      JsonArray *array = tare_json_get_array (step, members[i]);
-
-      for (guint j = 0; array != NULL && j < json_array_get_length (array); j++)
-        {
-          JsonNode *node = json_array_get_element (array, j);
-
-          if (JSON_NODE_HOLDS_OBJECT (node))
-            flatten (json_node_get_object (node), depth + 1, steps);
-        }
-    }
-}
-
-static GPtrArray *
-get_steps (const Source *source,
-           const char   *key)
-{
-  GPtrArray *steps = g_ptr_array_new ();
-
-  flatten (tare_json_get_object (source->root, key), 0, steps);
-
-  return steps;
-}
-
 static gboolean
-has_step (const Source *source,
-          const char   *key,
-          const char   *type)
+has_step (const TareTokenizerSource *source,
+          const char                *key,
+          const char                *type)
 {
-  g_autoptr(GPtrArray) steps = get_steps (source, key);
+  g_autoptr(GPtrArray) steps = _tare_source_get_steps (source, key);
 
   for (guint i = 0; i < steps->len; i++)
-    if (strcmp (get_type (steps->pdata[i]), type) == 0)
+    if (strcmp (_tare_source_get_type (steps->pdata[i]), type) == 0)
       return TRUE;
 
   return FALSE;
@@ -108,12 +39,12 @@ get_id (JsonNode *node,
 }
 
 static gboolean
-check_id (JsonNode      *node,
-          const char    *name,
-          gint64         n_names,
-          gint64        *id,
-          const Source  *source,
-          GError       **error)
+check_id (JsonNode                   *node,
+          const char                 *name,
+          gint64                      n_names,
+          gint64                     *id,
+          const TareTokenizerSource  *source,
+          GError                    **error)
 {
   if (node == NULL || !get_id (node, id) || *id < 0)
     {
@@ -134,13 +65,13 @@ check_id (JsonNode      *node,
 
 /* The object of an added token, its name and its id. */
 static JsonObject *
-get_added (JsonArray     *added,
-           guint          index,
-           gint64         n_names,
-           const char   **name,
-           gint64        *id,
-           const Source  *source,
-           GError       **error)
+get_added (JsonArray                  *added,
+           guint                       index,
+           gint64                      n_names,
+           const char                **name,
+           gint64                     *id,
+           const TareTokenizerSource  *source,
+           GError                    **error)
 {
   JsonNode *node = json_array_get_element (added, index);
   JsonObject *object = JSON_NODE_HOLDS_OBJECT (node) ? json_node_get_object (node) : NULL;
@@ -160,10 +91,10 @@ get_added (JsonArray     *added,
 
 /* One more than the highest id; 0 with an error. */
 static guint32
-count_tokens (JsonObject    *vocab,
-              JsonArray     *added,
-              const Source  *source,
-              GError       **error)
+count_tokens (JsonObject                 *vocab,
+              JsonArray                  *added,
+              const TareTokenizerSource  *source,
+              GError                    **error)
 {
   guint n_added = added != NULL ? json_array_get_length (added) : 0;
   gint64 n_names = (gint64) json_object_get_size (vocab) + n_added;
@@ -199,14 +130,90 @@ is_byte_name (const char *name)
          && g_ascii_isxdigit (name[3]) && g_ascii_isxdigit (name[4]);
 }
 
-static TareTokenType
-get_vocab_type (TareTokenizer *self,
-                const Source  *source,
-                const char    *name)
+/* The entries of a unigram's vocabulary: lists of a piece and its score. */
+static const char *
+get_unigram (JsonArray *list,
+             gint64     index,
+             double    *score)
 {
-  if (self->model != &_tare_tokenizer_pieces)
+  JsonNode *node = list != NULL && index >= 0 && index < json_array_get_length (list)
+                   ? json_array_get_element (list, (guint) index) : NULL;
+  JsonArray *entry = node != NULL && JSON_NODE_HOLDS_ARRAY (node) ? json_node_get_array (node)
+                                                                   : NULL;
+  JsonNode *name = entry != NULL && json_array_get_length (entry) == 2
+                   ? json_array_get_element (entry, 0) : NULL;
+  JsonNode *value = name != NULL ? json_array_get_element (entry, 1) : NULL;
+
+  if (value == NULL || !JSON_NODE_HOLDS_VALUE (value) || !JSON_NODE_HOLDS_VALUE (name)
+      || json_node_get_value_type (name) != G_TYPE_STRING)
+    return NULL;
+  *score = json_node_get_double (value);
+
+  return isfinite (*score) ? json_node_get_string (name) : NULL;
+}
+
+/* The vocabulary of a unigram as those of other models are: names and ids. */
+static JsonObject *
+make_vocab (const TareTokenizerSource  *source,
+            GError                    **error)
+{
+  JsonArray *list = tare_json_get_array (source->model, "vocab");
+  g_autoptr(JsonObject) vocab = json_object_new ();
+
+  for (guint i = 0; i < json_array_get_length (list); i++)
+    {
+      double score;
+      const char *name = get_unigram (list, i, &score);
+
+      if (name == NULL)
+        {
+          g_set_error (error, TARE_ERROR, TARE_ERROR_INVALID,
+                       "%s: vocab[%u] is not a piece and its score", source->path, i);
+          return NULL;
+        }
+      json_object_set_int_member (vocab, name, i);
+    }
+
+  return g_steal_pointer (&vocab);
+}
+
+static const char *
+get_unknown (const TareTokenizerSource *source)
+{
+  JsonArray *list = tare_json_get_array (source->model, "vocab");
+  double id = -1.0;
+  double score;
+
+  if (list == NULL)
+    return tare_json_get_string (source->model, "unk_token");
+  tare_json_get_number (source->model, "unk_id", &id);
+
+  return get_unigram (list, id >= 0.0 && id < G_MAXINT32 ? (gint64) id : -1, &score);
+}
+
+static void
+read_scores (TareTokenizer             *self,
+             const TareTokenizerSource *source)
+{
+  JsonArray *list = tare_json_get_array (source->model, "vocab");
+
+  for (guint32 i = 0; list != NULL && i < json_array_get_length (list); i++)
+    {
+      double score = 0.0;
+
+      if (i < self->vocabulary.n_tokens && get_unigram (list, i, &score) != NULL)
+        _tare_vocabulary_get (&self->vocabulary, i)->score = (float) score;
+    }
+}
+
+static TareTokenType
+get_vocab_type (TareTokenizer             *self,
+                const TareTokenizerSource *source,
+                const char                *name)
+{
+  if (self->model == &_tare_tokenizer_bytes)
     return TARE_TOKEN_NORMAL;
-  if (g_strcmp0 (name, tare_json_get_string (source->model, "unk_token")) == 0)
+  if (g_strcmp0 (name, get_unknown (source)) == 0)
     return TARE_TOKEN_UNKNOWN;
 
   return is_byte_name (name) ? TARE_TOKEN_BYTE : TARE_TOKEN_NORMAL;
@@ -223,10 +230,10 @@ looks_special (const char *name)
 }
 
 static gboolean
-read_added (TareTokenizer  *self,
-            JsonArray      *added,
-            const Source   *source,
-            GError        **error)
+read_added (TareTokenizer              *self,
+            JsonArray                  *added,
+            const TareTokenizerSource  *source,
+            GError                    **error)
 {
   for (guint i = 0; added != NULL && i < json_array_get_length (added); i++)
     {
@@ -250,11 +257,11 @@ read_added (TareTokenizer  *self,
 }
 
 static gboolean
-read_vocabulary (TareTokenizer  *self,
-                 JsonObject     *vocab,
-                 JsonArray      *added,
-                 const Source   *source,
-                 GError        **error)
+read_vocabulary (TareTokenizer              *self,
+                 JsonObject                 *vocab,
+                 JsonArray                  *added,
+                 const TareTokenizerSource  *source,
+                 GError                    **error)
 {
   JsonObjectIter iter;
   const char *name;
@@ -268,15 +275,23 @@ read_vocabulary (TareTokenizer  *self,
                                   get_vocab_type (self, source, name), source->path, error))
       return FALSE;
 
-  return read_added (self, added, source, error)
-         && _tare_vocabulary_index (&self->vocabulary, source->path, error);
+  if (!read_added (self, added, source, error))
+    return FALSE;
+  if (self->model == &_tare_tokenizer_words)
+    {
+      const char *prefix = tare_json_get_string (source->model, "continuing_subword_prefix");
+
+      _tare_tokenizer_mark_words (self, prefix != NULL ? prefix : "##");
+    }
+
+  return _tare_vocabulary_index (&self->vocabulary, source->path, error);
 }
 
 static gboolean
-read_merge (TareTokenizer  *self,
-            JsonNode       *node,
-            const Source   *source,
-            GError        **error)
+read_merge (TareTokenizer              *self,
+            JsonNode                   *node,
+            const TareTokenizerSource  *source,
+            GError                    **error)
 {
   if (JSON_NODE_HOLDS_VALUE (node) && json_node_get_value_type (node) == G_TYPE_STRING)
     return _tare_tokenizer_add_merge_line (self, json_node_get_string (node), source->path, error);
@@ -304,145 +319,15 @@ read_merge (TareTokenizer  *self,
 }
 
 static gboolean
-read_merges (TareTokenizer  *self,
-             const Source   *source,
-             GError        **error)
+read_merges (TareTokenizer              *self,
+             const TareTokenizerSource  *source,
+             GError                    **error)
 {
   JsonArray *merges = tare_json_get_array (source->model, "merges");
 
   for (guint i = 0; merges != NULL && i < json_array_get_length (merges); i++)
     if (!read_merge (self, json_array_get_element (merges, i), source, error))
       return FALSE;
-
-  return TRUE;
-}
-
-static gboolean
-refuse (const Source  *source,
-        const char    *key,
-        const char    *what,
-        GError       **error)
-{
-  g_set_error (error, TARE_ERROR, TARE_ERROR_UNSUPPORTED,
-               "%s: %s \"%s\" is not supported", source->path, key, what);
-
-  return FALSE;
-}
-
-static gboolean
-is_escape (JsonObject *step)
-{
-  JsonObject *pattern = tare_json_get_object (step, "pattern");
-
-  return pattern != NULL && g_strcmp0 (tare_json_get_string (pattern, "String"), " ") == 0
-         && g_strcmp0 (tare_json_get_string (step, "content"), ESCAPED_SPACE) == 0;
-}
-
-static gboolean
-find_form (const char     *name,
-           GNormalizeMode *form)
-{
-  static const struct
-  {
-    const char     *name;
-    GNormalizeMode  form;
-  } forms[] = {
-    { "NFC", G_NORMALIZE_DEFAULT_COMPOSE },
-    { "NFD", G_NORMALIZE_DEFAULT },
-    { "NFKC", G_NORMALIZE_ALL_COMPOSE },
-    { "NFKD", G_NORMALIZE_ALL },
-  };
-
-  for (gsize i = 0; i < G_N_ELEMENTS (forms); i++)
-    if (strcmp (forms[i].name, name) == 0)
-      {
-        *form = forms[i].form;
-        return TRUE;
-      }
-
-  return FALSE;
-}
-
-static gboolean
-read_normalizer (TareTokenizer  *self,
-                 const Source   *source,
-                 gboolean       *escapes,
-                 GError        **error)
-{
-  g_autoptr(GPtrArray) steps = get_steps (source, "normalizer");
-  gboolean pieces = self->model == &_tare_tokenizer_pieces;
-
-  for (guint i = 0; i < steps->len; i++)
-    {
-      JsonObject *step = steps->pdata[i];
-      const char *type = get_type (step);
-
-      if (find_form (type, &self->form))
-        self->normalizes = TRUE;
-      else if (pieces && strcmp (type, "Replace") == 0 && is_escape (step))
-        *escapes = TRUE;
-      else if (pieces && strcmp (type, "Prepend") == 0
-               && g_strcmp0 (tare_json_get_string (step, "prepend"), ESCAPED_SPACE) == 0)
-        self->add_prefix = TRUE;
-      else
-        return refuse (source, "normalizer", type, error);
-    }
-
-  return TRUE;
-}
-
-/* The pre-tokenizers of pieces: what they split at, no merge reaches across anyway. */
-static gboolean
-read_pieces_pre (TareTokenizer  *self,
-                 const Source   *source,
-                 gboolean       *escapes,
-                 GError        **error)
-{
-  g_autoptr(GPtrArray) steps = get_steps (source, "pre_tokenizer");
-
-  for (guint i = 0; i < steps->len; i++)
-    {
-      JsonObject *step = steps->pdata[i];
-      JsonObject *pattern = tare_json_get_object (step, "pattern");
-      const char *scheme = tare_json_get_string (step, "prepend_scheme");
-      const char *type = get_type (step);
-
-      if (strcmp (type, "Metaspace") == 0)
-        {
-          *escapes = TRUE;
-          self->add_prefix |= scheme != NULL ? strcmp (scheme, "never") != 0
-                              : tare_json_get_boolean (step, "add_prefix_space", TRUE);
-        }
-      else if (strcmp (type, "Split") != 0 || !*escapes || pattern == NULL
-               || g_strcmp0 (tare_json_get_string (pattern, "String"), " ") != 0)
-        {
-          return refuse (source, "pre_tokenizer", type, error);
-        }
-    }
-  if (!*escapes)
-    return refuse (source, "byte_fallback without", ESCAPED_SPACE, error);
-
-  return TRUE;
-}
-
-static gboolean
-read_bytes_pre (TareTokenizer  *self,
-                const Source   *source,
-                GError        **error)
-{
-  g_autoptr(GPtrArray) steps = get_steps (source, "pre_tokenizer");
-  gboolean stated = json_object_has_member (source->model, "ignore_merges");
-  gboolean ignore_merges = tare_json_get_boolean (source->model, "ignore_merges", FALSE);
-
-  self->splitter = _tare_splitter_new ();
-  for (guint i = 0; i < steps->len; i++)
-    if (!_tare_splitter_add_json (self->splitter, steps->pdata[i], &self->add_prefix,
-                                  source->path, error))
-      return FALSE;
-
-  self->pre = _tare_pre_tokenizer_detect (self->splitter, stated ? &ignore_merges : NULL);
-  self->pre_name = g_strdup (self->pre != NULL ? self->pre->names[0] : NULL);
-  self->ignore_merges = stated || self->pre == NULL ? ignore_merges : self->pre->ignore_merges;
 
   return TRUE;
 }
@@ -457,11 +342,11 @@ find_token (TareTokenizer *self,
 
 /* A token by its name in tokenizer_config.json, a string or an object, or its id in config.json. */
 static gboolean
-read_special (TareTokenizer  *self,
-              const Source   *source,
-              const char     *key,
-              guint32        *token,
-              GError        **error)
+read_special (TareTokenizer              *self,
+              const TareTokenizerSource  *source,
+              const char                 *key,
+              guint32                    *token,
+              GError                    **error)
 {
   g_autofree char *id_key = g_strconcat (key, "_id", NULL);
   const char *name = NULL;
@@ -488,17 +373,35 @@ read_special (TareTokenizer  *self,
   return _tare_tokenizer_check_token (self, id_key, id, token, source->path, error);
 }
 
+/* BertProcessing and RobertaProcessing name both ends: a list of a name and its id. */
+static guint32
+find_end (TareTokenizer *self,
+          JsonObject    *step,
+          gboolean       last)
+{
+  JsonArray *pair = tare_json_get_array (step, last ? "sep" : "cls");
+  JsonNode *name = pair != NULL && json_array_get_length (pair) > 0
+                   ? json_array_get_element (pair, 0) : NULL;
+
+  if (name == NULL || !JSON_NODE_HOLDS_VALUE (name)
+      || json_node_get_value_type (name) != G_TYPE_STRING)
+    return TARE_TOKEN_NONE;
+
+  return find_token (self, json_node_get_string (name));
+}
+
 /* The special token at one end of what a post-processor makes of a single text. */
 static guint32
-find_in_template (TareTokenizer *self,
-                  const Source  *source,
-                  gboolean       last)
+find_in_template (TareTokenizer             *self,
+                  const TareTokenizerSource *source,
+                  gboolean                   last)
 {
-  g_autoptr(GPtrArray) steps = get_steps (source, "post_processor");
+  g_autoptr(GPtrArray) steps = _tare_source_get_steps (source, "post_processor");
   guint32 token = TARE_TOKEN_NONE;
 
   for (guint i = 0; i < steps->len; i++)
     {
+      const char *type = _tare_source_get_type (steps->pdata[i]);
       JsonArray *single = tare_json_get_array (steps->pdata[i], "single");
       guint n = single != NULL ? json_array_get_length (single) : 0;
       JsonNode *node = n > 0 ? json_array_get_element (single, last ? n - 1 : 0) : NULL;
@@ -506,21 +409,23 @@ find_in_template (TareTokenizer *self,
                             ? tare_json_get_object (json_node_get_object (node), "SpecialToken")
                             : NULL;
 
-      if (special != NULL && strcmp (get_type (steps->pdata[i]), "TemplateProcessing") == 0)
+      if (special != NULL && strcmp (type, "TemplateProcessing") == 0)
         token = find_token (self, tare_json_get_string (special, "id"));
+      else if (strcmp (type, "RobertaProcessing") == 0 || strcmp (type, "BertProcessing") == 0)
+        token = find_end (self, steps->pdata[i], last);
     }
 
   return token;
 }
 
 static gboolean
-read_specials (TareTokenizer  *self,
-               const Source   *source,
-               GError        **error)
+read_specials (TareTokenizer              *self,
+               const TareTokenizerSource  *source,
+               GError                    **error)
 {
   guint32 first = find_in_template (self, source, FALSE);
   guint32 last = find_in_template (self, source, TRUE);
-  guint32 unknown = find_token (self, tare_json_get_string (source->model, "unk_token"));
+  guint32 unknown = find_token (self, get_unknown (source));
 
   if (!read_special (self, source, "bos_token", &self->begin, error)
       || !read_special (self, source, "eos_token", &self->end, error)
@@ -549,9 +454,9 @@ read_specials (TareTokenizer  *self,
 
 /* In a text spaces are not yet escaped when the tokens that a user defined are looked for. */
 static gboolean
-unescape_added (TareTokenizer  *self,
-                const Source   *source,
-                GError        **error)
+unescape_added (TareTokenizer              *self,
+                const TareTokenizerSource  *source,
+                GError                    **error)
 {
   for (guint32 i = 0; i < self->vocabulary.n_tokens; i++)
     {
@@ -573,59 +478,66 @@ unescape_added (TareTokenizer  *self,
 }
 
 static const TareTokenizerModel *
-find_model (const Source  *source,
-            GError       **error)
+find_model (const TareTokenizerSource  *source,
+            GError                    **error)
 {
   const char *type = tare_json_get_string (source->model, "type");
   const char *prefix = tare_json_get_string (source->model, "continuing_subword_prefix");
   const char *suffix = tare_json_get_string (source->model, "end_of_word_suffix");
 
+  if (type != NULL && strcmp (type, "Unigram") == 0)
+    return &_tare_tokenizer_unigram;
+  if (type != NULL && strcmp (type, "WordPiece") == 0)
+    return &_tare_tokenizer_words;
   if (type != NULL && strcmp (type, "BPE") != 0)
-    refuse (source, "model", type, error);
+    _tare_source_refuse (source, "model", type, error);
   else if (prefix != NULL && prefix[0] != '\0')
-    refuse (source, "continuing_subword_prefix", prefix, error);
+    _tare_source_refuse (source, "continuing_subword_prefix", prefix, error);
   else if (suffix != NULL && suffix[0] != '\0')
-    refuse (source, "end_of_word_suffix", suffix, error);
+    _tare_source_refuse (source, "end_of_word_suffix", suffix, error);
   else if (has_step (source, "pre_tokenizer", "ByteLevel")
            || has_step (source, "decoder", "ByteLevel"))
     return &_tare_tokenizer_bytes;
   else if (tare_json_get_boolean (source->model, "byte_fallback", FALSE))
     return &_tare_tokenizer_pieces;
   else
-    refuse (source, "model", "BPE without bytes", error);
+    _tare_source_refuse (source, "model", "BPE without bytes", error);
 
   return NULL;
 }
 
 /* GGUF has a name for the ways of splitting that llama.cpp knows; a file of any other is kept. */
 static void
-keep_json (TareTokenizer *self,
-           const Source  *source)
+keep_json (TareTokenizer             *self,
+           const TareTokenizerSource *source)
 {
   g_autoptr(JsonNode) node = NULL;
 
-  if (self->splitter == NULL || self->pre != NULL)
+  if (self->model == &_tare_tokenizer_pieces || self->pre != NULL)
     return;
   node = json_node_init_object (json_node_alloc (), source->root);
   self->json = json_to_string (node, FALSE);
 }
 
 static TareTokenizer *
-read_source (Source  *source,
-             GError **error)
+read_source (TareTokenizerSource  *source,
+             GError              **error)
 {
   JsonArray *added = tare_json_get_array (source->root, "added_tokens");
   const TareTokenizerModel *model;
   g_autoptr(TareTokenizer) self = NULL;
+  g_autoptr(JsonObject) made = NULL;
   JsonObject *vocab;
   guint32 n_tokens;
   gboolean escapes = FALSE;
 
   source->model = tare_json_get_object (source->root, "model");
-  vocab = source->model != NULL ? tare_json_get_object (source->model, "vocab") : NULL;
-  /* A unigram's vocabulary is a list, so what is not supported comes first. */
   model = source->model != NULL ? find_model (source, error) : NULL;
   if (source->model != NULL && model == NULL)
+    return NULL;
+  vocab = source->model != NULL ? tare_json_get_object (source->model, "vocab") : NULL;
+  if (model == &_tare_tokenizer_unigram && tare_json_get_array (source->model, "vocab") != NULL
+      && (vocab = made = make_vocab (source, error)) == NULL)
     return NULL;
   if (vocab == NULL)
     {
@@ -639,22 +551,12 @@ read_source (Source  *source,
 
   self = _tare_tokenizer_new (model, n_tokens);
   if (!read_vocabulary (self, vocab, added, source, error)
-      || !read_merges (self, source, error)
-      || !read_normalizer (self, source, &escapes, error))
+      || !read_merges (self, source, error))
     return NULL;
-
-  if (model == &_tare_tokenizer_pieces)
-    {
-      if (!read_pieces_pre (self, source, &escapes, error))
-        return NULL;
-      _tare_tokenizer_score_merges (self);
-    }
-  else
-    {
-      if (!read_bytes_pre (self, source, error))
-        return NULL;
-      _tare_tokenizer_rank_merges (self);
-    }
+  read_scores (self, source);
+  if (!_tare_source_read_normalizer (source, self, &escapes, error)
+      || !_tare_source_read_pre (source, self, &escapes, error))
+    return NULL;
   if (!read_specials (self, source, error))
     return NULL;
   if (model == &_tare_tokenizer_pieces && !unescape_added (self, source, error))
@@ -701,7 +603,7 @@ tare_tokenizer_new_from_json (const char  *json,
 {
   g_autoptr(JsonNode) root = tare_json_parse (json, length, path, error);
   g_autoptr(JsonNode) tokenizer = NULL;
-  Source source = { .path = path };
+  TareTokenizerSource source = { .path = path };
 
   if (root == NULL || (source.root = get_root (root, path, error)) == NULL)
     return NULL;
@@ -753,7 +655,7 @@ tare_tokenizer_new_from_folder (const char  *folder,
   g_autoptr(JsonNode) root = NULL;
   g_autoptr(JsonNode) tokenizer = NULL;
   g_autoptr(JsonNode) config = NULL;
-  Source source = { .path = path };
+  TareTokenizerSource source = { .path = path };
 
   g_return_val_if_fail (folder != NULL, NULL);
 

@@ -110,6 +110,7 @@ _tare_merger_init (TareMerger *self)
 {
   self->nodes = g_array_new (FALSE, FALSE, sizeof (TareNode));
   self->heap = g_array_new (FALSE, FALSE, sizeof (guint64));
+  self->lattice = g_array_new (FALSE, TRUE, sizeof (TareLattice));
 }
 
 void
@@ -117,6 +118,7 @@ _tare_merger_clear (TareMerger *self)
 {
   g_clear_pointer (&self->nodes, g_array_unref);
   g_clear_pointer (&self->heap, g_array_unref);
+  g_clear_pointer (&self->lattice, g_array_unref);
 }
 
 static void

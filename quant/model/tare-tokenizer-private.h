@@ -20,6 +20,9 @@ G_BEGIN_DECLS
   "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|" numbers                     \
   "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
 
+/* Punctuation: general category P and what else of ASCII is neither letter, digit nor control. */
+#define TARE_REGEX_PUNCTUATION "[\\p{P}\\$\\+<=>\\^~\\|`]"
+
 /* Finds the first match in a text that is not empty; returns its bytes, 0 and the end for none. */
 typedef gsize (*TareFindFunc) (const char *text,
                                gsize       length,
@@ -74,12 +77,41 @@ typedef struct
  */
 typedef GArray TareSplitter;
 
+/**
+ * TareNormalizer:
+ *
+ * What becomes of a text before it is split; a #GArray of steps.
+ */
+typedef GArray TareNormalizer;
+
+/* SentencePiece's table of what is replaced by what. */
+typedef struct _TareCharsmap TareCharsmap;
+
+TareNormalizer *_tare_normalizer_new      (void);
+gboolean        _tare_normalizer_add_json (TareNormalizer        *self,
+                                           JsonObject            *object,
+                                           const char            *path,
+                                           GError               **error);
+void            _tare_normalizer_add_bert (TareNormalizer        *self);
+GString        *_tare_normalizer_run      (const TareNormalizer  *self,
+                                           const char            *text,
+                                           gsize                  length);
+TareCharsmap   *_tare_charsmap_new        (const guint8          *data,
+                                           gsize                  length,
+                                           const char            *path,
+                                           GError               **error);
+void            _tare_charsmap_free       (TareCharsmap          *self);
+GString        *_tare_charsmap_run        (const TareCharsmap    *self,
+                                           const char            *text,
+                                           gsize                  length);
+
 TareSplitter *_tare_splitter_new (void);
 gboolean      _tare_splitter_add (TareSplitter       *self,
                                   const char         *regex,
                                   TareSplitBehavior   behavior,
                                   gboolean            inverted,
                                   GError            **error);
+char         *_tare_splitter_get_regex (JsonObject    *object);
 gboolean      _tare_splitter_add_json (TareSplitter  *self,
                                        JsonObject    *step,
                                        gboolean      *add_prefix,
@@ -160,16 +192,35 @@ typedef struct
 } TareNode;
 
 /**
+ * TareLattice:
+ * @score: of the best way to here
+ * @length: bytes of its last piece; 0 for a place that no way leads to
+ * @token: that piece, or %TARE_TOKEN_NONE for a character that is unknown
+ * @next: bytes of the piece that goes on from here, on the best way
+ *
+ * A place between two characters.
+ */
+typedef struct
+{
+  double  score;
+  guint32 length;
+  guint32 token;
+  guint32 next;
+} TareLattice;
+
+/**
  * TareMerger:
  * @nodes: the symbols of a word, before and after merging
  * @heap: what _tare_merger_run() keeps from word to word
+ * @lattice: the places of a word, for a unigram
  *
- * The memory that merging needs; one for each text that is encoded.
+ * The memory that encoding needs; one for each text that is encoded.
  */
 typedef struct
 {
   GArray *nodes;
   GArray *heap;
+  GArray *lattice;
 } TareMerger;
 
 void             _tare_pair_table_init       (TarePairTable       *self,
@@ -262,6 +313,28 @@ guint32    _tare_vocabulary_add_symbol (TareVocabulary       *self,
                                         gsize                 length);
 
 /**
+ * TareTrie:
+ * @edges: from what was read and a byte to what is then read
+ * @tokens: of what was read
+ *
+ * The names of a vocabulary, byte by byte.
+ */
+typedef struct
+{
+  TarePairTable  edges;
+  GArray        *tokens;
+} TareTrie;
+
+void    _tare_trie_init  (TareTrie             *self,
+                          const TareVocabulary *vocabulary);
+void    _tare_trie_clear (TareTrie             *self);
+guint32 _tare_trie_step  (const TareTrie       *self,
+                          guint32               node,
+                          guint8                byte);
+guint32 _tare_trie_get   (const TareTrie       *self,
+                          guint32               node);
+
+/**
  * TareFragment:
  * @start: offset into the text
  * @length: bytes
@@ -305,6 +378,8 @@ typedef struct
 
 extern const TareTokenizerModel _tare_tokenizer_bytes;
 extern const TareTokenizerModel _tare_tokenizer_pieces;
+extern const TareTokenizerModel _tare_tokenizer_unigram;
+extern const TareTokenizerModel _tare_tokenizer_words;
 
 /**
  * TareMerge:
@@ -341,8 +416,11 @@ struct _TareTokenizer
   gboolean                  add_prefix;
   gboolean                  ignore_merges;
   gboolean                  crosses_words;
-  gboolean                  normalizes;
-  GNormalizeMode            form;
+  gboolean                  prefixes_once;
+  TareNormalizer           *normalizer;
+  TareTrie                  trie;
+  double                    least_score;
+  guint32                   word_node;
   char                     *chat_template;
   char                     *json;
 };
@@ -370,6 +448,17 @@ gboolean       _tare_tokenizer_check_token       (TareTokenizer             *sel
                                                   guint32                   *token,
                                                   const char                *path,
                                                   GError                   **error);
+void           _tare_tokenizer_prepare_unigram   (TareTokenizer             *self);
+void           _tare_tokenizer_prepare_words     (TareTokenizer             *self);
+void           _tare_tokenizer_mark_words        (TareTokenizer             *self,
+                                                  const char                *continuing);
+gboolean       _tare_piece_crosses_words         (const TarePiece           *piece);
+GString       *_tare_escape_spaces               (TareTokenizer             *self,
+                                                  const char                *text,
+                                                  gsize                      length);
+void           _tare_decode_pieces               (TareTokenizer             *self,
+                                                  guint32                    token,
+                                                  GString                   *text);
 void           _tare_tokenizer_index_specials    (TareTokenizer             *self);
 GArray        *_tare_tokenizer_find_specials     (TareTokenizer             *self,
                                                   const char                *text,

@@ -60,6 +60,8 @@ tare_tokenizer_unref (TareTokenizer *self)
 
   _tare_vocabulary_clear (&self->vocabulary);
   _tare_pair_table_clear (&self->pairs);
+  _tare_trie_clear (&self->trie);
+  g_clear_pointer (&self->normalizer, g_array_unref);
   g_array_unref (self->merges);
   g_array_unref (self->specials);
   g_array_unref (self->specials_by_byte);
@@ -201,8 +203,8 @@ _tare_tokenizer_rank_merges (TareTokenizer *self)
 }
 
 /* Whether a piece holds a space after something else. */
-static gboolean
-crosses_words (const TarePiece *piece)
+gboolean
+_tare_piece_crosses_words (const TarePiece *piece)
 {
   const char *rest = piece->text;
 
@@ -235,8 +237,8 @@ _tare_tokenizer_score_merges (TareTokenizer *self)
         ranks[merge->result] = i;
       _tare_pair_table_insert (&self->pairs, merge->left, merge->right,
                                ranks[merge->result], merge->result);
-      self->crosses_words |= crosses_words (_tare_vocabulary_get (&self->vocabulary,
-                                                                  merge->result));
+      self->crosses_words |= _tare_piece_crosses_words (
+        _tare_vocabulary_get (&self->vocabulary, merge->result));
     }
 
   for (guint32 i = 0; i < self->vocabulary.n_tokens; i++)
@@ -342,7 +344,7 @@ _tare_tokenizer_pair_by_score (TareTokenizer *self)
 
       if (piece->text == NULL)
         continue;
-      self->crosses_words |= crosses_words (piece);
+      self->crosses_words |= _tare_piece_crosses_words (piece);
       pair_halves (self, i, ranks[i], found);
     }
 
@@ -365,6 +367,7 @@ _tare_tokenizer_pair_by_score (TareTokenizer *self)
 void
 _tare_tokenizer_finish (TareTokenizer *self)
 {
+  gboolean bytes = self->model == &_tare_tokenizer_bytes;
   gboolean pieces = self->model == &_tare_tokenizer_pieces;
 
   for (guint byte = 0; byte < 256; byte++)
@@ -373,7 +376,7 @@ _tare_tokenizer_finish (TareTokenizer *self)
       char raw = (char) byte;
       guint32 token;
 
-      if (pieces)
+      if (!bytes)
         g_snprintf (name, sizeof name, "<0x%02X>", byte);
       else
         g_unichar_to_utf8 (tare_unicode_from_byte ((guint8) byte), name);
@@ -483,9 +486,9 @@ encode_fragment (TareTokenizer *self,
 {
   g_autoptr(GString) normalized = NULL;
 
-  if (self->normalizes)
+  if (self->normalizer != NULL && self->normalizer->len > 0)
     {
-      normalized = tare_unicode_normalize (text, length, self->form);
+      normalized = _tare_normalizer_run (self->normalizer, text, length);
       text = normalized->str;
       length = normalized->len;
     }

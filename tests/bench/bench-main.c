@@ -22,6 +22,7 @@ static const struct
   { "forward", bench_forward },
   { "pyramid", bench_pyramid },
   { "statistics", bench_statistics },
+  { "tokenizer", bench_tokenizer },
   { NULL, NULL }
 };
 

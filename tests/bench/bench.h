@@ -34,5 +34,7 @@ void   bench_pyramid        (JsonBuilder *json,
                              gboolean     quick);
 void   bench_statistics     (JsonBuilder *json,
                              gboolean     quick);
+void   bench_tokenizer      (JsonBuilder *json,
+                             gboolean     quick);
 
 G_END_DECLS

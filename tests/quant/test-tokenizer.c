@@ -436,8 +436,11 @@ test_json_errors (void)
       TARE_ERROR_INVALID, "token 97" },
     { "", "", BYTE_LEVEL ",\"added_tokens\":[{\"id\":300,\"content\":\"b\"}]",
       TARE_ERROR_INVALID, "300" },
-    { "", "", BYTE_LEVEL ",\"normalizer\":{\"type\":\"Lowercase\"}", TARE_ERROR_UNSUPPORTED,
-      "Lowercase" },
+    { "", "", BYTE_LEVEL ",\"normalizer\":{\"type\":\"Nmt\"}", TARE_ERROR_UNSUPPORTED, "Nmt" },
+    { "", "", BYTE_LEVEL ",\"normalizer\":{\"type\":\"Replace\"}", TARE_ERROR_INVALID,
+      "Replace" },
+    { "", "", BYTE_LEVEL ",\"normalizer\":{\"type\":\"Precompiled\","
+      "\"precompiled_charsmap\":\"/////w==\"}", TARE_ERROR_INVALID, "precompiled_charsmap" },
     { "", "", ",\"pre_tokenizer\":{\"type\":\"UnicodeScripts\"}", TARE_ERROR_UNSUPPORTED,
       "UnicodeScripts" },
     { "", "", ",\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(?<=x)+\"},"
@@ -460,10 +463,10 @@ test_json_errors (void)
   check_error ("{\"x\":\"\\udc00\\ud800\"}", NULL, TARE_ERROR_INVALID, "escape at offset 6");
   check_error ("{\"x\":\"\\u12\"}", NULL, TARE_ERROR_INVALID, "escape at offset 6");
   check_error ("{\"x\":\"\\\\ud800 \\ud83e\\udd99\"}", NULL, TARE_ERROR_INVALID, "no model");
-  check_error ("{\"model\":{\"type\":\"Unigram\",\"vocab\":[[\"a\",0.0]]}}", NULL,
-               TARE_ERROR_UNSUPPORTED, "Unigram");
-  check_error ("{\"model\":{\"type\":\"WordPiece\",\"vocab\":{\"a\":0}}}", NULL,
-               TARE_ERROR_UNSUPPORTED, "WordPiece");
+  check_error ("{\"model\":{\"type\":\"Unigram\",\"vocab\":[[\"a\"]]}}", NULL,
+               TARE_ERROR_INVALID, "vocab[0]");
+  check_error ("{\"model\":{\"type\":\"WordLevel\",\"vocab\":{\"a\":0}}}", NULL,
+               TARE_ERROR_UNSUPPORTED, "WordLevel");
   check_error ("{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0}}}", NULL,
                TARE_ERROR_UNSUPPORTED, "BPE without bytes");
   check_error ("{\"model\":{\"type\":\"BPE\",\"byte_fallback\":true,\"vocab\":{\"a\":0}}}", NULL,
@@ -497,8 +500,8 @@ test_metadata_errors (void)
   g_autoptr(TareMetadata) metadata = tare_metadata_new ();
 
   check_metadata_error (metadata, TARE_ERROR_INVALID, "tokenizer.ggml.model");
-  tare_metadata_set_string (metadata, "tokenizer.ggml.model", "t5");
-  check_metadata_error (metadata, TARE_ERROR_UNSUPPORTED, "t5");
+  tare_metadata_set_string (metadata, "tokenizer.ggml.model", "rwkv");
+  check_metadata_error (metadata, TARE_ERROR_UNSUPPORTED, "rwkv");
   tare_metadata_set_string (metadata, "tokenizer.ggml.model", "gpt2");
   check_metadata_error (metadata, TARE_ERROR_LIMIT, "tokenizer.ggml.tokens");
   tare_metadata_set_strings (metadata, "tokenizer.ggml.tokens", twice, 3);
