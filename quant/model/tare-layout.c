@@ -453,14 +453,26 @@ describe_mxfp4 (const TareStored *self,
 
 /* Inputs down. */
 
+/* Groups down, outputs across: as many groups as zero points, and as many scales. */
+static char *
+take_groups_down (TareStored *self)
+{
+  const TareTensor *scales = self->parts[TARE_PART_SCALES];
+  char *fault = take_groups (self, (gsize) self->parts[TARE_PART_ZEROS]->shape[0]);
+
+  if (fault == NULL
+      && (scales->n_dimensions != 2 || !has_shape (scales, self->n_groups, self->rows)))
+    fault = find_fault (self, TARE_PART_SCALES, "a scale for every output and group");
+
+  return fault;
+}
+
 static char *
 take_gptq (TareStored       *self,
            const TareScheme *scheme)
 {
   const TareTensor *codes = self->parts[TARE_PART_CODES];
   const TareTensor *zeros = self->parts[TARE_PART_ZEROS];
-  const TareTensor *scales = self->parts[TARE_PART_SCALES];
-  char *fault;
 
   if (!check_codes (self))
     return find_fault (self, TARE_PART_CODES, "a matrix");
@@ -478,12 +490,8 @@ take_gptq (TareStored       *self,
   self->columns = (gsize) codes->shape[0] * 32 / self->bits;
   self->row_block = 1;
   self->zero_offset = scheme->version == 2 ? 0 : 1;
-  fault = take_groups (self, zeros->shape[0]);
-  if (fault == NULL
-      && (scales->n_dimensions != 2 || !has_shape (scales, self->n_groups, self->rows)))
-    fault = find_fault (self, TARE_PART_SCALES, "a scale for every output and group");
 
-  return fault;
+  return take_groups_down (self);
 }
 
 static void
@@ -528,8 +536,6 @@ take_awq (TareStored       *self,
 {
   const TareTensor *codes = self->parts[TARE_PART_CODES];
   const TareTensor *zeros = self->parts[TARE_PART_ZEROS];
-  const TareTensor *scales = self->parts[TARE_PART_SCALES];
-  char *fault;
 
   if (!check_codes (self))
     return find_fault (self, TARE_PART_CODES, "a matrix");
@@ -540,12 +546,8 @@ take_awq (TareStored       *self,
   self->row_block = 1;
   if (zeros->n_dimensions != 2 || zeros->shape[1] != codes->shape[1])
     return find_fault (self, TARE_PART_ZEROS, "a row of codes for every group");
-  fault = take_groups (self, zeros->shape[0]);
-  if (fault == NULL
-      && (scales->n_dimensions != 2 || !has_shape (scales, self->n_groups, self->rows)))
-    fault = find_fault (self, TARE_PART_SCALES, "a scale for every output and group");
 
-  return fault;
+  return take_groups_down (self);
 }
 
 static guint

@@ -64,8 +64,8 @@ is_derived (TareModel        *self,
  * GGUF file, what such a folder would call it, with the order that the rows of a folder have.
  *
  * Returns: (transfer full) (nullable): how a Hugging Face folder has @tensor, of which only the
- *   name, @shape, @rows, @columns, @head_rows, @head_groups and @transposed count; %NULL where it
- *   has no such tensor, because what it says follows from the rest
+ *   name, the role, @shape, @rows, @columns, @head_rows, @head_groups and @transposed count; %NULL
+ *   where it has no such tensor, because what it says follows from the rest
  */
 TareTensor *
 tare_model_dup_folder_tensor (TareModel        *self,
@@ -82,6 +82,9 @@ tare_model_dup_folder_tensor (TareModel        *self,
     return NULL;
 
   copy = _tare_tensor_copy (tensor);
+  copy->role = tensor->role;
+  copy->block = tensor->block;
+  copy->bias = tensor->bias;
   copy->head_rows = tensor->head_rows;
   copy->head_groups = tensor->head_groups;
   copy->transposed = tensor->transposed;

@@ -125,15 +125,6 @@ finish_group (TareSchemeGroup *group,
     }
 }
 
-static gboolean
-is_linear (const TareItem *item)
-{
-  const TareTensor *tensor = item->tensor;
-
-  return tensor->role != NULL && tensor->role->in_block && tensor->role->matrix && !tensor->bias
-         && tensor->n_dimensions >= 2;
-}
-
 static const TareFormat *
 get_format (const TareItem *item)
 {
@@ -166,7 +157,7 @@ _tare_folder_group_layers (GArray *items)
         {
           const TareItem *item = &g_array_index (items, TareItem, i);
 
-          if (!is_linear (item) || get_format (item) != format)
+          if (!_tare_folder_is_linear (item->tensor) || get_format (item) != format)
             continue;
           if (group == NULL)
             {

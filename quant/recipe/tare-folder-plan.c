@@ -134,8 +134,14 @@ find_grouping (const TareFolderKind *kind,
   return best;
 }
 
-static gboolean
-is_linear (const TareTensor *tensor)
+/**
+ * _tare_folder_is_linear:
+ * @tensor: a tensor
+ *
+ * Returns: whether it is the matrix of a linear layer of a block, which runtimes quantize
+ */
+gboolean
+_tare_folder_is_linear (const TareTensor *tensor)
 {
   return tensor->role != NULL && tensor->role->in_block && tensor->role->matrix && !tensor->bias
          && tensor->n_dimensions == 2;
@@ -158,7 +164,7 @@ settle (Choice               *self,
   if (!kind->runtime)
     return;
 
-  if (!is_linear (tensor))
+  if (!_tare_folder_is_linear (tensor))
     {
       keep (self, kind, N_("Only the linear layers of blocks are quantized there"));
       return;
@@ -314,7 +320,7 @@ check_held (const TareFolderKind  *kind,
     {
       const Choice *choice = &g_array_index (choices, Choice, i);
 
-      if (!is_packed (choice->format) || (kind->runtime && !is_linear (choice->tensor))
+      if (!is_packed (choice->format) || (kind->runtime && !_tare_folder_is_linear (choice->tensor))
           || kind->container == TARE_CONTAINER_SAFETENSORS
           || (choice->format->containers & kind->container) != 0)
         continue;

@@ -22,6 +22,20 @@ find_packer (const TareFormat *format)
   return &_tare_packer_packed;
 }
 
+/* vLLM takes one scale of the whole for layers that it fuses, the largest of weight_global_scale,
+ * and does not scale the others again: it would read those wrong. */
+static gboolean
+shares_scale (const TareTensor *file,
+              const TareFormat *format)
+{
+  static const char *const fused[] = {
+    "attn_q", "attn_k", "attn_v", "ffn_gate", "ffn_up", NULL,
+  };
+
+  return find_packer (format) == &_tare_packer_nvfp4 && file->role != NULL
+         && g_strv_contains (fused, file->role->id);
+}
+
 static const char *
 refuse (const TareTensor *file,
         const TareFormat *format)
@@ -30,6 +44,8 @@ refuse (const TareTensor *file,
     return N_("The container has no matrices of inputs by outputs");
   if (!tare_format_has_parts (format))
     return N_("The format cannot be taken apart into codes and scales");
+  if (shares_scale (file, format))
+    return N_("Its siblings would have to share its scale of the whole, which the format has not");
   if (format->family == TARE_FORMAT_FAMILY_MINIFLOAT && format->group > 0)
     return N_("The runtime has 8-bit floats with scales of outputs or of the whole alone");
 

@@ -123,6 +123,7 @@ gboolean  _tare_folder_write      (const TareTarget    *self,
                                    GArray              *exported,
                                    const TareProgress  *progress,
                                    GError             **error);
+gboolean  _tare_folder_is_linear  (const TareTensor    *tensor);
 GArray   *_tare_folder_list_items (const TareFolderKind *kind,
                                    TareModel            *model,
                                    TareRecipe           *recipe);
