@@ -39,6 +39,15 @@ count_layers (TareModel *model)
   return n;
 }
 
+/* Through experts no gradient is led: nothing is known then. */
+static gboolean
+is_differentiable (TareMeasureContext *context)
+{
+  const TareConfig *config = tare_model_get_config (tare_measure_context_get_model (context));
+
+  return config == NULL || config->n_experts == 0;
+}
+
 /* The text for work that takes @cost multiplications of a weight and a token. */
 static gboolean
 take_text (TareMeasureContext  *context,
@@ -103,9 +112,13 @@ find_fisher (TareMeasureContext     *context,
              const TareProgress     *progress,
              GError                **error)
 {
-  TareFisher *fisher = tare_measure_context_find (context, "fisher", NULL, make_fisher,
-                                                  free_fisher, progress, error);
+  TareFisher *fisher;
 
+  if (!is_differentiable (context))
+    return TRUE;
+
+  fisher = tare_measure_context_find (context, "fisher", NULL, make_fisher, free_fisher, progress,
+                                      error);
   if (fisher == NULL)
     return FALSE;
 
@@ -185,10 +198,14 @@ find_trace (TareMeasureContext  *context,
             const TareProgress  *progress,
             GError             **error)
 {
-  Traces *traces = tare_measure_context_find (context, "hessian-trace", NULL, make_traces,
-                                              free_traces, progress, error);
+  Traces *traces;
   gpointer part;
 
+  if (!is_differentiable (context))
+    return TRUE;
+
+  traces = tare_measure_context_find (context, "hessian-trace", NULL, make_traces, free_traces,
+                                      progress, error);
   if (traces == NULL)
     return FALSE;
 
@@ -257,10 +274,13 @@ find_eigenvalue (TareMeasureContext  *context,
                  const TareProgress  *progress,
                  GError             **error)
 {
-  const TareMeasureValue *found = tare_measure_context_find (context, "hessian-eigenvalue", tensor,
-                                                             make_eigenvalue, g_free, progress,
-                                                             error);
+  const TareMeasureValue *found;
 
+  if (!is_differentiable (context))
+    return TRUE;
+
+  found = tare_measure_context_find (context, "hessian-eigenvalue", tensor, make_eigenvalue,
+                                     g_free, progress, error);
   if (found == NULL)
     return FALSE;
 

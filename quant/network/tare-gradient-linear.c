@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "quant/tare-error.h"
-
 /* Multiplications and additions between two looks at the cancellable, per thread: 20 ms at the
  * 130 Gflop/s that an AVX-512 core was seen to reach. */
 #define PRODUCT_FLOPS 2.5e9
@@ -403,14 +401,6 @@ _tare_reverse_init (TareReverse  *self,
 {
   const TareBlock *block = self->block, *direction = self->direction;
   const TareConfig *config = self->network->config;
-
-  if (block->experts.n > 0)
-    {
-      g_set_error (error, TARE_ERROR, TARE_ERROR_UNSUPPORTED,
-                   "%s: block %u has experts, through which no gradient is led",
-                   tare_model_get_path (self->network->model), block->index);
-      return FALSE;
-    }
 
   init_norm (self, &block->attention_norm, self->output ? "output_norm" : "attn_norm",
              config->width, &self->attention_norm);

@@ -12,6 +12,8 @@
 
 #include "quant/tare-error.h"
 
+#include "quant/tare-error.h"
+
 /* What a block costs on the way back, by what it costs on the way there: made again, led back, and
  * its weights' gradient. */
 #define BACK_COST 3.0
@@ -413,6 +415,21 @@ check_supported (TareNetwork  *network,
   return FALSE;
 }
 
+/* Which experts a token goes to is no smooth choice, and their gradients are not made. */
+static gboolean
+check_experts (const TarePass  *self,
+               GError         **error)
+{
+  if (self->network->config->n_experts == 0)
+    return TRUE;
+
+  g_set_error (error, TARE_ERROR, TARE_ERROR_UNSUPPORTED,
+               "%s: no gradient is led back through experts",
+               tare_model_get_path (self->network->model));
+
+  return FALSE;
+}
+
 static gboolean
 run_pass (TarePass            *self,
           gboolean             back,
@@ -428,6 +445,9 @@ run_pass (TarePass            *self,
   g_autoptr(GPtrArray) states = NULL;
 
   if (back && !check_supported (self->network, error))
+    return FALSE;
+
+  if (back && !check_experts (self, error))
     return FALSE;
 
   self->weights = &weights;
@@ -461,7 +481,7 @@ run_pass (TarePass            *self,
  * @result: (out caller-allocates): the loss
  * @progress: (nullable): the progress
  * @error: cancelled, a token beyond the vocabulary, nothing to predict, memory, what @weights
- *   and @direction report
+ *   and @direction report; %TARE_ERROR_UNSUPPORTED for a network of experts
  *
  * The loss and its gradients by weights and activations and, along a direction, the Hessian's
  * exact product with it: Pearlmutter, "Fast Exact Multiplication by the Hessian" (1994). Where a

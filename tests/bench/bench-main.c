@@ -21,6 +21,7 @@ static const struct
   { "codec", bench_codec },
   { "forward", bench_forward },
   { "pyramid", bench_pyramid },
+  { "gradient", bench_gradient },
   { "statistics", bench_statistics },
   { "tokenizer", bench_tokenizer },
   { NULL, NULL }

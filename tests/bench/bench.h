@@ -32,6 +32,8 @@ void   bench_forward        (JsonBuilder *json,
                              gboolean     quick);
 void   bench_pyramid        (JsonBuilder *json,
                              gboolean     quick);
+void   bench_gradient       (JsonBuilder *json,
+                             gboolean     quick);
 void   bench_statistics     (JsonBuilder *json,
                              gboolean     quick);
 void   bench_tokenizer      (JsonBuilder *json,
