@@ -22,6 +22,9 @@ typedef enum
   CHANNELS_INPUTS,
 } Channels;
 
+/* Weights that are decoded within a frame: a millisecond or so. */
+#define AT_ONCE ((gsize) 1 << 18)
+
 struct _TareOutliersPage
 {
   TareLayerPage    parent_instance;
@@ -113,7 +116,9 @@ sample (gpointer            data,
 
   if (tare_pyramid_sample (self->pyramid, &pool, values))
     return TARE_HEAT_STATE_EXACT;
-  if (cancellable != NULL
+
+  /* A few rows are read at once, from which the picture says where its extremes are. */
+  if ((cancellable != NULL || area->n_rows <= AT_ONCE / self->tensor->columns)
       && tare_pool_rows (self->tensor->columns, read_rows, data, &pool, &progress, values, NULL))
     return TARE_HEAT_STATE_EXACT;
 
