@@ -48,6 +48,7 @@ typedef struct
   TareAccuracy       base_accuracy;
   TareAccuracy       accuracy;
   gboolean           has_accuracy;
+  TareTokenScores   *token_scores;
 } Errand;
 
 typedef enum
@@ -103,6 +104,7 @@ errand_free (gpointer data)
   g_clear_pointer (&errand->calibration, tare_calibration_unref);
   g_clear_pointer (&errand->new_calibration, tare_calibration_unref);
   g_clear_pointer (&errand->new_model, tare_model_unref);
+  g_clear_pointer (&errand->token_scores, tare_token_scores_unref);
   g_clear_pointer (&errand->wanted, g_array_unref);
   g_clear_pointer (&errand->exported, g_array_unref);
   g_free (errand->path);
@@ -586,6 +588,8 @@ measure_work (const TareProgress  *progress,
   weights = tare_recipe_weights_new (errand->engine, errand->recipe, errand->calibration);
   errand->has_accuracy = tare_evaluator_run (errand->evaluation->evaluator, &weights->weights,
                                              &errand->accuracy, &third, error);
+  if (errand->has_accuracy)
+    errand->token_scores = tare_evaluator_get_token_scores (errand->evaluation->evaluator);
 
   return errand->has_accuracy;
 }
@@ -611,6 +615,8 @@ measure_done (TareJob      *job,
       session->base_accuracy = errand->base_accuracy;
       session->base_state = TARE_FIGURE_STATE_CURRENT;
       session->accuracy = errand->accuracy;
+      g_clear_pointer (&session->token_scores, tare_token_scores_unref);
+      session->token_scores = g_steal_pointer (&errand->token_scores);
       session->state = current ? TARE_FIGURE_STATE_CURRENT : TARE_FIGURE_STATE_STALE;
     }
   _tare_session_emit (session, TARE_SESSION_SIGNAL_FIGURES_CHANGED);

@@ -78,6 +78,7 @@ struct _TareSession
   TareFigureState   base_state;
   TareAccuracy      accuracy;
   TareFigureState   state;
+  TareTokenScores  *token_scores;
 };
 
 void _tare_session_emit            (TareSession       *self,

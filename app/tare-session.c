@@ -37,6 +37,7 @@ tare_session_finalize (GObject *object)
   g_clear_object (&self->history);
   g_clear_object (&self->layers);
   g_clear_pointer (&self->selection, g_array_unref);
+  g_clear_pointer (&self->token_scores, tare_token_scores_unref);
   g_clear_pointer (&self->calibration, tare_calibration_unref);
   g_clear_pointer (&self->engine, tare_engine_unref);
   g_clear_pointer (&self->model, tare_model_unref);
@@ -213,6 +214,7 @@ _tare_session_set_model (TareSession *self,
   _tare_session_cancel_work (self);
   _tare_session_drop_evaluation (self);
   _tare_session_forget (self);
+  g_clear_pointer (&self->token_scores, tare_token_scores_unref);
   g_clear_pointer (&self->calibration, tare_calibration_unref);
   g_clear_pointer (&self->engine, tare_engine_unref);
   g_clear_pointer (&self->model, tare_model_unref);
@@ -663,50 +665,6 @@ tare_session_get_recipe_path (TareSession *self)
   g_return_val_if_fail (TARE_IS_SESSION (self), NULL);
 
   return self->recipe_path;
-}
-
-TareRecipeSize
-tare_session_get_size (TareSession *self)
-{
-  g_return_val_if_fail (TARE_IS_SESSION (self), (TareRecipeSize) { 0 });
-
-  return self->size;
-}
-
-/**
- * tare_session_get_base_accuracy:
- * @self: the session
- * @accuracy: (out): how well the model does at full precision
- *
- * Returns: whether that is known
- */
-TareFigureState
-tare_session_get_base_accuracy (TareSession  *self,
-                                TareAccuracy *accuracy)
-{
-  g_return_val_if_fail (TARE_IS_SESSION (self), TARE_FIGURE_STATE_NONE);
-
-  *accuracy = self->base_accuracy;
-
-  return self->base_state;
-}
-
-/**
- * tare_session_get_accuracy:
- * @self: the session
- * @accuracy: (out): how well the model does under the recipe
- *
- * Returns: whether that is known, and whether it is of the present recipe
- */
-TareFigureState
-tare_session_get_accuracy (TareSession  *self,
-                           TareAccuracy *accuracy)
-{
-  g_return_val_if_fail (TARE_IS_SESSION (self), TARE_FIGURE_STATE_NONE);
-
-  *accuracy = self->accuracy;
-
-  return self->state;
 }
 
 TareCalibration *

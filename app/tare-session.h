@@ -106,6 +106,7 @@ TareFigureState     tare_session_get_base_accuracy    (TareSession           *se
                                                        TareAccuracy          *accuracy);
 TareFigureState     tare_session_get_accuracy         (TareSession           *self,
                                                        TareAccuracy          *accuracy);
+TareTokenScores    *tare_session_get_token_scores     (TareSession           *self);
 
 void                tare_session_export               (TareSession           *self,
                                                        const TareTarget      *target,

@@ -14,6 +14,7 @@
 #include "app/tare-formats-page.h"
 #include "app/tare-hessian-page.h"
 #include "app/tare-outliers-page.h"
+#include "app/tare-preview-page.h"
 #include "app/tare-sensitivity-page.h"
 #include "app/tare-text.h"
 
@@ -344,6 +345,7 @@ tare_window_class_init (TareWindowClass *klass)
   g_type_ensure (TARE_TYPE_HESSIAN_PAGE);
   g_type_ensure (TARE_TYPE_FORMATS_PAGE);
   g_type_ensure (TARE_TYPE_SENSITIVITY_PAGE);
+  g_type_ensure (TARE_TYPE_PREVIEW_PAGE);
   g_type_ensure (TARE_TYPE_INSPECTOR);
   g_type_ensure (TARE_TYPE_SCALE_BAR);
 

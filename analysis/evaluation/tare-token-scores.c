@@ -175,6 +175,27 @@ tare_token_scores_find (const TareTokenScores *self,
 }
 
 /**
+ * tare_token_scores_get_prefix:
+ * @self: the scores
+ * @index: a prediction
+ * @n_tokens: (out): how many
+ *
+ * Returns: (transfer none) (array length=n_tokens): the tokens of its chunk that it was made from
+ */
+const guint32 *
+tare_token_scores_get_prefix (const TareTokenScores *self,
+                              gsize                  index,
+                              gsize                 *n_tokens)
+{
+  gsize position = tare_token_scores_get_position (self, index);
+  gsize chunk = position / self->context * self->context;
+
+  *n_tokens = position - chunk;
+
+  return self->tokens + chunk;
+}
+
+/**
  * tare_token_scores_dup_text:
  * @self: the scores
  * @position: the first token

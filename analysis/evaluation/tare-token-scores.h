@@ -61,6 +61,9 @@ gsize                 tare_token_scores_get_n         (const TareTokenScores *se
 const TareTokenScore *tare_token_scores_get           (const TareTokenScores *self,
                                                        gsize                  index);
 gsize                 tare_token_scores_get_n_tokens  (const TareTokenScores *self);
+const guint32        *tare_token_scores_get_prefix    (const TareTokenScores *self,
+                                                       gsize                  index,
+                                                       gsize                 *n_tokens);
 gsize                 tare_token_scores_get_position  (const TareTokenScores *self,
                                                        gsize                  index);
 gboolean              tare_token_scores_find          (const TareTokenScores *self,

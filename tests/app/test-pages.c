@@ -4,9 +4,12 @@
  * does what its buttons say. */
 #include "tests/app/window-fixture.h"
 
+#include <string.h>
+
 #include "app/tare-formats-page.h"
 #include "app/tare-hessian-page.h"
 #include "app/tare-outliers-page.h"
+#include "app/tare-preview-page.h"
 
 static gboolean
 is_idle (WindowFixture *fixture)
@@ -172,6 +175,61 @@ test_hessian (WindowFixture *fixture,
   g_assert_cmpuint (tare_hessian_page_get_n_probes (page), ==, n);
 }
 
+static gboolean
+is_measured (WindowFixture *fixture)
+{
+  TareAccuracy accuracy;
+
+  return is_idle (fixture)
+         && tare_session_get_accuracy (fixture->session, &accuracy) == TARE_FIGURE_STATE_CURRENT;
+}
+
+static gboolean
+has_candidates (WindowFixture *fixture)
+{
+  GtkWidget *page = tare_window_get_page (fixture->window, "preview");
+
+  return tare_preview_page_get_n_candidates (TARE_PREVIEW_PAGE (page)) >= 8;
+}
+
+static gboolean
+has_texts (WindowFixture *fixture)
+{
+  TarePreviewPage *page = TARE_PREVIEW_PAGE (tare_window_get_page (fixture->window, "preview"));
+
+  return strlen (tare_preview_page_get_text (page, FALSE)) > 40
+         && strlen (tare_preview_page_get_text (page, TRUE)) > 40;
+}
+
+static void
+test_preview (WindowFixture *fixture,
+              gconstpointer  data)
+{
+  const TareAssignment assignment = {
+    .format = tare_format_lookup ("q4_0"), .method = tare_method_lookup ("rtn"),
+  };
+  TarePreviewPage *page;
+  const char *base;
+
+  window_fixture_open_sample (fixture);
+  page = TARE_PREVIEW_PAGE (show (fixture, "preview"));
+  window_fixture_use_excerpts (fixture, 16000);
+  tare_session_assign_rule (fixture->session, "*", &assignment);
+  window_fixture_settle (fixture, 300);
+  window_fixture_wait (fixture, is_measured, 120.0);
+  show (fixture, "preview");
+  g_assert_cmpuint (tare_preview_page_get_n_predictions (page), ==, 100);
+
+  tare_preview_page_select (page, 3);
+  window_fixture_wait (fixture, has_candidates, 60.0);
+
+  tare_preview_page_write_on (page, "Alice was");
+  window_fixture_wait (fixture, has_texts, 60.0);
+  base = tare_preview_page_get_text (page, FALSE);
+  g_assert_nonnull (strstr (base, "Alice was"));
+  g_assert_nonnull (strstr (tare_preview_page_get_text (page, TRUE), "Alice was"));
+}
+
 int
 main (int    argc,
       char **argv)
@@ -183,6 +241,8 @@ main (int    argc,
               window_fixture_tear_down);
 
   g_test_add ("/pages/outliers", WindowFixture, NULL, window_fixture_set_up, test_outliers,
+              window_fixture_tear_down);
+  g_test_add ("/pages/preview", WindowFixture, NULL, window_fixture_set_up, test_preview,
               window_fixture_tear_down);
   g_test_add ("/pages/hessian", WindowFixture, NULL, window_fixture_set_up, test_hessian,
               window_fixture_tear_down);

@@ -149,7 +149,7 @@ test_main_window (WindowFixture *fixture,
                   gconstpointer  data)
 {
   static const char *const pages[] = {
-    "layers", "distribution", "outliers", "hessian", "formats", "sensitivity",
+    "layers", "distribution", "outliers", "hessian", "formats", "sensitivity", "preview",
   };
 
   window_fixture_open_sample (fixture);
