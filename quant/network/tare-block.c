@@ -273,8 +273,34 @@ load_linear (TareNetwork        *self,
       if (i == 0)
         linear->tensor = tensor;
     }
+  if (!_tare_weights_get_rounding (weights, linear->tensor, columns, &linear->input, error))
+    return FALSE;
 
   return load_bias (self, weights, parts, n_parts, block, linear, error);
+}
+
+/* What queries, keys and values are rounded to, head by head. */
+static gboolean
+load_head_roundings (TareNetwork       *self,
+                     const TareWeights *weights,
+                     int                index,
+                     TareBlock         *block,
+                     GError           **error)
+{
+  const struct { const char *name; TareActivationFormat *rounding; } parts[] = {
+    { "query", &block->queries }, { "key", &block->keys }, { "value", &block->values },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (parts); i++)
+    {
+      g_autofree char *name = g_strdup_printf ("blk.%d.attn.%s", index, parts[i].name);
+
+      if (!_tare_weights_get_rounding_of (weights, name, self->config->head_width,
+                                          parts[i].rounding, error))
+        return FALSE;
+    }
+
+  return TRUE;
 }
 
 static gboolean
@@ -306,6 +332,7 @@ load_attention (TareNetwork        *self,
                          config->width, &block->qkv, error)
          && load_linear (self, weights, output, G_N_ELEMENTS (output), index, queries,
                          &block->attention_output, error)
+         && load_head_roundings (self, weights, index, block, error)
          && load_norm (self, weights, "post_attention_norm", index, config->width,
                        &block->attention_post_norm, error);
 }

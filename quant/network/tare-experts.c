@@ -66,6 +66,11 @@ _tare_experts_load (TareNetwork        *network,
   self->up = tare_model_lookup_role (model, "ffn_up_exps", block, FALSE);
   self->down = tare_model_lookup_role (model, "ffn_down_exps", block, FALSE);
   self->weights = *weights;
+  if (!_tare_weights_get_rounding (weights, self->gate, self->gate->columns, &self->gate_input,
+                                   error)
+      || !_tare_weights_get_rounding (weights, self->down, self->down->columns, &self->down_input,
+                                      error))
+    return FALSE;
 
   if (_tare_experts_measure (config) > network->expert_bytes)
     return TRUE;
@@ -103,10 +108,11 @@ _tare_experts_get (const TareExperts   *self,
 
   *gate_up = (TareLinear) {
     .tensor = self->gate, .weight = values, .columns = columns, .outputs = 2 * self->width,
+    .input = self->gate_input,
   };
   *down = (TareLinear) {
     .tensor = self->down, .weight = values + 2 * self->width * columns, .columns = self->width,
-    .outputs = columns,
+    .outputs = columns, .input = self->down_input,
   };
 
   return TRUE;
@@ -191,28 +197,33 @@ _tare_routes_clear (TareRoutes *self)
   g_clear_pointer (&self->shares, g_free);
 }
 
-/* wide = gate and up of @x, mixed = gate (wide), y = down of mixed; FALSE when cancelled. */
+/* wide = gate and up of @x, mixed = gate (wide), y = down of mixed, the inputs rounded where they
+ * lie; FALSE when cancelled. */
 static gboolean
 run_gated (TareNetwork        *self,
            TareWorkspace      *space,
            const TareLinear   *gate_up,
            const TareLinear   *down,
            gsize               expert,
-           const float        *x,
+           float              *x,
            gsize               n_tokens,
            float              *y,
            const TareObserver *observer,
            const TareProgress *progress)
 {
   _tare_network_observe (observer, gate_up, expert, x, n_tokens);
-  if (!_tare_linear_run (gate_up, x, n_tokens, 0.0f, space->wide.data, progress))
+  if (!_tare_network_round (self, &gate_up->input, x, n_tokens, gate_up->columns,
+                            gate_up->columns)
+      || !_tare_linear_run (gate_up, x, n_tokens, 0.0f, space->wide.data, progress))
     return FALSE;
 
   tare_kernel_gate (self->config->activation, space->wide.data, n_tokens, down->columns,
                     space->mixed.data);
   _tare_network_observe (observer, down, expert, space->mixed.data, n_tokens);
 
-  return _tare_linear_run (down, space->mixed.data, n_tokens, 0.0f, y, progress);
+  return _tare_network_round (self, &down->input, space->mixed.data, n_tokens, down->columns,
+                              down->columns)
+         && _tare_linear_run (down, space->mixed.data, n_tokens, 0.0f, y, progress);
 }
 
 /* x += what one expert makes of its tokens; FALSE when cancelled. */
@@ -273,7 +284,7 @@ run_shared_expert (TareNetwork        *self,
   for (gsize first = 0; first < n_tokens; first += GATHERED_TOKENS)
     {
       gsize n = MIN (GATHERED_TOKENS, n_tokens - first);
-      const float *input = space->input.data + first * width;
+      float *input = space->input.data + first * width;
 
       if (!_tare_linear_run (&block->shared_router, input, n, 0.0f, shares, progress)
           || !run_gated (self, space, &block->gate_up, &block->down, 0, input, n, branch, observer,

@@ -69,6 +69,7 @@ struct _TareNetwork
  * @bias: (nullable): outputs
  * @columns: inputs
  * @outputs: outputs
+ * @input: what its input is rounded to
  *
  * Layers that share an input are one matrix, query over key over value and gate over up: fewer and
  * larger products.
@@ -80,6 +81,8 @@ typedef struct
   float            *bias;
   gsize             columns;
   gsize             outputs;
+
+  TareActivationFormat input;
 } TareLinear;
 
 /**
@@ -104,6 +107,8 @@ typedef struct
  * @up: likewise
  * @down: experts x stream rows of @width
  * @weights: where their values come from, which outlives the block
+ * @gate_input: what the input of @gate and @up is rounded to
+ * @down_input: what that of @down is
  * @resident: (nullable): the values of all, each expert's gate over its up over its down; %NULL
  *   where there are too many of them, and each is loaded when it is wanted
  *
@@ -119,6 +124,9 @@ typedef struct
   const TareTensor *down;
   TareWeights       weights;
   float            *resident;
+
+  TareActivationFormat gate_input;
+  TareActivationFormat down_input;
 } TareExperts;
 
 /**
@@ -155,6 +163,10 @@ struct _TareBlock
   TareLinear   router;
   TareLinear   shared_router;
   TareExperts  experts;
+
+  TareActivationFormat queries;
+  TareActivationFormat keys;
+  TareActivationFormat values;
 };
 
 float              *_tare_floats_new             (gsize                n,
@@ -173,6 +185,23 @@ gboolean            _tare_linear_run             (const TareLinear    *self,
                                                   float                keep,
                                                   float               *y,
                                                   const TareProgress  *progress);
+gboolean            _tare_network_round          (TareNetwork                 *self,
+                                                  const TareActivationFormat  *format,
+                                                  float                       *x,
+                                                  gsize                        rows,
+                                                  gsize                        columns,
+                                                  gsize                        stride);
+gboolean            _tare_weights_get_rounding   (const TareWeights           *weights,
+                                                  const TareTensor            *tensor,
+                                                  gsize                        columns,
+                                                  TareActivationFormat        *rounding,
+                                                  GError                     **error);
+gboolean            _tare_weights_get_rounding_of
+                                                 (const TareWeights           *weights,
+                                                  const char                  *name,
+                                                  gsize                        columns,
+                                                  TareActivationFormat        *rounding,
+                                                  GError                     **error);
 double              _tare_experts_measure        (const TareConfig    *config);
 gboolean            _tare_experts_load           (TareNetwork         *network,
                                                   const TareWeights   *weights,

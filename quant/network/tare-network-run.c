@@ -123,6 +123,66 @@ _tare_network_observe (const TareObserver *observer,
     observer->observe (linear->tensor, expert, x, n_tokens, linear->columns, observer->data);
 }
 
+/* Rounds activations; FALSE with the network's failure set. Safe in any thread. */
+gboolean
+_tare_network_round (TareNetwork                *self,
+                     const TareActivationFormat *rounding,
+                     float                      *x,
+                     gsize                       rows,
+                     gsize                       columns,
+                     gsize                       stride)
+{
+  GError *error = NULL;
+
+  if (rounding->format == NULL
+      || tare_activation_format_apply (rounding, x, rows, columns, stride, &error))
+    return TRUE;
+
+#pragma omp critical (tare_network_failure)
+  if (self->failure == NULL)
+    self->failure = g_steal_pointer (&error);
+  g_clear_error (&error);
+
+  return FALSE;
+}
+
+/* Rounds the input of a layer, each token by itself. */
+static gboolean
+round_input (TareNetwork      *self,
+             const TareLinear *linear,
+             float            *x,
+             gsize             n_tokens)
+{
+  return _tare_network_round (self, &linear->input, x, n_tokens, linear->columns,
+                              linear->columns);
+}
+
+/* Rounds some heads of all tokens, each by itself. */
+static gboolean
+round_heads (TareNetwork                *self,
+             const TareActivationFormat *rounding,
+             const TareAttentionShape   *shape,
+             gsize                       first,
+             gsize                       n_heads,
+             float                      *qkv)
+{
+  gsize d = shape->head_width;
+  gsize stride = (shape->n_heads + 2 * shape->n_key_value_heads) * d;
+  gboolean done = TRUE;
+
+  if (rounding->format == NULL)
+    return TRUE;
+
+#pragma omp parallel for schedule(static) reduction(&&:done)
+  for (gsize i = 0; i < shape->n_sequences * n_heads; i++)
+    done = _tare_network_round (self, rounding,
+                                qkv + i / n_heads * shape->length * stride
+                                  + (first + i % n_heads) * d, shape->length, d, stride)
+           && done;
+
+  return done;
+}
+
 /* What attention sees in one block. */
 TareAttentionShape
 _tare_network_get_shape (TareNetwork *self,
@@ -200,13 +260,19 @@ run_attention (TareNetwork        *self,
   _tare_network_norm (self, &block->attention_norm, x, n_tokens, config->width,
                       space->input.data);
   _tare_network_observe (observer, &block->qkv, 0, space->input.data, n_tokens);
-  if (!_tare_linear_run (&block->qkv, space->input.data, n_tokens, 0.0f, qkv, progress))
+  if (!round_input (self, &block->qkv, space->input.data, n_tokens)
+      || !_tare_linear_run (&block->qkv, space->input.data, n_tokens, 0.0f, qkv, progress))
     return FALSE;
 
 #pragma omp parallel for schedule(static)
   for (gsize i = 0; i < n_tokens; i++)
     _tare_network_prepare_heads (self, block, before + i % length,
                                  qkv + i * block->qkv.outputs);
+  if (!round_heads (self, &block->queries, &shape, 0, shape.n_heads, qkv)
+      || !round_heads (self, &block->keys, &shape, shape.n_heads, shape.n_key_value_heads, qkv)
+      || !round_heads (self, &block->values, &shape, shape.n_heads + shape.n_key_value_heads,
+                       shape.n_key_value_heads, qkv))
+    return FALSE;
 
   if (observer != NULL && observer->attend != NULL)
     received = g_new0 (double, n_sequences * config->n_heads * length);
@@ -223,7 +289,8 @@ run_attention (TareNetwork        *self,
     tell_received (observer, block->index, &shape, received);
   _tare_network_observe (observer, &block->attention_output, 0, space->mixed.data, n_tokens);
 
-  return _tare_linear_run (&block->attention_output, space->mixed.data, n_tokens, keep, y,
+  return round_input (self, &block->attention_output, space->mixed.data, n_tokens)
+         && _tare_linear_run (&block->attention_output, space->mixed.data, n_tokens, keep, y,
                            progress);
 }
 
@@ -246,7 +313,8 @@ run_feed_forward (TareNetwork        *self,
   _tare_network_norm (self, &block->feed_forward_norm, x, n_tokens, config->width,
                       space->input.data);
   _tare_network_observe (observer, &block->gate_up, 0, space->input.data, n_tokens);
-  if (!_tare_linear_run (&block->gate_up, space->input.data, n_tokens, 0.0f, space->wide.data,
+  if (!round_input (self, &block->gate_up, space->input.data, n_tokens)
+      || !_tare_linear_run (&block->gate_up, space->input.data, n_tokens, 0.0f, space->wide.data,
                          progress))
     return FALSE;
 
@@ -257,7 +325,8 @@ run_feed_forward (TareNetwork        *self,
                           space->mixed.data);
   _tare_network_observe (observer, &block->down, 0, space->mixed.data, n_tokens);
 
-  return _tare_linear_run (&block->down, space->mixed.data, n_tokens, keep, y, progress);
+  return round_input (self, &block->down, space->mixed.data, n_tokens)
+         && _tare_linear_run (&block->down, space->mixed.data, n_tokens, keep, y, progress);
 }
 
 /* x += ... of the feed-forward part for some tokens; FALSE when it was cancelled. */
@@ -593,6 +662,8 @@ run_output_slice (TareNetwork        *self,
   _tare_network_norm (self, &output->attention_norm, x + first * config->width, n_tokens,
                       config->width, space->input.data);
   _tare_network_observe (observer, &output->qkv, 0, space->input.data, n_tokens);
+  if (!round_input (self, &output->qkv, space->input.data, n_tokens))
+    return;
   _tare_linear_run (&output->qkv, space->input.data, n_tokens, 0.0f,
                     logits + first * config->vocabulary, NULL);
   if (config->final_soft_cap > 0.0f)
@@ -646,6 +717,12 @@ tare_network_run_output (TareNetwork         *self,
       for (gsize i = 0; i < n_slices; i++)
         run_output_slice (self, &self->workspaces[0], output, x, i * slice,
                           MIN (slice, n_tokens - i * slice), logits, observer);
+    }
+
+  if (self->failure != NULL)
+    {
+      g_propagate_error (error, g_steal_pointer (&self->failure));
+      return FALSE;
     }
 
   return TRUE;

@@ -269,13 +269,64 @@ mix (guint64 hash,
   return hash ^ (hash >> 31);
 }
 
+/* The same number for the same rounding, 0 for none. */
+static guint64
+hash_rounding (const TareWeights *weights,
+               const char        *name)
+{
+  TareActivationFormat rounding = weights->round (weights->data, name);
+
+  if (rounding.format == NULL)
+    return 0;
+
+  return mix (mix (g_str_hash (rounding.format->id), (guint64) rounding.range),
+              g_str_hash (name));
+}
+
+/* What the activations of one part are rounded to; @hash where they are not. */
+static guint64
+mix_roundings (TareNetwork       *self,
+               const TareWeights *weights,
+               int                block,
+               guint64            hash)
+{
+  static const char *const heads[] = { "query", "key", "value" };
+  guint64 sum = 0;
+
+  if (weights->round == NULL || block < 0)
+    return hash;
+  if (block == (int) self->config->n_blocks)
+    sum = hash_rounding (weights, "output.input");
+
+  for (gsize i = 0; i < G_N_ELEMENTS (heads) && block < (int) self->config->n_blocks; i++)
+    {
+      g_autofree char *name = g_strdup_printf ("blk.%d.attn.%s", block, heads[i]);
+
+      sum += hash_rounding (weights, name);
+    }
+  for (gsize i = 0; i < tare_role_get_n_roles (); i++)
+    {
+      const TareRole *role = tare_role_get (i);
+      g_autofree char *name = NULL;
+
+      if (!role->matrix || !role->in_block || block >= (int) self->config->n_blocks
+          || tare_model_lookup_role (self->model, role->id, block, FALSE) == NULL)
+        continue;
+      name = g_strdup_printf ("blk.%d.%s.input", block, role->id);
+      sum += hash_rounding (weights, name);
+    }
+
+  return sum != 0 ? mix (hash, sum) : hash;
+}
+
 /**
  * tare_network_fingerprint:
  * @self: the network
  * @weights: where the values come from
  * @block: a block; -1 for the embedding, the number of blocks for the output
  *
- * Returns: the same number for the same values of all tensors of that part
+ * Returns: the same number for the same values of all tensors of that part, and the same rounding
+ *   of what goes through it
  */
 guint64
 tare_network_fingerprint (TareNetwork       *self,
@@ -303,7 +354,7 @@ tare_network_fingerprint (TareNetwork       *self,
         hash = mix (hash, weights->fingerprint (weights->data, tensor));
     }
 
-  return hash;
+  return mix_roundings (self, weights, block, hash);
 }
 
 static gboolean

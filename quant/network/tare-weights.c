@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "quant/network/tare-network-private.h"
 #include "quant/tare-error.h"
 
 /* Weights of a band of rows: a few milliseconds of decoding, between which it can be cancelled and
@@ -159,4 +160,50 @@ tare_weights_load_rows (const TareWeights   *self,
     return load_and_pick (self, tensor, first, n, out, progress, error);
 
   return self->load_rows (self->data, tensor, first, n, out, progress, error);
+}
+
+/* What activations of so many columns are rounded to by @name. Tokens come in groups of any size,
+ * so none may know of another. */
+gboolean
+_tare_weights_get_rounding_of (const TareWeights    *weights,
+                               const char           *name,
+                               gsize                 columns,
+                               TareActivationFormat *rounding,
+                               GError              **error)
+{
+  *rounding = (TareActivationFormat) { NULL, TARE_RANGE_MINIMUM_MAXIMUM };
+  if (weights->round == NULL)
+    return TRUE;
+
+  *rounding = weights->round (weights->data, name);
+  if (rounding->format != NULL)
+    rounding->format = tare_format_fit (rounding->format, columns);
+  if (rounding->format == NULL || tare_format_is_row_local (rounding->format))
+    return TRUE;
+
+  g_set_error (error, TARE_ERROR, TARE_ERROR_UNSUPPORTED,
+               "%s: %s has scales for more than a token, which come and go one by one", name,
+               rounding->format->label);
+
+  return FALSE;
+}
+
+/* What the input of a matrix is rounded to; of what is no matrix that may be quantized, nothing. */
+gboolean
+_tare_weights_get_rounding (const TareWeights    *weights,
+                            const TareTensor     *tensor,
+                            gsize                 columns,
+                            TareActivationFormat *rounding,
+                            GError              **error)
+{
+  g_autofree char *name = NULL;
+
+  *rounding = (TareActivationFormat) { NULL, TARE_RANGE_MINIMUM_MAXIMUM };
+  if (tensor->role == NULL || !tensor->role->matrix)
+    return TRUE;
+
+  name = tensor->block >= 0 ? g_strdup_printf ("blk.%d.%s.input", tensor->block, tensor->role->id)
+                            : g_strdup ("output.input");
+
+  return _tare_weights_get_rounding_of (weights, name, columns, rounding, error);
 }

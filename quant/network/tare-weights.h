@@ -2,6 +2,7 @@
 #pragma once
 
 #include "quant/model/tare-tensor.h"
+#include "quant/network/tare-activation-format.h"
 #include "quant/tare-progress.h"
 
 G_BEGIN_DECLS
@@ -13,6 +14,10 @@ G_BEGIN_DECLS
  * @data: closure of both
  * @progress: (nullable): asked by @load whether to go on, and told nothing
  * @load_rows: (nullable): writes @n rows from @first on alone; %NULL where all are as cheap
+ *
+ * @round: (nullable): says what activations are rounded to, by names in the manner of tensors':
+ *   "blk.3.attn_q.input" for the input of it and what shares it; "blk.3.attn.query",
+ *   "blk.3.attn.key" and "blk.3.attn.value" for what attention sees; "output.input"
  *
  * Where a network takes its weights from: the file itself, or what a recipe makes of them. The
  * forward pass is the same for both. All functions may be called in any thread, one at a time.
@@ -35,6 +40,9 @@ typedef struct
                            float               *out,
                            const TareProgress  *progress,
                            GError             **error);
+
+  TareActivationFormat (*round) (gpointer    data,
+                                 const char *name);
 } TareWeights;
 
 /* The values as the file has them. */

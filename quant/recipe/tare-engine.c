@@ -688,6 +688,16 @@ fingerprint (gpointer          data,
   return hash != 0 ? hash : 1;
 }
 
+static TareActivationFormat
+round_activations (gpointer    data,
+                   const char *name)
+{
+  TareRecipeWeights *self = data;
+  TareAssignment assignment = tare_recipe_resolve_activation (self->recipe, name);
+
+  return (TareActivationFormat) { assignment.format, assignment.range };
+}
+
 /**
  * tare_recipe_weights_new:
  * @engine: what quantizes
@@ -710,7 +720,7 @@ tare_recipe_weights_new (TareEngine      *engine,
   self->recipe = tare_recipe_ref (recipe);
   self->calibration = calibration != NULL ? tare_calibration_ref (calibration) : NULL;
   self->weights = (TareWeights) { .load = load, .fingerprint = fingerprint, .data = self,
-                                   .load_rows = load_rows };
+                                   .load_rows = load_rows, .round = round_activations };
 
   return self;
 }

@@ -168,8 +168,11 @@ read_rule (TareRecipe   *recipe,
     return fail (place, error, "rule", "must be an object");
 
   object = json_node_get_object (node);
-  if (!read_match (object, place, &match, error) ||
-      !read_format (object, place, &assignment, error) ||
+  if (!read_match (object, place, &match, error))
+    return FALSE;
+
+  assignment.range = _tare_recipe_usual_range (match);
+  if (!read_format (object, place, &assignment, error) ||
       !read_method (object, place, &assignment, error) ||
       !read_range (object, place, &assignment, error) ||
       !read_locked (object, place, &assignment, error))
@@ -249,7 +252,7 @@ tare_recipe_parse (const char  *text,
 
 /**
  * tare_recipe_load:
- * @path: a file
+ * @path: a file, or the id of a preset where there is no file of that name
  * @error: names the file, the rule and the key
  *
  * Returns: (transfer full) (nullable): the recipe in it
@@ -261,6 +264,13 @@ tare_recipe_load (const char  *path,
   g_autofree char *text = NULL;
   gsize length = 0;
 
+  if (!g_file_test (path, G_FILE_TEST_EXISTS))
+    {
+      TareRecipe *preset = tare_recipe_new_preset (path);
+
+      if (preset != NULL)
+        return preset;
+    }
   if (!g_file_get_contents (path, &text, &length, error))
     return NULL;
 
@@ -294,7 +304,7 @@ rule_to_json (const TareRule *rule)
   else
     json_object_set_null_member (object, "format");
   json_object_set_string_member (object, "method", assignment->method->id);
-  if (assignment->range != TARE_RANGE_SEARCH)
+  if (assignment->range != _tare_recipe_usual_range (rule->match))
     for (gsize i = 0; i < tare_range_get_n_ranges (); i++)
       if (tare_range_get (i)->range == assignment->range)
         json_object_set_string_member (object, "range", tare_range_get (i)->id);

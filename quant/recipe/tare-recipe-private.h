@@ -9,4 +9,6 @@ void _tare_recipe_append (TareRecipe           *self,
                           const char           *match,
                           const TareAssignment *assignment);
 
+TareRange _tare_recipe_usual_range (const char *match);
+
 G_END_DECLS

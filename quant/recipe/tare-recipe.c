@@ -62,11 +62,46 @@ rule_matches (const Rule *self,
   return g_pattern_spec_match_string (self->pattern, canonical);
 }
 
+/* What the names of activations end in, and those of no tensor do. */
+static const char *const activations[] = { ".input", ".query", ".key", ".value" };
+
+/**
+ * tare_recipe_is_of_activations:
+ * @match: a glob of a rule, or a name
+ *
+ * Rules speak of activations only where they say so at their end, so that "*" means all tensors
+ * and no more.
+ *
+ * Returns: whether it ends as the names of activations do: "blk.3.attn_q.input", "*.key"
+ */
+gboolean
+tare_recipe_is_of_activations (const char *match)
+{
+  g_return_val_if_fail (match != NULL, FALSE);
+
+  for (gsize i = 0; i < G_N_ELEMENTS (activations); i++)
+    if (g_str_has_suffix (match, activations[i]))
+      return TRUE;
+
+  return FALSE;
+}
+
+/* What a rule means that does not say how ranges are chosen: activations are too many, and too
+ * short-lived, to be searched for. */
+TareRange
+_tare_recipe_usual_range (const char *match)
+{
+  return tare_recipe_is_of_activations (match) ? TARE_RANGE_MINIMUM_MAXIMUM : TARE_RANGE_SEARCH;
+}
+
 /* Whether nothing that @self says can show once @later follows it. */
 static gboolean
 rule_is_hidden_by (const Rule *self,
                    const Rule *later)
 {
+  if (tare_recipe_is_of_activations (self->rule.match)
+      != tare_recipe_is_of_activations (later->rule.match))
+    return FALSE;
   if (g_str_equal (later->rule.match, "*"))
     return TRUE;
   if (self->exact)
@@ -334,6 +369,34 @@ tare_recipe_resolve (TareRecipe       *self,
     assignment.method = tare_method_get (0);
   if (!tare_tensor_can_read (tensor) || !tare_tensor_is_weight (tensor))
     assignment.format = NULL;
+
+  return assignment;
+}
+
+/**
+ * tare_recipe_resolve_activation:
+ * @self: a recipe
+ * @name: "blk.3.attn_q.input" and the like, as TareWeights names activations
+ *
+ * The last rule that matches wins, of those that speak of activations.
+ *
+ * Returns: what the recipe says of them; without a format, they are not rounded
+ */
+TareAssignment
+tare_recipe_resolve_activation (TareRecipe *self,
+                                const char *name)
+{
+  TareAssignment assignment = { .range = TARE_RANGE_MINIMUM_MAXIMUM };
+
+  g_return_val_if_fail (self != NULL && name != NULL, assignment);
+
+  for (guint i = self->rules->len; i > 0; i--)
+    {
+      const Rule *rule = g_ptr_array_index (self->rules, i - 1);
+
+      if (tare_recipe_is_of_activations (rule->rule.match) && rule_matches (rule, name))
+        return rule->rule.assignment;
+    }
 
   return assignment;
 }

@@ -59,6 +59,10 @@ TareRecipe     *tare_recipe_with_tensors (TareRecipe           *self,
 TareAssignment  tare_recipe_resolve     (TareRecipe            *self,
                                          const TareTensor      *tensor);
 
+TareAssignment  tare_recipe_resolve_activation (TareRecipe     *self,
+                                         const char            *name);
+gboolean        tare_recipe_is_of_activations (const char      *match);
+
 TareRecipe     *tare_recipe_parse       (const char            *text,
                                          gsize                  length,
                                          const char            *path,
@@ -71,6 +75,25 @@ gboolean        tare_recipe_save        (TareRecipe            *self,
                                          TareModel             *model,
                                          const char            *path,
                                          GError               **error);
+
+/**
+ * TareRecipePreset:
+ * @id: what the command line calls it, "w8a8"
+ * @label: what a person reads
+ * @rules: as a recipe file has them
+ *
+ * A recipe of which many speak by name.
+ */
+typedef struct
+{
+  const char *id;
+  const char *label;
+  const char *rules;
+} TareRecipePreset;
+
+gsize                   tare_recipe_get_n_presets (void);
+const TareRecipePreset *tare_recipe_get_preset    (gsize       index);
+TareRecipe             *tare_recipe_new_preset    (const char *id);
 
 /**
  * TareRecipeSize:
