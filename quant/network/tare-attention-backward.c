@@ -58,17 +58,6 @@ tile_numbers (const TareAttentionShape *shape)
   return TILE_ROWS * ROUND_UP (shape->length, 16);
 }
 
-static TareDual
-at (TareDual dual,
-    gsize    offset)
-{
-  dual.value += offset;
-  if (dual.tangent != NULL)
-    dual.tangent += offset;
-
-  return dual;
-}
-
 /* c = keep c + factor a b' for m x k and n x k. */
 static void
 multiply_transposed (float        factor,
@@ -215,7 +204,7 @@ weigh_row (const Attention *self,
   gsize stop = tile->first + row + 1;
   gsize start = shape->window > 0 && stop > shape->window ? stop - shape->window : 0;
   gsize skip = MAX (start, tile->begin) - tile->begin, n = stop - tile->begin - skip;
-  TareDual scores = at (tile->scores, row * stride);
+  TareDual scores = tare_dual_at (tile->scores, row * stride);
   float *bend = tile->bend + row * stride + skip;
 
   memset (scores.value, 0, skip * sizeof (float));
@@ -246,14 +235,14 @@ weigh_tile (const Attention *self,
   const TareAttentionShape *shape = self->shape;
   gsize d = shape->head_width, stride = ROUND_UP (shape->length, 16);
   gsize group = head / (shape->n_heads / shape->n_key_value_heads);
-  TareDual all = at (self->qkv, sequence * shape->length * self->stride);
-  TareDual q = at (all, tile->first * self->stride + head * d), k;
+  TareDual all = tare_dual_at (self->qkv, sequence * shape->length * self->stride);
+  TareDual q = tare_dual_at (all, tile->first * self->stride + head * d), k;
 
   tile->begin = shape->window > 0 && tile->first + 1 > shape->window
                 ? tile->first + 1 - shape->window : 0;
   tile->rows = MIN (TILE_ROWS, shape->length - tile->first);
   tile->n = tile->first + tile->rows - tile->begin;
-  k = at (all, tile->begin * self->stride + (shape->n_heads + group) * d);
+  k = tare_dual_at (all, tile->begin * self->stride + (shape->n_heads + group) * d);
 
   multiply_transposed (self->scale, q.value, self->stride, k.value, self->stride, tile->rows,
                        tile->n, d, 0.0f, tile->scores.value, stride);
@@ -281,8 +270,8 @@ tangent_tile (const Attention *self,
   TareDual v;
 
   weigh_tile (self, tile, sequence, head);
-  v = at (self->qkv, (sequence * shape->length + tile->begin) * self->stride
-                     + (shape->n_heads + shape->n_key_value_heads + group) * d);
+  v = tare_dual_at (self->qkv, (sequence * shape->length + tile->begin) * self->stride
+                    + (shape->n_heads + shape->n_key_value_heads + group) * d);
   y += (sequence * shape->length + tile->first) * self->mixed + head * d;
   multiply (1.0f, tile->scores.tangent, stride, v.value, self->stride, tile->rows, d, tile->n,
             0.0f, y, self->mixed);
@@ -343,7 +332,7 @@ back_tile_row (const Attention *self,
   gsize start = shape->window > 0 && stop > shape->window ? stop - shape->window : 0;
   gsize skip = MAX (start, tile->begin) - tile->begin, n = stop - tile->begin - skip;
   gsize offset = row * stride + skip;
-  TareDual weights = at (tile->scores, offset), g = at (tile->g, offset);
+  TareDual weights = tare_dual_at (tile->scores, offset), g = tare_dual_at (tile->g, offset);
   float mean = (float) inner (weights.value, g.value, n);
 
   memset (g.value - skip, 0, skip * sizeof (float));
@@ -414,12 +403,12 @@ back_tile (const Attention *self,
   gsize group = head / (shape->n_heads / shape->n_key_value_heads);
   gsize row = sequence * shape->length;
   gsize pair = (sequence * shape->n_heads + head) * 2 * shape->length * d;
-  TareDual k, v, output = at (self->g, (row + tile->first) * self->mixed + head * d);
+  TareDual k, v, output = tare_dual_at (self->g, (row + tile->first) * self->mixed + head * d);
   gsize place = (row + tile->first) * self->stride + head * d;
 
   weigh_tile (self, tile, sequence, head);
-  k = at (self->qkv, (row + tile->begin) * self->stride + (shape->n_heads + group) * d);
-  v = at (k, shape->n_key_value_heads * d);
+  k = tare_dual_at (self->qkv, (row + tile->begin) * self->stride + (shape->n_heads + group) * d);
+  v = tare_dual_at (k, shape->n_key_value_heads * d);
 
   multiply_transposed (1.0f, output.value, self->mixed, v.value, self->stride, tile->rows,
                        tile->n, d, 0.0f, tile->g.value, stride);
@@ -433,9 +422,10 @@ back_tile (const Attention *self,
   for (gsize i = 0; i < tile->rows; i++)
     back_tile_row (self, tile, i, stride);
 
-  put_gradients (self, tile, at (self->qkv, place), k, output, at (gradient, place),
-                 at (self->pairs, pair + tile->begin * d),
-                 at (self->pairs, pair + (shape->length + tile->begin) * d));
+  put_gradients (self, tile, tare_dual_at (self->qkv, place), k, output,
+                 tare_dual_at (gradient, place),
+                 tare_dual_at (self->pairs, pair + tile->begin * d),
+                 tare_dual_at (self->pairs, pair + (shape->length + tile->begin) * d));
 }
 
 /* A thread's own blocks: as many as there are kinds of numbers in them. */

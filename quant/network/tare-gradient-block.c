@@ -523,11 +523,11 @@ _tare_reverse_forward (TareReverse     *self,
   for (gsize i = 0; i < n; i += SLICE_TOKENS)
     {
       gsize slice = MIN (SLICE_TOKENS, n - i);
-      TareDual to = _tare_dual_at (y, i * width), middle = _tare_dual_at (attention.middle,
-                                                                         i * width);
+      TareDual to = tare_dual_at (y, i * width), middle = tare_dual_at (attention.middle,
+                                                                        i * width);
       TareDual branch;
 
-      if (!run_feed_forward (self, &feed_forward, _tare_dual_at (from, i * width), slice,
+      if (!run_feed_forward (self, &feed_forward, tare_dual_at (from, i * width), slice,
                              &branch))
         return FALSE;
       memcpy (to.value, middle.value, slice * width * sizeof (float));
@@ -569,8 +569,8 @@ _tare_reverse_backward (TareReverse     *self,
     {
       gsize slice = MIN (SLICE_TOKENS, n - i);
 
-      if (!back_feed_forward (self, &feed_forward, _tare_dual_at (from, i * width), slice,
-                              _tare_dual_at (g, i * width), _tare_dual_at (to, i * width)))
+      if (!back_feed_forward (self, &feed_forward, tare_dual_at (from, i * width), slice,
+                              tare_dual_at (g, i * width), tare_dual_at (to, i * width)))
         return FALSE;
     }
   if (!back_attention (self, &attention, room->scratch.data, x, n_sequences, g))

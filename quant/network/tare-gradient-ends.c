@@ -110,8 +110,8 @@ lose (const TarePass *self,
 {
   gsize n = self->network->config->vocabulary;
   guint32 target = get_target (self->objective, index);
-  TareDual logits = _tare_dual_at (room->logits, row * n);
-  TareDual gradient = _tare_dual_at (room->gradient, row * n);
+  TareDual logits = tare_dual_at (room->logits, row * n);
+  TareDual gradient = tare_dual_at (room->gradient, row * n);
   float factor = (float) (1.0 / (double) self->result->n_scored);
 
   if (target == TARE_GRADIENT_UNSCORED)
@@ -160,8 +160,8 @@ run_slice (TarePass     *self,
 {
   const TareConfig *config = self->network->config;
   gsize n = rows * config->vocabulary;
-  TareDual x = _tare_dual_at (_tare_pass_get_state (self, config->n_blocks),
-                              first * config->width);
+  TareDual x = tare_dual_at (_tare_pass_get_state (self, config->n_blocks),
+                             first * config->width);
 
   _tare_reverse_norm (reverse, &reverse->attention_norm, x, rows, room->input);
   if (!_tare_reverse_linear (reverse, &reverse->qkv, room->input, rows, room->logits,
@@ -197,9 +197,9 @@ back_slice (TarePass     *self,
             GError      **error)
 {
   const TareConfig *config = self->network->config;
-  TareDual x = _tare_dual_at (_tare_pass_get_state (self, config->n_blocks),
-                              first * config->width);
-  TareDual to = _tare_dual_at (_tare_pass_get_gradient (self), first * config->width);
+  TareDual x = tare_dual_at (_tare_pass_get_state (self, config->n_blocks),
+                             first * config->width);
+  TareDual to = tare_dual_at (_tare_pass_get_gradient (self), first * config->width);
 
   if (config->final_soft_cap > 0.0f)
     tare_kernel_soft_cap_backward (config->final_soft_cap, rows * config->vocabulary,

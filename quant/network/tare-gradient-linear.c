@@ -25,17 +25,6 @@ static const char *const followers[][TARE_LINEAR_PARTS] = {
   { "ffn_gate", "ffn_up", NULL },
 };
 
-TareDual
-_tare_dual_at (TareDual self,
-               gsize    offset)
-{
-  self.value += offset;
-  if (self.tangent != NULL)
-    self.tangent += offset;
-
-  return self;
-}
-
 /* Takes numbers from @room. */
 TareDual
 _tare_dual_carve (TareRoom *room,
@@ -200,7 +189,7 @@ tell_linear (const TareReverse   *self,
                     && (tensor = get_part (self, sum->linear, i, &first)) != NULL; i++)
     {
       const TareLinearGradient gradient = {
-        .tensor = tensor, .x = x, .g = _tare_dual_at (g, first), .n_tokens = rows,
+        .tensor = tensor, .x = x, .g = tare_dual_at (g, first), .n_tokens = rows,
         .columns = sum->linear->columns, .outputs = tensor->rows, .stride = sum->linear->outputs,
         .length = self->length,
       };

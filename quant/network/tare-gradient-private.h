@@ -154,8 +154,6 @@ struct _TareGradient
 };
 
 /* Dual numbers. */
-TareDual _tare_dual_at             (TareDual                    self,
-                                    gsize                       offset);
 TareDual _tare_dual_carve          (TareRoom                   *room,
                                     gsize                       n,
                                     gboolean                    tangent);

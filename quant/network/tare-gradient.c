@@ -214,8 +214,8 @@ run_groups (TarePass            *self,
     {
       if (!tare_progress_step (progress, (double) i / (double) n_sequences, NULL, error))
         return FALSE;
-      if (!_tare_reverse_forward (reverse, &self->self->room, _tare_dual_at (x, i * stride),
-                                  MIN (group, n_sequences - i), _tare_dual_at (y, i * stride)))
+      if (!_tare_reverse_forward (reverse, &self->self->room, tare_dual_at (x, i * stride),
+                                  MIN (group, n_sequences - i), tare_dual_at (y, i * stride)))
         return tare_progress_step (progress, 0.0, NULL, error);
     }
 
@@ -272,9 +272,9 @@ back_groups (TarePass            *self,
     {
       if (!tare_progress_step (progress, (double) i / (double) n_sequences, NULL, error))
         return FALSE;
-      if (!_tare_reverse_backward (reverse, &self->self->room, _tare_dual_at (x, i * stride),
+      if (!_tare_reverse_backward (reverse, &self->self->room, tare_dual_at (x, i * stride),
                                    MIN (group, n_sequences - i),
-                                   _tare_dual_at (g, i * stride)))
+                                   tare_dual_at (g, i * stride)))
         return tare_progress_step (progress, 0.0, NULL, error);
     }
 

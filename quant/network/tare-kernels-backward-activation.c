@@ -111,17 +111,6 @@ static const JetFunc jets[] = {
   [TARE_ACTIVATION_RELU] = relu_jet,
 };
 
-static TareDual
-at (TareDual dual,
-    gsize    offset)
-{
-  dual.value += offset;
-  if (dual.tangent != NULL)
-    dual.tangent += offset;
-
-  return dual;
-}
-
 static TARE_CLONES void
 gate_tangent (const Jet *jet,
               TareDual   gate,
@@ -153,11 +142,11 @@ tare_kernel_gate_tangent (TareActivation  activation,
   for (gsize row = 0; row < rows; row++)
     for (gsize i = 0; i < width; i += RUN)
       {
-        TareDual gate = at (gate_up, row * 2 * width + i);
+        TareDual gate = tare_dual_at (gate_up, row * 2 * width + i);
         Jet jet;
 
         jets[activation] (gate.value, MIN (RUN, width - i), &jet);
-        gate_tangent (&jet, gate, at (gate, width), MIN (RUN, width - i),
+        gate_tangent (&jet, gate, tare_dual_at (gate, width), MIN (RUN, width - i),
                       y_tangent + row * width + i);
       }
 }
@@ -218,15 +207,16 @@ tare_kernel_gate_backward (TareActivation activation,
   for (gsize row = 0; row < rows; row++)
     for (gsize i = 0; i < width; i += RUN)
       {
-        TareDual gate = at (gate_up, row * 2 * width + i);
-        TareDual from = at (g, row * width + i), to = at (gradient, row * 2 * width + i);
+        TareDual gate = tare_dual_at (gate_up, row * 2 * width + i);
+        TareDual from = tare_dual_at (g, row * width + i);
+        TareDual to = tare_dual_at (gradient, row * 2 * width + i);
         gsize n = MIN (RUN, width - i);
         Jet jet;
 
         jets[activation] (gate.value, n, &jet);
         gate_back (&jet, gate.value + width, from.value, n, to.value, to.value + width);
         if (gate_up.tangent != NULL)
-          gate_back_tangent (&jet, gate, at (gate, width), from, n, to.tangent,
+          gate_back_tangent (&jet, gate, tare_dual_at (gate, width), from, n, to.tangent,
                              to.tangent + width);
       }
 }
@@ -309,7 +299,7 @@ tare_kernel_activate_backward (TareActivation activation,
 
       jets[activation] (x.value + i, n, &jet);
       if (x.tangent != NULL)
-        activate_back_tangent (&jet, x.tangent + i, at (g, i), n, gradient.tangent + i);
+        activate_back_tangent (&jet, x.tangent + i, tare_dual_at (g, i), n, gradient.tangent + i);
       multiply (jet.slope, g.value + i, n, gradient.value + i);
     }
 }

@@ -214,17 +214,6 @@ back_row_tangent (const Row             row,
     }
 }
 
-static TareDual
-at (TareDual dual,
-    gsize    offset)
-{
-  dual.value += offset;
-  if (dual.tangent != NULL)
-    dual.tangent += offset;
-
-  return dual;
-}
-
 /**
  * tare_kernel_norm_backward:
  * @shape: the norm
@@ -243,7 +232,8 @@ tare_kernel_norm_backward (const TareNormShape *shape,
 #pragma omp parallel for schedule(static) if (shape->rows * n >= PARALLEL_LEAST)
   for (gsize i = 0; i < shape->rows; i++)
     {
-      TareDual x_row = at (x, i * n), g_row = at (g, i * n), to = at (x_gradient, i * n);
+      TareDual x_row = tare_dual_at (x, i * n), g_row = tare_dual_at (g, i * n);
+      TareDual to = tare_dual_at (x_gradient, i * n);
       Row row = measure_row (shape, x_row.value, x_row.tangent);
       Sums sums = sum_back (row, shape->weight, x_row.value, g_row.value, n);
 

@@ -21,6 +21,18 @@ typedef struct
   float *tangent;
 } TareDual;
 
+/* From @offset on. */
+static inline TareDual
+tare_dual_at (TareDual self,
+              gsize    offset)
+{
+  self.value += offset;
+  if (self.tangent != NULL)
+    self.tangent += offset;
+
+  return self;
+}
+
 /**
  * TareNormShape:
  * @centered: whether the mean is taken away first: a layer norm

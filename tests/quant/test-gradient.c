@@ -9,6 +9,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "quant/tare-error.h"
 #include "tests/tare-test.h"
 
 #define N_SEQUENCES 3
@@ -374,6 +375,184 @@ test_product (gconstpointer data)
   g_assert_cmpfloat_with_epsilon (result.slope, slope, 1e-5 + 1e-5 * fabs (slope));
 }
 
+/* L (w + h u) - 2 L (w) + L (w - h u) of all matrices or of one, by h², extrapolated. */
+static double
+bend (TareModel           *model,
+      const TareTensor    *only,
+      const TareObjective *objective)
+{
+  double found[2], losses[3];
+
+  for (gsize i = 0; i < 2; i++)
+    {
+      double h = STEP * (double) (i + 1);
+
+      for (gsize j = 0; j < 3; j++)
+        {
+          g_autoptr(TinyNetwork) network = tiny_network_new (model);
+
+          for (gsize k = 0; k < tare_model_get_n_tensors (model); k++)
+            {
+              const TareTensor *tensor = tare_model_get_tensor (model, k);
+              double *w = tiny_network_lookup (network, tensor->canonical);
+              gsize n = tare_tensor_get_n_weights (tensor);
+              g_autofree float *v = g_new (float, n);
+
+              if (!tensor->role->matrix || tensor->bias || (only != NULL && tensor != only))
+                continue;
+              move (NULL, tensor, v, NULL, NULL);
+              for (gsize l = 0; l < n; l++)
+                w[l] += h * ((double) j - 1.0) * (double) v[l];
+            }
+          losses[j] = tiny_network_loss (network, objective);
+        }
+      found[i] = (losses[0] - 2.0 * losses[1] + losses[2]) / (h * h);
+    }
+
+  return (4.0 * found[0] - found[1]) / 3.0;
+}
+
+static gboolean
+cover_one (gpointer          data,
+           const TareTensor *tensor)
+{
+  return tensor == data;
+}
+
+/* Where but one matrix moves, nothing before it is looked at. */
+static void
+test_one (void)
+{
+  static const char *const names[] = { "blk.2.ffn_down.weight", "blk.1.attn_k.weight",
+                                       "output.weight", "token_embd.weight" };
+  g_autoptr(TareModel) model = tiny_model_new (tare_architecture_lookup ("llama"));
+  g_autoptr(TareNetwork) network = tare_network_new (model, NULL);
+  g_autoptr(TareGradient) gradient = tare_gradient_new (network, 0);
+  const TareObjective objective = get_objective (TARE_LOSS_CROSS_ENTROPY);
+
+  for (gsize i = 0; i < G_N_ELEMENTS (names); i++)
+    {
+      const TareTensor *tensor = tare_model_lookup (model, names[i]);
+      const TareDirection direction = { cover_one, move, (gpointer) tensor };
+      TareGradientResult result;
+      double expected = bend (model, tensor, &objective);
+
+      g_assert_true (tare_gradient_run (gradient, &tare_weights_of_file, &direction, &objective,
+                                        NULL, &result, NULL, NULL));
+      g_test_message ("%s: %.6g, %.6g", names[i], result.curvature, expected);
+      g_assert_cmpfloat_with_epsilon (result.curvature, expected, 1e-4 * fabs (expected) + 1e-6);
+    }
+}
+
+/* Against itself a network's divergence bends as the matrix of Gauss and Newton says. */
+static void
+test_gauss_newton (void)
+{
+  g_autoptr(TareModel) model = tiny_model_new (tare_architecture_lookup ("qwen2"));
+  g_autoptr(TareNetwork) network = tare_network_new (model, NULL);
+  g_autoptr(TareGradient) gradient = tare_gradient_new (network, 0);
+  const TareDirection direction = { cover_all, move, NULL };
+  TareObjective objective = get_objective (TARE_LOSS_DIVERGENCE);
+  TareGradientResult result;
+  double expected;
+
+  objective.base = NULL;
+  g_assert_true (tare_gradient_run (gradient, &tare_weights_of_file, &direction, &objective,
+                                    NULL, &result, NULL, NULL));
+  g_assert_cmpfloat (result.loss, ==, 0.0);
+  g_assert_cmpfloat (result.slope, ==, 0.0);
+
+  for (gsize i = 0; i < N_SEQUENCES; i++)
+    g_assert_true (tare_network_run (network, &tare_weights_of_file, tokens + i * LENGTH, LENGTH,
+                                     base_logits + i * LENGTH * VOCABULARY, NULL, NULL));
+  objective.base = get_base;
+  expected = bend (model, NULL, &objective);
+  g_test_message ("%.6g, %.6g", result.curvature, expected);
+  g_assert_cmpfloat (expected, >, 0.0);
+  g_assert_cmpfloat_with_epsilon (result.curvature, expected, 1e-3 * expected);
+}
+
+#define LONG 600
+
+/* Sequences in groups of their own, with states in a file, give the mean of what each gives. */
+static void
+test_groups (void)
+{
+  g_autoptr(TareModel) model = tiny_model_new (tare_architecture_lookup ("gemma2"));
+  g_autoptr(TareNetwork) network = tare_network_new (model, NULL);
+  g_autoptr(TareGradient) narrow = tare_gradient_new (network, 1);
+  g_autoptr(TareGradient) wide = tare_gradient_new (network, 0);
+  g_autoptr(GHashTable) together = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  g_autoptr(GHashTable) apart = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  TareGradientObserver observer = { .weight = keep, .data = together };
+  g_autofree guint32 *text = g_new (guint32, 3 * LONG);
+  TareObjective objective = { .tokens = text, .n_sequences = 3, .length = LONG };
+  TareGradientResult result, one;
+  double loss = 0.0;
+
+  for (guint32 i = 0; i < 3 * LONG; i++)
+    text[i] = (i * i + i / 7) % VOCABULARY;
+
+  g_assert_true (tare_gradient_run (narrow, &tare_weights_of_file, NULL, &objective, &observer,
+                                    &result, NULL, NULL));
+  objective.n_sequences = 1;
+  observer.data = apart;
+  for (gsize i = 0; i < 3; i++)
+    {
+      objective.tokens = text + i * LONG;
+      g_assert_true (tare_gradient_run (wide, &tare_weights_of_file, NULL, &objective, &observer,
+                                        &one, NULL, NULL));
+      loss += one.loss / 3.0;
+    }
+
+  g_assert_cmpfloat_with_epsilon (result.loss, loss, 1e-6);
+  for (gsize i = 0; i < tare_model_get_n_tensors (model); i++)
+    {
+      const TareTensor *tensor = tare_model_get_tensor (model, i);
+      gsize n = tare_tensor_get_n_weights (tensor);
+      float *a = g_hash_table_lookup (together, tensor->canonical);
+      float *b = g_hash_table_lookup (apart, tensor->canonical);
+
+      for (gsize j = 0; j < n; j++)
+        b[j] /= 3.0f;
+      g_assert_cmpfloat (tare_test_difference (a, b, n), <, 1e-5);
+    }
+}
+
+static void
+test_refused (void)
+{
+  g_autoptr(TareModel) model = tiny_model_new (tare_architecture_lookup ("llama"));
+  g_autoptr(TareNetwork) network = tare_network_new (model, NULL);
+  g_autoptr(TareGradient) gradient = tare_gradient_new (network, 0);
+  guint32 targets[N_SEQUENCES * LENGTH];
+  TareObjective objective = get_objective (TARE_LOSS_CROSS_ENTROPY);
+  g_autoptr(GCancellable) cancellable = g_cancellable_new ();
+  const TareProgress progress = TARE_PROGRESS_INIT (cancellable, NULL, NULL);
+  g_autoptr(GError) error = NULL;
+  TareGradientResult result;
+
+  for (gsize i = 0; i < G_N_ELEMENTS (targets); i++)
+    targets[i] = TARE_GRADIENT_UNSCORED;
+  objective.targets = targets;
+  g_assert_false (tare_gradient_run (gradient, &tare_weights_of_file, NULL, &objective, NULL,
+                                     &result, NULL, &error));
+  g_assert_error (error, TARE_ERROR, TARE_ERROR_INVALID);
+  g_clear_error (&error);
+
+  targets[3] = VOCABULARY;
+  g_assert_false (tare_gradient_run (gradient, &tare_weights_of_file, NULL, &objective, NULL,
+                                     &result, NULL, &error));
+  g_assert_error (error, TARE_ERROR, TARE_ERROR_INVALID);
+  g_clear_error (&error);
+
+  targets[3] = 0;
+  g_cancellable_cancel (cancellable);
+  g_assert_false (tare_gradient_run (gradient, &tare_weights_of_file, NULL, &objective, NULL,
+                                     &result, &progress, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+}
+
 int
 main (int    argc,
       char **argv)
@@ -399,6 +578,10 @@ main (int    argc,
       g_test_add_data_func (product, architecture, test_product);
     }
   g_test_add_func ("/gradient/divergence", test_divergence);
+  g_test_add_func ("/gradient/one", test_one);
+  g_test_add_func ("/gradient/gauss-newton", test_gauss_newton);
+  g_test_add_func ("/gradient/groups", test_groups);
+  g_test_add_func ("/gradient/refused", test_refused);
 
   return g_test_run ();
 }
