@@ -390,16 +390,12 @@ tare_continuation_dup_text (const TareContinuation *self,
                             gsize                   position,
                             gsize                   n_tokens)
 {
-  g_autoptr(GString) text = g_string_new (NULL);
-
   g_return_val_if_fail (self != NULL, NULL);
 
   position = MIN (position, self->tokens->len);
-  for (gsize i = 0; i < MIN (n_tokens, self->tokens->len - position); i++)
-    tare_tokenizer_append_text (self->tokenizer,
-                                g_array_index (self->tokens, guint32, position + i), text);
 
-  return g_utf8_make_valid (text->str, (gssize) text->len);
+  return tare_tokenizer_dup_text (self->tokenizer, tare_continuation_get_tokens (self) + position,
+                                  MIN (n_tokens, self->tokens->len - position));
 }
 
 /**
@@ -443,15 +439,12 @@ add_row (TareNextTokens       *self,
          const TareLogSoftmax *other,
          guint32               token)
 {
-  g_autoptr(GString) text = g_string_new (NULL);
-
   for (gsize i = 0; i < self->n; i++)
     if (self->rows[i].token == token)
       return;
 
-  tare_tokenizer_append_text (tokenizer, token, text);
   self->rows[self->n++] = (TareNextToken) {
-    token, g_utf8_make_valid (text->str, (gssize) text->len),
+    token, tare_tokenizer_dup_text (tokenizer, &token, 1),
     (float) probability_of (base_logits, base, token),
     (float) probability_of (other_logits, other, token),
   };

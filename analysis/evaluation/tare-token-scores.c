@@ -210,17 +210,15 @@ tare_token_scores_dup_text (const TareTokenScores *self,
                             gsize                  position,
                             gsize                  n_tokens)
 {
-  g_autoptr(GString) text = g_string_new (NULL);
   gsize n;
 
   g_return_val_if_fail (self != NULL, NULL);
 
   n = tare_token_scores_get_n_tokens (self);
   position = MIN (position, n);
-  for (gsize i = 0; i < MIN (n_tokens, n - position); i++)
-    tare_tokenizer_append_text (self->tokenizer, self->tokens[position + i], text);
 
-  return g_utf8_make_valid (text->str, (gssize) text->len);
+  return tare_tokenizer_dup_text (self->tokenizer, self->tokens + position,
+                                  MIN (n_tokens, n - position));
 }
 
 static float

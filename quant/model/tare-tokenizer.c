@@ -574,6 +574,31 @@ tare_tokenizer_append_text (TareTokenizer *self,
 }
 
 /**
+ * tare_tokenizer_dup_text:
+ * @self: a tokenizer
+ * @tokens: (array length=n_tokens): tokens from within a text
+ * @n_tokens: how many
+ *
+ * A token may hold a part of a character only: what is not UTF-8 by itself becomes U+FFFD.
+ *
+ * Returns: (transfer full): what they stand for, to be shown
+ */
+char *
+tare_tokenizer_dup_text (TareTokenizer *self,
+                         const guint32 *tokens,
+                         gsize          n_tokens)
+{
+  g_autoptr(GString) text = g_string_new (NULL);
+
+  g_return_val_if_fail (self != NULL, NULL);
+
+  for (gsize i = 0; i < n_tokens; i++)
+    tare_tokenizer_append_text (self, tokens[i], text);
+
+  return g_utf8_make_valid (text->str, (gssize) text->len);
+}
+
+/**
  * tare_tokenizer_decode:
  * @self: a tokenizer
  * @tokens: (array length=n_tokens): tokens; ids that name nothing are passed over

@@ -58,6 +58,9 @@ GString       *tare_tokenizer_decode            (TareTokenizer   *self,
 void           tare_tokenizer_append_text       (TareTokenizer   *self,
                                                  guint32          token,
                                                  GString         *text);
+char          *tare_tokenizer_dup_text          (TareTokenizer   *self,
+                                                 const guint32   *tokens,
+                                                 gsize            n_tokens);
 void           tare_tokenizer_write_metadata    (TareTokenizer   *self,
                                                  guint            vocabulary,
                                                  TareMetadata    *metadata);
