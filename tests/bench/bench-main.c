@@ -19,6 +19,7 @@ static const struct
 } benches[] = {
   { "calibration", bench_calibration },
   { "codec", bench_codec },
+  { "evaluate", bench_evaluate },
   { "forward", bench_forward },
   { "pyramid", bench_pyramid },
   { "gradient", bench_gradient },

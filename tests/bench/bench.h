@@ -28,6 +28,8 @@ void   bench_calibration    (JsonBuilder *json,
                              gboolean     quick);
 void   bench_codec          (JsonBuilder *json,
                              gboolean     quick);
+void   bench_evaluate       (JsonBuilder *json,
+                             gboolean     quick);
 void   bench_forward        (JsonBuilder *json,
                              gboolean     quick);
 void   bench_pyramid        (JsonBuilder *json,
