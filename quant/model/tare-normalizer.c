@@ -260,6 +260,23 @@ run_bert (const Step *self,
   return result;
 }
 
+/* No space at an end, and one where there are several: SentencePiece. */
+static GString *
+run_trim (const Step *self,
+          const char *text,
+          gsize       length)
+{
+  GString *result = g_string_sized_new (length + 1);
+
+  for (gsize i = 0; i < length; i++)
+    if (text[i] != ' ' || (result->len > 0 && result->str[result->len - 1] != ' '))
+      g_string_append_c (result, text[i]);
+  if (result->len > 0 && result->str[result->len - 1] == ' ')
+    g_string_truncate (result, result->len - 1);
+
+  return result;
+}
+
 static GString *
 run_map (const Step *self,
          const char *text,
@@ -445,6 +462,45 @@ _tare_normalizer_add_bert (TareNormalizer *self)
   const Step step = {
     .run = run_bert, .clean = TRUE, .ideographs = TRUE, .strip = TRUE, .lower = TRUE,
   };
+
+  g_array_append_val (self, step);
+}
+
+/**
+ * _tare_normalizer_add_map:
+ * @self: a normalizer
+ * @data: SentencePiece's precompiled_charsmap
+ * @length: its bytes
+ * @path: the file, for messages
+ * @error: return location
+ *
+ * Returns: %FALSE with %TARE_ERROR_INVALID when it is none
+ */
+gboolean
+_tare_normalizer_add_map (TareNormalizer  *self,
+                          const guint8    *data,
+                          gsize            length,
+                          const char      *path,
+                          GError         **error)
+{
+  Step step = { .run = run_map, .map = _tare_charsmap_new (data, length, path, error) };
+
+  if (step.map != NULL)
+    g_array_append_val (self, step);
+
+  return step.map != NULL;
+}
+
+/**
+ * _tare_normalizer_add_trim:
+ * @self: a normalizer
+ *
+ * Adds SentencePiece's remove_extra_whitespaces.
+ */
+void
+_tare_normalizer_add_trim (TareNormalizer *self)
+{
+  const Step step = { .run = run_trim };
 
   g_array_append_val (self, step);
 }

@@ -231,6 +231,43 @@ prepare_words (TareTokenizer  *self,
                                 error);
 }
 
+/* SentencePiece's way of cleaning a text, which GGUF keeps beside the pieces. */
+static gboolean
+prepare_unigram (TareTokenizer  *self,
+                 TareMetadata   *metadata,
+                 const char     *path,
+                 GError        **error)
+{
+  gsize length = tare_metadata_get_length (metadata, PREFIX "precompiled_charsmap");
+  g_autofree guint8 *data = g_malloc (length + 1);
+  gboolean trims = FALSE;
+
+  _tare_tokenizer_prepare_unigram (self);
+  self->normalizer = _tare_normalizer_new ();
+  for (gsize i = 0; i < length; i++)
+    {
+      double value;
+
+      /* Some writers have signed bytes. */
+      if (!tare_metadata_get_number_at (metadata, PREFIX "precompiled_charsmap", i, &value)
+          || !(value >= G_MININT8 && value <= G_MAXUINT8))
+        {
+          g_set_error (error, TARE_ERROR, TARE_ERROR_INVALID,
+                       "%s: " PREFIX "precompiled_charsmap holds no byte at %" G_GSIZE_FORMAT,
+                       path, i);
+          return FALSE;
+        }
+      data[i] = (guint8) (gint) value;
+    }
+  if (length > 0 && !_tare_normalizer_add_map (self->normalizer, data, length, path, error))
+    return FALSE;
+  tare_metadata_get_boolean (metadata, PREFIX "remove_extra_whitespaces", &trims);
+  if (trims)
+    _tare_normalizer_add_trim (self->normalizer);
+
+  return TRUE;
+}
+
 static gboolean
 prepare (TareTokenizer  *self,
          TareMetadata   *metadata,
@@ -240,8 +277,8 @@ prepare (TareTokenizer  *self,
   if (self->model == &_tare_tokenizer_words)
     return prepare_words (self, error);
   if (self->model == &_tare_tokenizer_unigram)
-    _tare_tokenizer_prepare_unigram (self);
-  else if (self->model == &_tare_tokenizer_pieces)
+    return prepare_unigram (self, metadata, path, error);
+  if (self->model == &_tare_tokenizer_pieces)
     _tare_tokenizer_pair_by_score (self);
   else if (!read_pre (self, metadata, path, error) || !read_merges (self, metadata, path, error))
     return FALSE;
@@ -251,7 +288,7 @@ prepare (TareTokenizer  *self,
   return TRUE;
 }
 
-/* What llama.cpp has no name for is read from the tokenizer.json that came with it. */
+/* What GGUF has no key for is read from the tokenizer.json that came with it. */
 static TareTokenizer *
 new_of_json (TareMetadata  *metadata,
              const char    *path,
@@ -289,9 +326,19 @@ tare_tokenizer_new_from_metadata (TareMetadata  *metadata,
 
   g_return_val_if_fail (metadata != NULL, NULL);
 
-  if (tare_metadata_get_string (metadata, JSON_KEY) != NULL
-      && !tare_metadata_has (metadata, PREFIX "pre"))
-    return new_of_json (metadata, path, error);
+  if (tare_metadata_get_string (metadata, JSON_KEY) != NULL)
+    {
+      g_autoptr(GError) local = NULL;
+
+      self = new_of_json (metadata, path, &local);
+      if (self != NULL)
+        return g_steal_pointer (&self);
+      if (!tare_metadata_has (metadata, PREFIX "pre"))
+        {
+          g_propagate_error (error, g_steal_pointer (&local));
+          return NULL;
+        }
+    }
 
   self = new_of_model (metadata, path, error);
   if (self == NULL || !read_pieces (self, metadata, path, error))
@@ -407,7 +454,7 @@ write_token (TareMetadata *metadata,
  *
  * Sets the keys by which a GGUF file describes a tokenizer. There are as many tokens as the
  * embedding has rows: ids without a name become unused tokens, ids beyond the rows are left out.
- * Where llama.cpp has no name for the way of splitting, the tokenizer.json goes along.
+ * Where GGUF has no key for what the tokenizer.json says, it goes along.
  */
 void
 tare_tokenizer_write_metadata (TareTokenizer *self,
@@ -425,7 +472,7 @@ tare_tokenizer_write_metadata (TareTokenizer *self,
   tare_metadata_remove (metadata, JSON_KEY);
   if (self->json != NULL)
     tare_metadata_set_string (metadata, JSON_KEY, self->json);
-  else if (pieces || self->pre_name != NULL)
+  if (pieces || self->pre_name != NULL)
     tare_metadata_set_string (metadata, PREFIX "pre", pieces ? "default" : self->pre_name);
   write_pieces (self, vocabulary, metadata);
   if (self->model == &_tare_tokenizer_bytes)

@@ -373,60 +373,14 @@ read_special (TareTokenizer              *self,
   return _tare_tokenizer_check_token (self, id_key, id, token, source->path, error);
 }
 
-/* BertProcessing and RobertaProcessing name both ends: a list of a name and its id. */
-static guint32
-find_end (TareTokenizer *self,
-          JsonObject    *step,
-          gboolean       last)
-{
-  JsonArray *pair = tare_json_get_array (step, last ? "sep" : "cls");
-  JsonNode *name = pair != NULL && json_array_get_length (pair) > 0
-                   ? json_array_get_element (pair, 0) : NULL;
-
-  if (name == NULL || !JSON_NODE_HOLDS_VALUE (name)
-      || json_node_get_value_type (name) != G_TYPE_STRING)
-    return TARE_TOKEN_NONE;
-
-  return find_token (self, json_node_get_string (name));
-}
-
-/* The special token at one end of what a post-processor makes of a single text. */
-static guint32
-find_in_template (TareTokenizer             *self,
-                  const TareTokenizerSource *source,
-                  gboolean                   last)
-{
-  g_autoptr(GPtrArray) steps = _tare_source_get_steps (source, "post_processor");
-  guint32 token = TARE_TOKEN_NONE;
-
-  for (guint i = 0; i < steps->len; i++)
-    {
-      const char *type = _tare_source_get_type (steps->pdata[i]);
-      JsonArray *single = tare_json_get_array (steps->pdata[i], "single");
-      guint n = single != NULL ? json_array_get_length (single) : 0;
-      JsonNode *node = n > 0 ? json_array_get_element (single, last ? n - 1 : 0) : NULL;
-      JsonObject *special = node != NULL && JSON_NODE_HOLDS_OBJECT (node)
-                            ? tare_json_get_object (json_node_get_object (node), "SpecialToken")
-                            : NULL;
-
-      if (special != NULL && strcmp (type, "TemplateProcessing") == 0)
-        token = find_token (self, tare_json_get_string (special, "id"));
-      else if (strcmp (type, "RobertaProcessing") == 0 || strcmp (type, "BertProcessing") == 0)
-        token = find_end (self, steps->pdata[i], last);
-    }
-
-  return token;
-}
-
 static gboolean
 read_specials (TareTokenizer              *self,
                const TareTokenizerSource  *source,
                GError                    **error)
 {
-  guint32 first = find_in_template (self, source, FALSE);
-  guint32 last = find_in_template (self, source, TRUE);
   guint32 unknown = find_token (self, get_unknown (source));
 
+  _tare_source_read_template (source, self);
   if (!read_special (self, source, "bos_token", &self->begin, error)
       || !read_special (self, source, "eos_token", &self->end, error)
       || !read_special (self, source, "unk_token", &self->unknown, error)
@@ -435,12 +389,12 @@ read_specials (TareTokenizer              *self,
 
   if (unknown != TARE_TOKEN_NONE)
     self->unknown = unknown;
-  if (first != TARE_TOKEN_NONE)
-    self->begin = first;
-  if (last != TARE_TOKEN_NONE)
-    self->end = last;
-  self->add_begin = first != TARE_TOKEN_NONE;
-  self->add_end = last != TARE_TOKEN_NONE;
+  self->add_begin = self->before->len > 0;
+  self->add_end = self->after->len > 0;
+  if (self->add_begin)
+    self->begin = g_array_index (self->before, guint32, 0);
+  if (self->add_end)
+    self->end = g_array_index (self->after, guint32, self->after->len - 1);
   if (source->tokenizer != NULL)
     {
       self->add_begin = tare_json_get_boolean (source->tokenizer, "add_bos_token",
@@ -506,14 +460,21 @@ find_model (const TareTokenizerSource  *source,
   return NULL;
 }
 
-/* GGUF has a name for the ways of splitting that llama.cpp knows; a file of any other is kept. */
+/* What GGUF has keys for can be told without the file; a file that says more is kept. */
+static gboolean
+says_more (TareTokenizer *self)
+{
+  return (self->model != &_tare_tokenizer_pieces && self->pre == NULL)
+         || self->before->len > 1 || self->after->len > 1;
+}
+
 static void
 keep_json (TareTokenizer             *self,
            const TareTokenizerSource *source)
 {
   g_autoptr(JsonNode) node = NULL;
 
-  if (self->model == &_tare_tokenizer_pieces || self->pre != NULL)
+  if (!says_more (self))
     return;
   node = json_node_init_object (json_node_alloc (), source->root);
   self->json = json_to_string (node, FALSE);

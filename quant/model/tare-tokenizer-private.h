@@ -10,6 +10,9 @@ G_BEGIN_DECLS
 
 #define TARE_TOKEN_NONE G_MAXUINT32
 
+/* Longer words are unknown to WordPiece: BERT, max_input_chars_per_word. */
+#define TARE_LONGEST_WORD 100
+
 #define TARE_PRE_TOKENIZER_NAMES 16
 #define TARE_PRE_TOKENIZER_STEPS 6
 
@@ -93,6 +96,12 @@ gboolean        _tare_normalizer_add_json (TareNormalizer        *self,
                                            const char            *path,
                                            GError               **error);
 void            _tare_normalizer_add_bert (TareNormalizer        *self);
+gboolean        _tare_normalizer_add_map  (TareNormalizer        *self,
+                                           const guint8          *data,
+                                           gsize                  length,
+                                           const char            *path,
+                                           GError               **error);
+void            _tare_normalizer_add_trim (TareNormalizer        *self);
 GString        *_tare_normalizer_run      (const TareNormalizer  *self,
                                            const char            *text,
                                            gsize                  length);
@@ -407,6 +416,8 @@ struct _TareTokenizer
   GArray                   *specials_by_byte;
   guint32                   special_starts[257];
   guint32                   bytes[256];
+  GArray                   *before;
+  GArray                   *after;
   guint32                   begin;
   guint32                   end;
   guint32                   unknown;
@@ -421,6 +432,7 @@ struct _TareTokenizer
   TareTrie                  trie;
   double                    least_score;
   guint32                   word_node;
+  guint                     longest_word;
   char                     *chat_template;
   char                     *json;
 };

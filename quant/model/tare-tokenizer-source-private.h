@@ -37,5 +37,7 @@ gboolean    _tare_source_read_pre        (const TareTokenizerSource  *self,
                                           TareTokenizer              *tokenizer,
                                           gboolean                   *escapes,
                                           GError                    **error);
+void        _tare_source_read_template   (const TareTokenizerSource  *self,
+                                          TareTokenizer              *tokenizer);
 
 G_END_DECLS

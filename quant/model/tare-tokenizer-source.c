@@ -231,6 +231,8 @@ _tare_source_read_pre (const TareTokenizerSource  *source,
                        gboolean                   *escapes,
                        GError                    **error)
 {
+  double longest;
+
   if (self->model == &_tare_tokenizer_pieces)
     {
       if (!read_pieces_pre (self, source, escapes, error))
@@ -245,6 +247,9 @@ _tare_source_read_pre (const TareTokenizerSource  *source,
     {
       self->add_prefix = TRUE;
       _tare_tokenizer_prepare_words (self);
+      if (tare_json_get_number (source->model, "max_input_chars_per_word", &longest)
+          && longest >= 0.0 && longest < G_MAXUINT)
+        self->longest_word = (guint) longest;
       return read_splitter (self, source, error);
     }
   else

@@ -14,9 +14,6 @@
 #define WORD_MARK "\xe2\x96\x81"
 #define WORD_MARK_LENGTH 3
 
-/* Longer words are unknown: BERT, max_input_chars_per_word. */
-#define DEFAULT_LONGEST 100
-
 typedef struct
 {
   TareTokenizer *tokenizer;
@@ -47,16 +44,17 @@ find_longest (TareTokenizer *self,
 }
 
 static gboolean
-is_too_long (const char *word,
-             gsize       length)
+is_too_long (TareTokenizer *self,
+             const char    *word,
+             gsize          length)
 {
   gunichar character;
   guint n = 0;
 
-  for (gsize i = 0; i < length && n <= DEFAULT_LONGEST; n++)
+  for (gsize i = 0; i < length && n <= self->longest_word; n++)
     i += tare_unicode_decode (word + i, length - i, &character);
 
-  return n > DEFAULT_LONGEST;
+  return n > self->longest_word;
 }
 
 static void
@@ -67,7 +65,7 @@ encode_word (const char *word,
   Encoding *encoding = data;
   TareTokenizer *self = encoding->tokenizer;
   guint before = encoding->tokens->len;
-  gboolean known = !is_too_long (word, length);
+  gboolean known = !is_too_long (self, word, length);
   guint32 node = self->word_node;
 
   for (gsize i = 0; known && i < length; node = 0)

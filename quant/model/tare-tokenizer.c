@@ -22,6 +22,9 @@ _tare_tokenizer_new (const TareTokenizerModel *model,
   self->merges = g_array_new (FALSE, FALSE, sizeof (TareMerge));
   self->specials = g_array_new (FALSE, FALSE, sizeof (guint32));
   self->specials_by_byte = g_array_new (FALSE, FALSE, sizeof (guint));
+  self->before = g_array_new (FALSE, FALSE, sizeof (guint32));
+  self->after = g_array_new (FALSE, FALSE, sizeof (guint32));
+  self->longest_word = TARE_LONGEST_WORD;
   self->begin = TARE_TOKEN_NONE;
   self->end = TARE_TOKEN_NONE;
   self->unknown = TARE_TOKEN_NONE;
@@ -63,6 +66,8 @@ tare_tokenizer_unref (TareTokenizer *self)
   _tare_trie_clear (&self->trie);
   g_clear_pointer (&self->normalizer, g_array_unref);
   g_array_unref (self->merges);
+  g_array_unref (self->before);
+  g_array_unref (self->after);
   g_array_unref (self->specials);
   g_array_unref (self->specials_by_byte);
   g_clear_pointer (&self->splitter, g_array_unref);
@@ -477,6 +482,18 @@ tare_tokenizer_adds_begin (TareTokenizer *self)
   return self->add_begin && self->begin != TARE_TOKEN_NONE;
 }
 
+/* Several tokens where a template has them, else the one at that end. */
+static void
+append_special (GArray  *tokens,
+                GArray  *several,
+                guint32  token)
+{
+  if (several->len > 1)
+    g_array_append_vals (tokens, several->data, several->len);
+  else if (token != TARE_TOKEN_NONE)
+    g_array_append_val (tokens, token);
+}
+
 static void
 encode_fragment (TareTokenizer *self,
                  TareMerger    *merger,
@@ -522,7 +539,7 @@ tare_tokenizer_encode (TareTokenizer  *self,
 
   if ((flags & (TARE_TOKEN_FLAGS_ADD_SPECIAL | TARE_TOKEN_FLAGS_ADD_BEGIN)) != 0
       && tare_tokenizer_adds_begin (self))
-    g_array_append_val (tokens, self->begin);
+    append_special (tokens, self->before, self->begin);
 
   _tare_merger_init (&merger);
   fragments = _tare_tokenizer_find_specials (self, text, length,
@@ -538,9 +555,8 @@ tare_tokenizer_encode (TareTokenizer  *self,
     }
   _tare_merger_clear (&merger);
 
-  if ((flags & TARE_TOKEN_FLAGS_ADD_SPECIAL) != 0 && self->add_end
-      && self->end != TARE_TOKEN_NONE)
-    g_array_append_val (tokens, self->end);
+  if ((flags & TARE_TOKEN_FLAGS_ADD_SPECIAL) != 0 && self->add_end)
+    append_special (tokens, self->after, self->end);
 
   return tokens;
 }

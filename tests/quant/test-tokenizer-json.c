@@ -102,6 +102,53 @@ test_detected (void)
     }
 }
 
+/* As GLM's: two before a text, and here two after it, of which one special token is two ids. */
+static void
+test_template (void)
+{
+  g_autofree char *json =
+    tokenizer_bytes_json (",\"[gMASK]\":256,\"<sop>\":257,\"<eop>\":258", "",
+                          ",\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\""
+                          "\\\\p{L}+\"},\"behavior\":\"Isolated\"},"
+                          "\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":["
+                          "{\"SpecialToken\":{\"id\":\"[gMASK]\"}},"
+                          "{\"SpecialToken\":{\"id\":\"<sop>\"}},{\"Sequence\":{\"id\":\"A\"}},"
+                          "{\"SpecialToken\":{\"id\":\"ends\"}}],"
+                          "\"special_tokens\":{\"ends\":{\"id\":\"ends\",\"ids\":[258,256]}}}");
+  g_autoptr(TareTokenizer) tokenizer = tokenizer_parse (json, NULL);
+  g_autoptr(TareTokenizer) bare = tokenizer_parse (json, "{\"add_bos_token\":false}");
+  g_autoptr(TareMetadata) metadata = tare_metadata_new ();
+  g_autoptr(TareTokenizer) again = NULL;
+  g_autoptr(GError) error = NULL;
+
+  tare_tokenizer_write_metadata (tokenizer, 300, metadata);
+  again = tare_tokenizer_new_from_metadata (metadata, "written", &error);
+  g_assert_no_error (error);
+  for (guint i = 0; i < 2; i++)
+    {
+      TareTokenizer *which = i == 0 ? tokenizer : again;
+
+      tokenizer_check (which, "a", TARE_TOKEN_FLAGS_ADD_SPECIAL, "256 257 97 258 256");
+      tokenizer_check (which, "a", TARE_TOKEN_FLAGS_ADD_BEGIN, "256 257 97");
+      tokenizer_check (which, "a", TARE_TOKEN_FLAGS_NONE, "97");
+    }
+  tokenizer_check (bare, "a", TARE_TOKEN_FLAGS_ADD_SPECIAL, "97 258 256");
+}
+
+/* BERT's limit on a word counts characters. */
+static void
+test_longest_word (void)
+{
+  g_autoptr(TareTokenizer) tokenizer =
+    tokenizer_parse ("{\"model\":{\"type\":\"WordPiece\",\"unk_token\":\"?\","
+                     "\"max_input_chars_per_word\":3,\"vocab\":{\"?\":0,\"\u00e9\":1,"
+                     "\"##\u00e9\":2}},\"pre_tokenizer\":{\"type\":\"WhitespaceSplit\"}}", NULL);
+
+  tokenizer_check (tokenizer, "\xc3\xa9\xc3\xa9\xc3\xa9", TARE_TOKEN_FLAGS_NONE, "1 2 2");
+  tokenizer_check (tokenizer, "\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9 \xc3\xa9", TARE_TOKEN_FLAGS_NONE,
+                   "0 1");
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -110,6 +157,9 @@ main (int   argc,
 
   g_test_add_func ("/tokenizer-json/pre-tokenizers", test_pre_tokenizers);
   g_test_add_func ("/tokenizer-json/detected", test_detected);
+
+  g_test_add_func ("/tokenizer-json/template", test_template);
+  g_test_add_func ("/tokenizer-json/longest-word", test_longest_word);
 
   return g_test_run ();
 }

@@ -329,6 +329,47 @@ make_charsmap (void)
   return g_base64_encode (data, sizeof data);
 }
 
+/* What GGUF keeps of SentencePiece's normalizer: "A" becomes "a", and spaces become few. */
+static void
+test_gguf_normalizer (void)
+{
+  static const char *names[] = { "<unk>", MARK, "a", "b", MARK "a" };
+  static const float scores[] = { 0.0f, -2.0f, -3.0f, -3.5f, -4.0f };
+  static const gint32 types[] = { 2, 1, 1, 1, 1 };
+  g_autofree char *text = make_charsmap ();
+  gsize length = 0;
+  g_autofree guint8 *map = g_base64_decode (text, &length);
+  g_autofree gint32 *values = g_new (gint32, length);
+  g_autoptr(TareMetadata) metadata = tare_metadata_new ();
+  g_autoptr(TareTokenizer) tokenizer = NULL;
+  g_autoptr(TareTokenizer) plain = NULL;
+  g_autoptr(GError) error = NULL;
+
+  tare_metadata_set_string (metadata, "tokenizer.ggml.model", "t5");
+  tare_metadata_set_strings (metadata, "tokenizer.ggml.tokens", names, G_N_ELEMENTS (names));
+  tare_metadata_set_f32s (metadata, "tokenizer.ggml.scores", scores, G_N_ELEMENTS (scores));
+  tare_metadata_set_i32s (metadata, "tokenizer.ggml.token_type", types, G_N_ELEMENTS (types));
+  tare_metadata_set_u32 (metadata, "tokenizer.ggml.unknown_token_id", 0);
+  plain = tare_tokenizer_new_from_metadata (metadata, "plain", &error);
+  g_assert_no_error (error);
+  tokenizer_check (plain, " A  b ", TARE_TOKEN_FLAGS_NONE, "1 1 0 1 1 3 1");
+
+  /* As signed bytes, as some writers have them. */
+  for (gsize i = 0; i < length; i++)
+    values[i] = (gint8) map[i];
+  tare_metadata_set_i32s (metadata, "tokenizer.ggml.precompiled_charsmap", values, length);
+  tare_metadata_set_boolean (metadata, "tokenizer.ggml.remove_extra_whitespaces", TRUE);
+  tokenizer = tare_tokenizer_new_from_metadata (metadata, "whole", &error);
+  g_assert_no_error (error);
+  tokenizer_check (tokenizer, " A  b ", TARE_TOKEN_FLAGS_NONE, "4 1 3");
+  tokenizer_check (tokenizer, "  ", TARE_TOKEN_FLAGS_NONE, "");
+
+  values[0] = 256;
+  tare_metadata_set_i32s (metadata, "tokenizer.ggml.precompiled_charsmap", values, length);
+  g_assert_null (tare_tokenizer_new_from_metadata (metadata, "whole", &error));
+  g_assert_error (error, TARE_ERROR, TARE_ERROR_INVALID);
+}
+
 static void
 test_normalizers (void)
 {
@@ -388,6 +429,7 @@ main (int   argc,
   g_test_add_func ("/tokenizer-kinds/unigram-bytes", test_unigram_bytes);
   g_test_add_func ("/tokenizer-kinds/words", test_words);
   g_test_add_func ("/tokenizer-kinds/words-naive", test_words_naive);
+  g_test_add_func ("/tokenizer-kinds/gguf-normalizer", test_gguf_normalizer);
   g_test_add_func ("/tokenizer-kinds/normalizers", test_normalizers);
 
   return g_test_run ();
