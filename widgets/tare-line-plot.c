@@ -142,6 +142,7 @@ is_drawn (const TarePlotFrame *frame,
 typedef struct
 {
   double   column;
+  double   entry;     /* where the line came in */
   double   last[2];
   double   lowest;
   double   highest;
@@ -159,6 +160,7 @@ pen_flush (Pen     *pen,
 
   if (pen->highest != pen->last[1] || pen->lowest != pen->last[1])
     {
+      cairo_line_to (cr, pen->last[0], pen->entry);
       cairo_line_to (cr, pen->last[0], pen->highest);
       cairo_line_to (cr, pen->last[0], pen->lowest);
     }
@@ -184,7 +186,7 @@ pen_add (Pen     *pen,
   if (!pen->pending)
     {
       pen->column = floor (x);
-      pen->lowest = pen->highest = y;
+      pen->entry = pen->lowest = pen->highest = y;
     }
   pen->lowest = MAX (pen->lowest, y);
   pen->highest = MIN (pen->highest, y);
