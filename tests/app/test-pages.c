@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "app/tare-distribution-page.h"
 #include "app/tare-formats-page.h"
 #include "app/tare-hessian-page.h"
 #include "app/tare-outliers-page.h"
@@ -138,6 +139,52 @@ is_calibrated (WindowFixture *fixture)
   return tare_session_get_calibration (fixture->session) != NULL && is_idle (fixture);
 }
 
+static guint
+count_lines (TareChart *chart)
+{
+  g_autofree char *csv = tare_chart_dup_csv (chart);
+  g_auto(GStrv) lines = g_strsplit (csv, "\n", -1);
+
+  return g_strv_length (lines);
+}
+
+static void
+test_distribution (WindowFixture *fixture,
+                   gconstpointer  data)
+{
+  TareDistributionPage *page;
+
+  window_fixture_open_sample (fixture);
+  page = TARE_DISTRIBUTION_PAGE (show (fixture, "distribution"));
+  select_layer (fixture, "blk.1.ffn_down.weight");
+  tare_distribution_page_set_view (page, "normal");
+  show (fixture, "distribution");
+  g_assert_cmpuint (count_lines (tare_distribution_page_get_chart (page)), >, 200);
+
+  /* 256 rows have a ridge each. */
+  tare_distribution_page_set_view (page, "channels");
+  show (fixture, "distribution");
+  g_assert_cmpuint (count_lines (tare_distribution_page_get_chart (page)), >, 256 * 32);
+
+  tare_distribution_page_set_view (page, "inputs");
+  show (fixture, "distribution");
+  g_assert_true (tare_distribution_page_is_missing (page));
+
+  window_fixture_use_excerpts (fixture, 16000);
+  tare_session_calibrate (fixture->session,
+                          tare_session_get_calibration_text (fixture->session));
+  window_fixture_wait (fixture, is_calibrated, 60.0);
+  show (fixture, "distribution");
+  g_assert_false (tare_distribution_page_is_missing (page));
+  g_assert_cmpuint (count_lines (tare_distribution_page_get_chart (page)), >, 20);
+
+  /* Nothing flows into a norm's weights that a calibration records. */
+  select_layer (fixture, "blk.1.attn_norm.weight");
+  g_assert_true (tare_distribution_page_is_missing (page));
+  tare_distribution_page_set_view (page, "histogram");
+  g_assert_false (tare_distribution_page_is_missing (page));
+}
+
 static gboolean
 has_probes (WindowFixture *fixture)
 {
@@ -237,6 +284,8 @@ main (int    argc,
   if (!window_fixture_begin (&argc, &argv))
     return 0;
 
+  g_test_add ("/pages/distribution", WindowFixture, NULL, window_fixture_set_up,
+              test_distribution, window_fixture_tear_down);
   g_test_add ("/pages/formats", WindowFixture, NULL, window_fixture_set_up, test_formats,
               window_fixture_tear_down);
 

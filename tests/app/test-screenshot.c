@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "app/tare-distribution-page.h"
 #include "app/tare-map-view.h"
 #include "tests/tare-test.h"
 
@@ -168,6 +169,31 @@ test_main_window (WindowFixture *fixture,
     }
 }
 
+static void
+test_distributions (WindowFixture *fixture,
+                    gconstpointer  data)
+{
+  static const char *const views[] = { "normal", "channels", "inputs" };
+  TareDistributionPage *page;
+
+  window_fixture_open_sample (fixture);
+  measure_all (fixture);
+  select_one (fixture, "blk.3.ffn_gate.weight");
+  tare_window_show_page (fixture->window, "distribution");
+  page = TARE_DISTRIBUTION_PAGE (tare_window_get_page (fixture->window, "distribution"));
+  for (gsize i = 0; i < G_N_ELEMENTS (views); i++)
+    {
+      g_autofree char *name = g_strconcat ("distribution-", views[i], NULL);
+
+      tare_distribution_page_set_view (page, views[i]);
+      window_fixture_settle (fixture, 50);
+      window_fixture_wait (fixture, is_idle, 60.0);
+      window_fixture_settle (fixture, 300);
+      shoot (fixture, name, FALSE);
+      shoot (fixture, name, TRUE);
+    }
+}
+
 /* Whatever the colours of the map show, its cells fit their place. */
 static void
 test_measures (WindowFixture *fixture,
@@ -223,6 +249,8 @@ main (int    argc,
               window_fixture_tear_down);
   g_test_add ("/screenshot/main-window", WindowFixture, NULL, window_fixture_set_up,
               test_main_window, window_fixture_tear_down);
+  g_test_add ("/screenshot/distributions", WindowFixture, NULL, window_fixture_set_up,
+              test_distributions, window_fixture_tear_down);
   g_test_add ("/screenshot/measures", WindowFixture, NULL, window_fixture_set_up, test_measures,
               window_fixture_tear_down);
   g_test_add ("/screenshot/narrow", WindowFixture, NULL, window_fixture_set_up, test_narrow,
