@@ -21,8 +21,9 @@
 /* A tile of the matrix that is mirrored: two fit a first level cache. */
 #define TILE 64
 
-/* One layer of the block at hand. The double-precision gram is the upper triangle, row after row:
- * n (n + 1) / 2 numbers, no more bytes than the n x n floats that it becomes. */
+/* One layer of the block at hand; @sum_squares are of one of its experts after the other. The
+ * double-precision gram is the upper triangle, row after row: n (n + 1) / 2 numbers, no more bytes
+ * than the n x n floats that it becomes. */
 typedef struct
 {
   TareLayerActivations *activations;
@@ -142,6 +143,7 @@ get_sums (TareCollector    *self,
 {
   Sums *sums = g_hash_table_lookup (self->block, tensor);
   gboolean with_gram = columns <= self->maximum_gram_columns;
+  gsize n = tare_tensor_get_n_matrices (tensor);
 
   if (sums != NULL)
     return sums;
@@ -149,12 +151,13 @@ get_sums (TareCollector    *self,
   sums = g_new0 (Sums, 1);
   sums->activations = tare_calibration_add (self->calibration, tensor->canonical, columns,
                                             with_gram);
-  sums->sum_squares = g_try_new0 (double, columns);
+  sums->sum_squares = n <= G_MAXSIZE / columns ? g_try_new0 (double, n * columns) : NULL;
   sums->spread = tare_activation_sums_new (columns);
   if (with_gram)
     sums->triangle = g_try_new0 (double, triangle_size (columns));
 
   if (sums->activations == NULL || sums->sum_squares == NULL || sums->spread == NULL
+      || (n > 1 && !tare_layer_activations_split (sums->activations, n))
       || (with_gram && (sums->triangle == NULL || !make_room (self, columns))))
     {
       sums_free (sums);
@@ -273,6 +276,7 @@ tare_collector_observe (const TareTensor *tensor,
                         gpointer          data)
 {
   TareCollector *self = data;
+  TareExpertActivations *experts;
   Sums *sums;
 
   if (self->failure != NULL)
@@ -287,8 +291,13 @@ tare_collector_observe (const TareTensor *tensor,
       return;
     }
 
-  sums->activations->n_tokens += (double) n_tokens;
-  add_columns (x, n_tokens, columns, sums->sum_squares, sums->activations->maximum);
+  experts = sums->activations->experts;
+  if (experts != NULL)
+    experts->n_tokens[expert] += (double) n_tokens;
+  else
+    sums->activations->n_tokens += (double) n_tokens;
+  add_columns (x, n_tokens, columns, sums->sum_squares + expert * columns,
+               experts != NULL ? experts->maximum + expert * columns : sums->activations->maximum);
   tare_activation_sums_add (sums->spread, x, n_tokens);
   if (sums->triangle != NULL)
     add_gram (self, x, n_tokens, columns, sums->triangle);
@@ -430,18 +439,24 @@ finish_sums (const TareTensor  *tensor,
              GError           **error)
 {
   TareLayerActivations *activations = sums->activations;
+  TareExpertActivations *experts = activations->experts;
+  gsize n = experts != NULL ? experts->n : 1;
+  float *out = experts != NULL ? experts->sum_squares : activations->sum_squares;
 
-  for (gsize i = 0; i < activations->columns; i++)
+  for (gsize i = 0; i < n * activations->columns; i++)
     {
-      activations->sum_squares[i] = (float) sums->sum_squares[i];
-      if (!isfinite (activations->sum_squares[i]))
+      out[i] = (float) sums->sum_squares[i];
+      if (!isfinite (out[i]))
         {
           g_set_error (error, TARE_ERROR, TARE_ERROR_NOT_FINITE,
                        "%s: %s: column %" G_GSIZE_FORMAT " of its input is not finite",
-                       tare_file_get_path (tensor->file), tensor->canonical, i);
+                       tare_file_get_path (tensor->file), tensor->canonical,
+                       i % activations->columns);
           return FALSE;
         }
     }
+  if (experts != NULL)
+    tare_layer_activations_total (activations);
 
   if (sums->triangle != NULL)
     expand_triangle (sums->triangle, activations->sum_squares, activations->columns,

@@ -47,6 +47,14 @@ describe_layer (const char                 *canonical,
   else
     json_object_set_null_member (object, "absolute_maximum");
   json_object_set_boolean_member (object, "hessian", layer->gram != NULL);
+  if (layer->experts != NULL)
+    {
+      JsonArray *tokens = json_array_new ();
+
+      for (gsize e = 0; e < layer->experts->n; e++)
+        json_array_add_double_element (tokens, layer->experts->n_tokens[e]);
+      json_object_set_array_member (object, "expert_tokens", tokens);
+    }
 
   return object;
 }

@@ -6,13 +6,16 @@
  *   i32 n; n times: i32 length, name, i32 calls, i32 columns, f32[columns] (mean of x²) calls;
  *   then, though not in the oldest: i32 calls, i32 length, name of the text
  *
- * They tell neither tokens nor maxima nor grams. A call takes the place of a token.
+ * They tell neither tokens nor maxima nor grams. A call takes the place of a token. Of a stacked
+ * layer the columns of one expert follow those of the other, and how many there are shows only in
+ * the width that other layers of the block tell.
  */
 #include "quant/methods/tare-calibration-private.h"
 
 #include <math.h>
 #include <string.h>
 
+#include "quant/model/tare-role.h"
 #include "quant/tare-error.h"
 
 static gboolean
@@ -126,6 +129,92 @@ read_entry (TareCursor       *cursor,
   return read_sums (cursor, bytes, offset, activations->sum_squares, (gsize) columns, error);
 }
 
+/* (nullable): the record of a role in a block */
+static TareLayerActivations *
+find_role (TareCalibration *self,
+           int              block,
+           const char      *role)
+{
+  g_autofree char *name = g_strdup_printf ("blk.%d.%s.weight", block, role);
+  TareCalibrationLayer *layer = _tare_calibration_get_layer (self, name);
+
+  return layer != NULL ? &layer->record->activations : NULL;
+}
+
+/* How many experts a block has: the columns of its gates over those of a layer that takes a stream
+ * of the same width; 0 where that cannot be told. */
+static gsize
+count_experts (TareCalibration *self,
+               int              block)
+{
+  const char *narrow[] = { "ffn_gate_inp", "attn_q", "attn_qkv" };
+  const char *stacked[] = { "ffn_gate_exps", "ffn_up_exps" };
+  const TareLayerActivations *gate = NULL, *stream = NULL;
+
+  for (gsize i = 0; gate == NULL && i < G_N_ELEMENTS (stacked); i++)
+    gate = find_role (self, block, stacked[i]);
+  for (gsize i = 0; stream == NULL && i < G_N_ELEMENTS (narrow); i++)
+    stream = find_role (self, block, narrow[i]);
+
+  if (gate == NULL)
+    return 0;
+  if (gate->experts != NULL)
+    return gate->experts->n;
+  if (stream == NULL || gate->columns % stream->columns != 0)
+    return 0;
+
+  return gate->columns / stream->columns;
+}
+
+/* Gives each of @n experts its part of the columns. */
+static gboolean
+split (TareLayerActivations *activations,
+       gsize                 n)
+{
+  float *sums = activations->sum_squares;
+
+  activations->columns /= n;
+  if (!tare_layer_activations_split (activations, n))
+    return FALSE;
+
+  memcpy (activations->experts->sum_squares, sums, n * activations->columns * sizeof *sums);
+  g_clear_pointer (&activations->experts->maximum, g_free);
+  for (gsize e = 0; e < n; e++)
+    activations->experts->n_tokens[e] = activations->n_tokens;
+  tare_layer_activations_total (activations);
+
+  return TRUE;
+}
+
+/* The gates come first, as the others need to know how many of them there were. */
+static gboolean
+split_experts (TareCalibration *self,
+               gsize           *failed)
+{
+  const char *roles[] = { "ffn_gate_exps", "ffn_up_exps", "ffn_down_exps" };
+
+  for (gsize r = 0; r < G_N_ELEMENTS (roles); r++)
+    for (gsize i = 0; i < self->layers->len; i++)
+      {
+        TareCalibrationLayer *layer = g_ptr_array_index (self->layers, i);
+        TareLayerActivations *activations = &layer->record->activations;
+        int block = -1;
+        gboolean bias = FALSE;
+        const TareRole *role = tare_role_from_canonical (layer->name, &block, &bias);
+        gsize n;
+
+        if (role == NULL || bias || !g_str_equal (role->id, roles[r]))
+          continue;
+
+        *failed = i;
+        n = count_experts (self, block);
+        if (n > 1 && activations->columns % n == 0 && !split (activations, n))
+          return FALSE;
+      }
+
+  return TRUE;
+}
+
 /* (transfer full) */
 TareCalibration *
 _tare_calibration_load_dat (TareFile  *file,
@@ -136,6 +225,7 @@ _tare_calibration_load_dat (TareFile  *file,
   TareCursor cursor = { file, 0, tare_file_get_size (file) };
   gint32 n;
   gint32 calls;
+  gsize failed;
 
   if (!read_count (&cursor, 1, "neither a GGUF file nor an importance matrix with entries", &n,
                    error))
@@ -163,6 +253,12 @@ _tare_calibration_load_dat (TareFile  *file,
       return NULL;
     }
 
+  if (!split_experts (self, &failed))
+    {
+      g_set_error (error, TARE_ERROR, TARE_ERROR_LIMIT, "%s: %s: no memory for its experts",
+                   tare_file_get_path (file), tare_calibration_get_name (self, failed));
+      return NULL;
+    }
   _tare_calibration_join_inputs (self);
 
   return g_steal_pointer (&self);
@@ -194,26 +290,40 @@ count_calls (const TareCalibration *self,
 }
 
 static void
+append_f32 (GByteArray *bytes,
+            double      value)
+{
+  float number = (float) value;
+  guint32 bits;
+
+  memcpy (&bits, &number, sizeof bits);
+  bits = GUINT32_TO_LE (bits);
+  g_byte_array_append (bytes, (const guint8 *) &bits, sizeof bits);
+}
+
+static void
 append_entry (GByteArray                  *bytes,
               const TareCalibration       *self,
               const char                  *name,
               const TareLayerActivations  *activations)
 {
-  gsize calls = count_calls (self, activations->n_tokens);
-  double factor = calls > 0 ? (double) calls / activations->n_tokens : 1.0;
+  gsize calls = count_calls (self, _tare_calibration_count_tokens (activations));
+  gsize n = activations->experts != NULL ? activations->experts->n : 1;
 
   append_name (bytes, name);
   append_i32 (bytes, calls);
-  append_i32 (bytes, activations->columns);
+  append_i32 (bytes, n * activations->columns);
 
-  for (gsize i = 0; i < activations->columns; i++)
+  for (gsize e = 0; e < n; e++)
     {
-      float value = (float) ((double) activations->sum_squares[i] * factor);
-      guint32 bits;
+      const TareLayerActivations of = tare_layer_activations_get_expert (activations, e);
 
-      memcpy (&bits, &value, sizeof bits);
-      bits = GUINT32_TO_LE (bits);
-      g_byte_array_append (bytes, (const guint8 *) &bits, sizeof bits);
+      /* An expert that no token reached has an importance of 1. */
+      for (gsize i = 0; i < of.columns; i++)
+        append_f32 (bytes, calls == 0 ? (double) of.sum_squares[i]
+                           : of.n_tokens > 0.0
+                             ? (double) of.sum_squares[i] * ((double) calls / of.n_tokens)
+                             : (double) calls);
     }
 }
 

@@ -2,7 +2,8 @@
 
 /*
  * Calibrations as GGUF files, the importance matrices of llama.cpp since 2025: for every layer the
- * F32 tensors NAME.in_sum2, Σx² of its columns, and NAME.counts, its tokens. More that other
+ * F32 tensors NAME.in_sum2, Σx² of its columns, and NAME.counts, its tokens, each with a row for
+ * every expert of a stacked layer, as has NAME.maximum below. More that other
  * readers pass over: NAME.maximum, the largest |x| of its columns, and, for the first only of the
  * layers that share an input, NAME.hessian, Σxx', and the four parts of a profile, NAME.mean,
  * NAME.magnitude, NAME.histogram and NAME.tokens; of block N, blk.N.stream, its cosine and its
@@ -86,23 +87,24 @@ check_numbers (const float *x,
   return good;
 }
 
-/* Reads @n finite numbers into @out. */
+/* Reads rows x columns finite numbers into @out. */
 static gboolean
 read_signed (const Loader      *loader,
              const char        *layer,
              const char        *suffix,
              const TareTensor  *tensor,
-             gsize              n,
+             gsize              rows,
+             gsize              columns,
              float             *out,
              GError           **error)
 {
-  if (tensor->rows != 1 || tensor->columns != n)
+  if (tensor->rows != rows || tensor->columns != columns)
     return refuse (loader, layer, suffix, "its shape is not that of its layer", error);
 
   if (!tare_tensor_read (tensor, out, error))
     return FALSE;
 
-  return check_numbers (out, n, TRUE)
+  return check_numbers (out, rows * columns, TRUE)
          || refuse (loader, layer, suffix, "a value is not finite", error);
 }
 
@@ -112,12 +114,13 @@ read_numbers (const Loader      *loader,
               const char        *layer,
               const char        *suffix,
               const TareTensor  *tensor,
-              gsize              n,
+              gsize              rows,
+              gsize              columns,
               float             *out,
               GError           **error)
 {
-  return read_signed (loader, layer, suffix, tensor, n, out, error)
-         && (check_numbers (out, n, FALSE)
+  return read_signed (loader, layer, suffix, tensor, rows, columns, out, error)
+         && (check_numbers (out, rows * columns, FALSE)
              || refuse (loader, layer, suffix, "a value is negative", error));
 }
 
@@ -183,13 +186,35 @@ load_profile (const Loader          *loader,
   if (profile == NULL)
     return refuse (loader, layer, SUFFIX_MEAN, "no memory for it", error);
 
-  return read_signed (loader, layer, SUFFIX_MEAN, mean, columns, profile->mean, error)
-         && read_numbers (loader, layer, SUFFIX_MAGNITUDE, magnitude, columns,
+  return read_signed (loader, layer, SUFFIX_MEAN, mean, 1, columns, profile->mean, error)
+         && read_numbers (loader, layer, SUFFIX_MAGNITUDE, magnitude, 1, columns,
                           profile->magnitude, error)
-         && read_numbers (loader, layer, SUFFIX_HISTOGRAM, histogram,
+         && read_numbers (loader, layer, SUFFIX_HISTOGRAM, histogram, 1,
                           G_N_ELEMENTS (profile->histogram), profile->histogram, error)
-         && read_numbers (loader, layer, SUFFIX_TOKENS, tokens, G_N_ELEMENTS (profile->tokens),
-                          profile->tokens, error);
+         && read_numbers (loader, layer, SUFFIX_TOKENS, tokens, 1,
+                          G_N_ELEMENTS (profile->tokens), profile->tokens, error);
+}
+
+/* Of every matrix or of none. */
+static gboolean
+load_maximum (const Loader          *loader,
+              const char            *layer,
+              TareLayerActivations  *activations,
+              GError               **error)
+{
+  const TareTensor *maximum = find_tensor (loader, layer, SUFFIX_MAXIMUM);
+  TareExpertActivations *experts = activations->experts;
+
+  if (maximum != NULL)
+    return read_numbers (loader, layer, SUFFIX_MAXIMUM, maximum, experts != NULL ? experts->n : 1,
+                         activations->columns,
+                         experts != NULL ? experts->maximum : activations->maximum, error);
+
+  g_clear_pointer (&activations->maximum, g_free);
+  if (experts != NULL)
+    g_clear_pointer (&experts->maximum, g_free);
+
+  return TRUE;
 }
 
 static gboolean
@@ -199,13 +224,9 @@ load_extras (const Loader          *loader,
              GError               **error)
 {
   TareLayerActivations *activations = &record->activations;
-  const TareTensor *maximum = find_tensor (loader, layer, SUFFIX_MAXIMUM);
   const TareTensor *gram = find_tensor (loader, layer, SUFFIX_GRAM);
 
-  if (maximum == NULL)
-    g_clear_pointer (&activations->maximum, g_free);
-  else if (!read_numbers (loader, layer, SUFFIX_MAXIMUM, maximum, activations->columns,
-                          activations->maximum, error))
+  if (!load_maximum (loader, layer, activations, error))
     return FALSE;
 
   return load_profile (loader, layer, activations, error)
@@ -227,9 +248,10 @@ load_block (Loader      *loader,
 
   *found = stream != NULL || attention != NULL;
   if ((stream != NULL
-       && !read_signed (loader, name, SUFFIX_STREAM, stream, 2, numbers, error))
+       && !read_signed (loader, name, SUFFIX_STREAM, stream, 1, 2, numbers, error))
       || (attention != NULL
-          && !read_numbers (loader, name, SUFFIX_ATTENTION, attention, 2, numbers + 2, error)))
+          && !read_numbers (loader, name, SUFFIX_ATTENTION, attention, 1, 2, numbers + 2,
+                             error)))
     return FALSE;
 
   activity = (TareBlockActivity) { (double) numbers[0], (double) numbers[1], (double) numbers[2],
@@ -257,6 +279,52 @@ load_blocks (Loader  *loader,
 }
 
 static gboolean
+load_sums (const Loader          *loader,
+           const char            *layer,
+           const TareTensor      *sums,
+           const TareTensor      *counts,
+           TareLayerActivations  *activations,
+           GError               **error)
+{
+  float n_tokens;
+
+  if (!read_numbers (loader, layer, SUFFIX_COUNTS, counts, 1, 1, &n_tokens, error)
+      || !read_numbers (loader, layer, SUFFIX_SUMS, sums, 1, sums->columns,
+                        activations->sum_squares, error))
+    return FALSE;
+
+  activations->n_tokens = (double) n_tokens;
+
+  return TRUE;
+}
+
+/* One row, and one count, for each expert. */
+static gboolean
+load_experts (const Loader          *loader,
+              const char            *layer,
+              const TareTensor      *sums,
+              const TareTensor      *counts,
+              TareLayerActivations  *activations,
+              GError               **error)
+{
+  gsize n = sums->rows;
+  g_autofree float *n_tokens = g_try_new (float, n);
+
+  if (n_tokens == NULL || !tare_layer_activations_split (activations, n))
+    return refuse (loader, layer, SUFFIX_SUMS, "no memory for its experts", error);
+
+  if (!read_numbers (loader, layer, SUFFIX_COUNTS, counts, n, 1, n_tokens, error)
+      || !read_numbers (loader, layer, SUFFIX_SUMS, sums, n, sums->columns,
+                        activations->experts->sum_squares, error))
+    return FALSE;
+
+  for (gsize e = 0; e < n; e++)
+    activations->experts->n_tokens[e] = (double) n_tokens[e];
+
+  return TRUE;
+}
+
+static gboolean
 load_layer (const Loader      *loader,
             const char        *layer,
             const TareTensor  *sums,
@@ -264,7 +332,6 @@ load_layer (const Loader      *loader,
 {
   const TareTensor *counts = find_tensor (loader, layer, SUFFIX_COUNTS);
   TareLayerActivations *activations;
-  float n_tokens;
 
   if (counts == NULL)
     return refuse (loader, layer, SUFFIX_SUMS, "there is no " SUFFIX_COUNTS " beside it", error);
@@ -272,27 +339,20 @@ load_layer (const Loader      *loader,
   if (tare_tensor_get_n_weights (sums) == 0)
     return refuse (loader, layer, SUFFIX_SUMS, "it has no columns", error);
 
-  if (sums->rows > 1)
-    {
-      g_set_error (error, TARE_ERROR, TARE_ERROR_UNSUPPORTED,
-                   "%s: %s" SUFFIX_SUMS ": importance of %" G_GSIZE_FORMAT " experts",
-                   tare_file_get_path (loader->file), layer, sums->rows);
-      return FALSE;
-    }
-
   activations = tare_calibration_add (loader->calibration, layer, sums->columns, FALSE);
   if (activations == NULL)
     return refuse (loader, layer, SUFFIX_SUMS, "no memory for its columns", error);
 
-  if (!read_numbers (loader, layer, SUFFIX_COUNTS, counts, 1, &n_tokens, error)
-      || !read_numbers (loader, layer, SUFFIX_SUMS, sums, sums->columns,
-                        activations->sum_squares, error))
+  if (!(sums->rows > 1 ? load_experts : load_sums) (loader, layer, sums, counts, activations,
+                                                    error)
+      || !load_extras (loader, layer, _tare_calibration_get_layer (loader->calibration,
+                                                                   layer)->record, error))
     return FALSE;
 
-  activations->n_tokens = (double) n_tokens;
+  if (activations->experts != NULL)
+    tare_layer_activations_total (activations);
 
-  return load_extras (loader, layer, _tare_calibration_get_layer (loader->calibration,
-                                                                  layer)->record, error);
+  return TRUE;
 }
 
 static gboolean
@@ -472,6 +532,30 @@ put_profile (TareGgufWriter               *writer,
                         G_N_ELEMENTS (profile->tokens), error);
 }
 
+/* Σx², tokens and maxima: a row for each expert, where they are told apart. */
+static gboolean
+put_sums (TareGgufWriter              *writer,
+          gboolean                     announce,
+          const char                  *name,
+          const TareLayerActivations  *activations,
+          GError                     **error)
+{
+  const TareExpertActivations *experts = activations->experts;
+  gsize n = experts != NULL ? experts->n : 1, columns = activations->columns;
+  const float *maximum = experts != NULL ? experts->maximum : activations->maximum;
+  g_autofree float *n_tokens = g_new (float, n);
+
+  for (gsize e = 0; e < n; e++)
+    n_tokens[e] = (float) (experts != NULL ? experts->n_tokens[e] : activations->n_tokens);
+
+  return put_tensor (writer, announce, name, SUFFIX_SUMS,
+                     experts != NULL ? experts->sum_squares : activations->sum_squares, n,
+                     columns, error)
+         && put_tensor (writer, announce, name, SUFFIX_COUNTS, n_tokens, n, 1, error)
+         && (maximum == NULL
+             || put_tensor (writer, announce, name, SUFFIX_MAXIMUM, maximum, n, columns, error));
+}
+
 static gboolean
 put_layer (TareGgufWriter              *writer,
            gboolean                     announce,
@@ -479,18 +563,10 @@ put_layer (TareGgufWriter              *writer,
            GError                     **error)
 {
   const TareLayerActivations *activations = &layer->record->activations;
-  const float n_tokens = (float) activations->n_tokens;
   const char *name = layer->name;
   gsize columns = activations->columns;
 
-  if (!put_tensor (writer, announce, name, SUFFIX_SUMS, activations->sum_squares, 1, columns,
-                   error)
-      || !put_tensor (writer, announce, name, SUFFIX_COUNTS, &n_tokens, 1, 1, error))
-    return FALSE;
-
-  if (activations->maximum != NULL
-      && !put_tensor (writer, announce, name, SUFFIX_MAXIMUM, activations->maximum, 1, columns,
-                      error))
+  if (!put_sums (writer, announce, name, activations, error))
     return FALSE;
 
   if (layer->same_as != NULL)

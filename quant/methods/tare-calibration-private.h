@@ -35,6 +35,7 @@ struct _TareCalibration
 TareCalibrationLayer *_tare_calibration_get_layer   (TareCalibration  *self,
                                                      const char       *canonical);
 void                  _tare_calibration_join_inputs (TareCalibration  *self);
+double                _tare_calibration_count_tokens (const TareLayerActivations *activations);
 TareCalibration      *_tare_calibration_load_dat    (TareFile         *file,
                                                      GError          **error);
 gboolean              _tare_calibration_save_dat    (TareCalibration  *self,

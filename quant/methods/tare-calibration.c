@@ -13,6 +13,7 @@ record_free (TareCalibrationRecord *record)
   g_free (record->activations.sum_squares);
   g_free (record->activations.maximum);
   tare_activation_profile_free (record->activations.profile);
+  tare_expert_activations_free (record->activations.experts);
   if (record->gram_file != NULL)
     tare_file_unref (record->gram_file);
   else
@@ -234,12 +235,26 @@ find_input_owner (TareCalibration            *self,
 }
 
 static gboolean
+has_same_experts (const TareExpertActivations *a,
+                  const TareExpertActivations *b,
+                  gsize                        columns)
+{
+  if (a == NULL || b == NULL)
+    return a == b;
+
+  return a->n == b->n
+         && memcmp (a->n_tokens, b->n_tokens, a->n * sizeof (double)) == 0
+         && memcmp (a->sum_squares, b->sum_squares, a->n * columns * sizeof (float)) == 0;
+}
+
+static gboolean
 has_same_sums (const TareLayerActivations *a,
                const TareLayerActivations *b)
 {
   return a->columns == b->columns
          && a->n_tokens == b->n_tokens
-         && memcmp (a->sum_squares, b->sum_squares, a->columns * sizeof (float)) == 0;
+         && memcmp (a->sum_squares, b->sum_squares, a->columns * sizeof (float)) == 0
+         && has_same_experts (a->experts, b->experts, a->columns);
 }
 
 /* Files repeat what layers share. Where the role table says that they do, and the figures agree to
@@ -317,13 +332,115 @@ tare_calibration_lookup (TareCalibration *self,
 }
 
 /**
+ * tare_layer_activations_split:
+ * @self: the record of a stacked layer, which is not split yet
+ * @n: its matrices
+ *
+ * Makes room for the sums of each matrix. The caller fills them.
+ *
+ * Returns: whether there was memory for it
+ */
+gboolean
+tare_layer_activations_split (TareLayerActivations *self,
+                              gsize                 n)
+{
+  g_return_val_if_fail (self != NULL && self->experts == NULL, FALSE);
+
+  self->experts = tare_expert_activations_new (n, self->columns);
+
+  return self->experts != NULL;
+}
+
+/**
+ * tare_layer_activations_total:
+ * @self: a record that is split
+ *
+ * Adds up tokens and Σx² of all experts, and takes the largest of their maxima.
+ */
+void
+tare_layer_activations_total (TareLayerActivations *self)
+{
+  const TareExpertActivations *experts;
+
+  g_return_if_fail (self != NULL && self->experts != NULL);
+
+  experts = self->experts;
+  self->n_tokens = 0.0;
+  for (gsize e = 0; e < experts->n; e++)
+    self->n_tokens += experts->n_tokens[e];
+
+  for (gsize i = 0; i < self->columns; i++)
+    {
+      double sum = 0.0;
+      float maximum = 0.0f;
+
+      for (gsize e = 0; e < experts->n; e++)
+        {
+          sum += (double) experts->sum_squares[e * self->columns + i];
+          if (experts->maximum != NULL)
+            maximum = MAX (maximum, experts->maximum[e * self->columns + i]);
+        }
+      self->sum_squares[i] = (float) sum;
+      if (self->maximum != NULL)
+        self->maximum[i] = maximum;
+    }
+}
+
+/**
+ * tare_layer_activations_get_expert:
+ * @self: the record of a layer
+ * @expert: one of its matrices
+ *
+ * Returns: what that matrix saw, which points into @self; @self where matrices are not told apart
+ */
+TareLayerActivations
+tare_layer_activations_get_expert (const TareLayerActivations *self,
+                                   gsize                       expert)
+{
+  const TareExpertActivations *experts = self->experts;
+
+  if (experts == NULL)
+    return *self;
+
+  g_return_val_if_fail (expert < experts->n, *self);
+
+  return (TareLayerActivations) {
+    .columns = self->columns,
+    .n_tokens = experts->n_tokens[expert],
+    .sum_squares = experts->sum_squares + expert * self->columns,
+    .maximum = experts->maximum != NULL ? experts->maximum + expert * self->columns : NULL,
+  };
+}
+
+/**
+ * tare_layer_activations_dup_importance:
+ * @self: what a matrix saw
+ *
+ * Tells how much a column matters: the mean of x² over the tokens, which is what llama.cpp's
+ * importance matrices hold. A matrix that no token reached has 1 everywhere, as there.
+ *
+ * Returns: (transfer full) (array): the importance of every column
+ */
+float *
+tare_layer_activations_dup_importance (const TareLayerActivations *self)
+{
+  float *importance = g_new (float, self->columns);
+
+  for (gsize i = 0; i < self->columns; i++)
+    importance[i] = self->n_tokens > 0.0
+                      ? (float) ((double) self->sum_squares[i] / self->n_tokens)
+                      : 1.0f;
+
+  return importance;
+}
+
+/**
  * tare_calibration_dup_importance:
  * @self: (nullable): the calibration
  * @canonical: a layer
  * @columns: its inputs
  *
- * Tells how much a column matters: the mean of x² over the tokens, which is what llama.cpp's
- * importance matrices hold. A layer that no token reached has 1 everywhere, as there.
+ * tare_layer_activations_dup_importance() of the layer as a whole.
  *
  * Returns: (transfer full) (nullable) (array length=columns): the importance of every column, %NULL
  *   where the layer is unknown or has other inputs
@@ -334,18 +451,11 @@ tare_calibration_dup_importance (TareCalibration *self,
                                  gsize            columns)
 {
   const TareLayerActivations *activations = tare_calibration_lookup (self, canonical);
-  float *importance;
 
   if (activations == NULL || activations->columns != columns)
     return NULL;
 
-  importance = g_new (float, columns);
-  for (gsize i = 0; i < columns; i++)
-    importance[i] = activations->n_tokens > 0.0
-                      ? (float) ((double) activations->sum_squares[i] / activations->n_tokens)
-                      : 1.0f;
-
-  return importance;
+  return tare_layer_activations_dup_importance (activations);
 }
 
 /**
@@ -390,11 +500,26 @@ tare_calibration_get_block (TareCalibration   *self,
   return !isnan (activity->cosine) || !isnan (activity->spread);
 }
 
+/* Of a matrix, that of them that saw most. */
+double
+_tare_calibration_count_tokens (const TareLayerActivations *activations)
+{
+  double n_tokens = 0.0;
+
+  if (activations->experts == NULL)
+    return activations->n_tokens;
+
+  for (gsize e = 0; e < activations->experts->n; e++)
+    n_tokens = MAX (n_tokens, activations->experts->n_tokens[e]);
+
+  return n_tokens;
+}
+
 /**
  * tare_calibration_get_n_tokens:
  * @self: the calibration
  *
- * Returns: tokens that the layer saw that saw most
+ * Returns: tokens that the matrix saw that saw most
  */
 double
 tare_calibration_get_n_tokens (TareCalibration *self)
@@ -407,7 +532,7 @@ tare_calibration_get_n_tokens (TareCalibration *self)
     {
       TareCalibrationLayer *layer = g_ptr_array_index (self->layers, i);
 
-      n_tokens = MAX (n_tokens, layer->record->activations.n_tokens);
+      n_tokens = MAX (n_tokens, _tare_calibration_count_tokens (&layer->record->activations));
     }
 
   return n_tokens;
@@ -432,6 +557,7 @@ hash_layer (GChecksum                  *checksum,
             const TareCalibrationLayer *layer)
 {
   const TareLayerActivations *activations = &layer->record->activations;
+  const TareExpertActivations *experts = activations->experts;
   guint64 numbers[2] = { activations->columns, activations->gram != NULL };
 
   g_checksum_update (checksum, (const guchar *) layer->name, (gssize) strlen (layer->name) + 1);
@@ -440,6 +566,13 @@ hash_layer (GChecksum                  *checksum,
                      sizeof activations->n_tokens);
   g_checksum_update (checksum, (const guchar *) activations->sum_squares,
                      (gssize) (activations->columns * sizeof (float)));
+  if (experts == NULL)
+    return;
+
+  g_checksum_update (checksum, (const guchar *) experts->n_tokens,
+                     (gssize) (experts->n * sizeof *experts->n_tokens));
+  g_checksum_update (checksum, (const guchar *) experts->sum_squares,
+                     (gssize) (experts->n * activations->columns * sizeof (float)));
 }
 
 /**

@@ -4,6 +4,7 @@
 #include <glib.h>
 
 #include "quant/methods/tare-activation-profile.h"
+#include "quant/methods/tare-expert-activations.h"
 #include "quant/tare-progress.h"
 
 G_BEGIN_DECLS
@@ -17,6 +18,9 @@ G_BEGIN_DECLS
  * @gram: (nullable): Σxx' as a full symmetric columns x columns matrix, %NULL where it was not
  *   kept; H = 2 gram / n_tokens
  * @profile: (nullable): how the numbers are spread, %NULL where a file did not tell
+ * @experts: (nullable): the same for each matrix of a stacked layer, of which all else here is the
+ *   sum: a token counts once for every expert that it goes to; %NULL where there is but one matrix,
+ *   or they are not told apart
  *
  * What a calibration text sent through one linear layer.
  */
@@ -28,6 +32,7 @@ typedef struct
   float                 *maximum;
   float                 *gram;
   TareActivationProfile *profile;
+  TareExpertActivations *experts;
 } TareLayerActivations;
 
 /**
@@ -94,6 +99,15 @@ TareCalibration            *tare_calibration_load           (const char         
 gboolean                    tare_calibration_save           (TareCalibration       *self,
                                                              const char            *path,
                                                              GError               **error);
+
+gboolean                    tare_layer_activations_split    (TareLayerActivations  *self,
+                                                             gsize                  n);
+void                        tare_layer_activations_total    (TareLayerActivations  *self);
+TareLayerActivations        tare_layer_activations_get_expert
+                                                            (const TareLayerActivations *self,
+                                                             gsize                  expert);
+float                      *tare_layer_activations_dup_importance
+                                                            (const TareLayerActivations *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TareCalibration, tare_calibration_unref)
 

@@ -2,8 +2,10 @@
 #include "quant/recipe/tare-engine.h"
 
 #include <math.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "quant/recipe/tare-engine-private.h"
 #include "quant/tare-error.h"
 
 /* Weights that are in fp32 at once, twice: before rounding and after. The slowest search takes
@@ -212,7 +214,8 @@ tare_engine_set_budget (TareEngine *self,
   g_mutex_unlock (&self->mutex);
 }
 
-/* One tensor on its way through a method. */
+/* One tensor on its way through a method; @importance is of each of its experts, where the
+ * calibration tells them apart. */
 typedef struct
 {
   const TareTensor           *tensor;
@@ -262,6 +265,31 @@ merge (TareDistortion       *sum,
   sum->squared += part->squared;
   sum->maximum = MAX (sum->maximum, part->maximum);
   sum->rows = rows;
+}
+
+/* From row @first on, at most @n rows of one expert, and what is to be known of that one alone. */
+static gsize
+enter_expert (const Work            *work,
+              gsize                  first,
+              gsize                  n,
+              Work                  *part,
+              TareLayerActivations  *activations)
+{
+  gsize rows = work->tensor->rows;
+  gsize expert;
+
+  n = MIN (n, rows - first);
+  *part = *work;
+  if (work->activations == NULL || work->activations->experts == NULL)
+    return n;
+
+  rows /= work->activations->experts->n;
+  expert = first / rows;
+  *activations = tare_layer_activations_get_expert (work->activations, expert);
+  part->activations = activations;
+  part->importance = work->importance + expert * work->tensor->columns;
+
+  return MIN (n, (expert + 1) * rows - first);
 }
 
 static gboolean
@@ -340,20 +368,24 @@ quantize_rows (const Work          *work,
 {
   const TareTensor *tensor = work->tensor;
   gsize row_bytes = tare_format_get_row_bytes (work->format, tensor->columns);
+  gsize n;
 
-  for (gsize first = 0; first < tensor->rows; first += chunk)
+  for (gsize first = 0; first < tensor->rows; first += n)
     {
-      gsize n = MIN (chunk, tensor->rows - first);
+      TareLayerActivations activations;
+      Work own;
       guint8 *row = codes + first * row_bytes;
-      TareProgress part = tare_progress_part (progress, (double) first / (double) tensor->rows,
-                                              (double) (first + n) / (double) tensor->rows);
+      TareProgress part;
 
+      n = enter_expert (work, first, chunk, &own, &activations);
+      part = tare_progress_part (progress, (double) first / (double) tensor->rows,
+                                 (double) (first + n) / (double) tensor->rows);
       if (!tare_progress_step (&part, 0.0, NULL, error) || !read_rows (work, first, n, x, error)
-          || !round_rows (work, x, n, row, &part, error))
+          || !round_rows (&own, x, n, row, &part, error))
         return FALSE;
 
       tare_format_decode (work->format, row, n, tensor->columns, y);
-      if (!weigh_rows (work, first, n, x, y, distortion, error))
+      if (!weigh_rows (&own, first, n, x, y, distortion, error))
         return FALSE;
     }
 
@@ -373,7 +405,7 @@ quantize_matrix (const Work          *work,
                  GError             **error)
 {
   const TareTensor *tensor = work->tensor;
-  gsize columns = tensor->columns;
+  gsize columns = tensor->columns, n;
   TareProgress part = tare_progress_part (progress, 0.1, 0.9);
 
   for (gsize first = 0; first < tensor->rows; first += chunk)
@@ -385,12 +417,18 @@ quantize_matrix (const Work          *work,
     return FALSE;
 
   tare_format_decode (work->format, codes, tensor->rows, columns, y);
-  for (gsize first = 0; first < tensor->rows; first += chunk)
-    if (!tare_progress_step (progress, 0.9 + 0.1 * (double) first / (double) tensor->rows, NULL,
-                             error)
-        || !weigh_rows (work, first, MIN (chunk, tensor->rows - first), x + first * columns,
-                        y + first * columns, distortion, error))
-      return FALSE;
+  for (gsize first = 0; first < tensor->rows; first += n)
+    {
+      TareLayerActivations activations;
+      Work own;
+
+      n = enter_expert (work, first, chunk, &own, &activations);
+      if (!tare_progress_step (progress, 0.9 + 0.1 * (double) first / (double) tensor->rows, NULL,
+                               error)
+          || !weigh_rows (&own, first, n, x + first * columns, y + first * columns, distortion,
+                          error))
+        return FALSE;
+    }
 
   return TRUE;
 }
@@ -442,9 +480,9 @@ keep (const TareTensor *tensor)
 
 /* What a tensor is to be stored as; NULL where nothing is to be done, as where the source is in
  * that format already: rounding its values again could only lose. */
-static const TareFormat *
-find_format (const TareTensor     *tensor,
-             const TareAssignment *assignment)
+const TareFormat *
+_tare_engine_find_format (const TareTensor     *tensor,
+                          const TareAssignment *assignment)
 {
   const TareFormat *format = NULL;
 
@@ -454,11 +492,12 @@ find_format (const TareTensor     *tensor,
   return format != tensor->format ? format : NULL;
 }
 
-static char *
-make_key (const TareTensor     *tensor,
-          const TareFormat     *format,
-          const TareAssignment *assignment,
-          TareCalibration      *calibration)
+/* (transfer full): what results are found again by */
+char *
+_tare_engine_make_key (const TareTensor     *tensor,
+                       const TareFormat     *format,
+                       const TareAssignment *assignment,
+                       TareCalibration      *calibration)
 {
   guint64 fingerprint = 0;
 
@@ -468,6 +507,42 @@ make_key (const TareTensor     *tensor,
   return g_strdup_printf ("%s|%s|%s|%d|%016" G_GINT64_MODIFIER "x", tensor->canonical,
                           format->id, assignment->method->id, (int) assignment->range,
                           fingerprint);
+}
+
+/* What columns matter, to each expert after the other where they are told apart. */
+static float *
+dup_importance (const TareLayerActivations *activations)
+{
+  gsize n = activations->experts != NULL ? activations->experts->n : 1;
+  float *importance = g_new (float, n * activations->columns);
+
+  for (gsize e = 0; e < n; e++)
+    {
+      const TareLayerActivations of = tare_layer_activations_get_expert (activations, e);
+      g_autofree float *own = tare_layer_activations_dup_importance (&of);
+
+      memcpy (importance + e * of.columns, own, of.columns * sizeof *own);
+    }
+
+  return importance;
+}
+
+static gboolean
+check_experts (const Work  *work,
+               GError     **error)
+{
+  const TareExpertActivations *experts = work->activations->experts;
+  gsize n = tare_tensor_get_n_matrices (work->tensor);
+
+  if (experts == NULL || experts->n == n)
+    return TRUE;
+
+  g_set_error (error, TARE_ERROR, TARE_ERROR_INVALID,
+               "%s: %s: the calibration has %" G_GSIZE_FORMAT " experts for it, not %"
+               G_GSIZE_FORMAT, tare_file_get_path (work->tensor->file), work->tensor->canonical,
+               experts->n, n);
+
+  return FALSE;
 }
 
 static TareQuantized *
@@ -496,7 +571,11 @@ compute (const TareTensor      *tensor,
       return NULL;
     }
   if (work.activations != NULL)
-    importance = tare_calibration_dup_importance (calibration, tensor->canonical, tensor->columns);
+    {
+      if (!check_experts (&work, error))
+        return NULL;
+      importance = dup_importance (work.activations);
+    }
   work.importance = importance;
 
   return quantize (&work, progress, error);
@@ -579,7 +658,7 @@ tare_engine_quantize (TareEngine            *self,
                       const TareProgress    *progress,
                       GError               **error)
 {
-  const TareFormat *format = find_format (tensor, assignment);
+  const TareFormat *format = _tare_engine_find_format (tensor, assignment);
   g_autofree char *key = NULL;
   TareQuantized *quantized;
   gboolean claimed;
@@ -587,7 +666,7 @@ tare_engine_quantize (TareEngine            *self,
   if (format == NULL)
     return keep (tensor);
 
-  key = make_key (tensor, format, assignment, calibration);
+  key = _tare_engine_make_key (tensor, format, assignment, calibration);
   g_mutex_lock (&self->mutex);
   claimed = claim (self, key, progress, &quantized, error);
   g_mutex_unlock (&self->mutex);
@@ -600,140 +679,4 @@ tare_engine_quantize (TareEngine            *self,
   g_mutex_unlock (&self->mutex);
 
   return quantized;
-}
-
-static gboolean
-load (gpointer             data,
-      const TareTensor    *tensor,
-      float               *out,
-      const TareProgress  *progress,
-      GError             **error)
-{
-  TareRecipeWeights *self = data;
-  TareAssignment assignment = tare_recipe_resolve (self->recipe, tensor);
-  const TareProgress quiet = {
-    .cancellable = progress != NULL ? progress->cancellable : NULL, .end = 1.0,
-  };
-  g_autoptr(TareQuantized) quantized = NULL;
-
-  quantized = tare_engine_quantize (self->engine, tensor, &assignment, self->calibration,
-                                    &quiet, error);
-  if (quantized == NULL)
-    return FALSE;
-
-  return tare_quantized_decode (quantized, tensor, out, error);
-}
-
-static gboolean
-load_rows (gpointer             data,
-           const TareTensor    *tensor,
-           gsize                first,
-           gsize                n,
-           float               *out,
-           const TareProgress  *progress,
-           GError             **error)
-{
-  TareRecipeWeights *self = data;
-  TareAssignment assignment = tare_recipe_resolve (self->recipe, tensor);
-  const TareProgress quiet = {
-    .cancellable = progress != NULL ? progress->cancellable : NULL, .end = 1.0,
-  };
-  g_autoptr(TareQuantized) quantized = NULL;
-  const guint8 *bytes;
-
-  quantized = tare_engine_quantize (self->engine, tensor, &assignment, self->calibration,
-                                    &quiet, error);
-  if (quantized == NULL)
-    return FALSE;
-  if (quantized->bytes == NULL)
-    return tare_weights_load_rows (&tare_weights_of_file, tensor, first, n, out, progress, error);
-
-  bytes = g_bytes_get_data (quantized->bytes, NULL);
-  tare_format_decode (quantized->format,
-                      bytes + first * tare_format_get_row_bytes (quantized->format,
-                                                                 tensor->columns),
-                      n, tensor->columns, out);
-
-  return TRUE;
-}
-
-/* FNV-1a (Fowler, Noll, Vo; RFC draft-eastlake-fnv), 64 bits. */
-static guint64
-hash_string (const char *text)
-{
-  guint64 hash = G_GUINT64_CONSTANT (0xcbf29ce484222325);
-
-  for (const char *c = text; *c != '\0'; c++)
-    hash = (hash ^ (guint8) *c) * G_GUINT64_CONSTANT (0x100000001b3);
-
-  return hash;
-}
-
-static guint64
-fingerprint (gpointer          data,
-             const TareTensor *tensor)
-{
-  TareRecipeWeights *self = data;
-  TareAssignment assignment = tare_recipe_resolve (self->recipe, tensor);
-  const TareFormat *format = find_format (tensor, &assignment);
-  g_autofree char *key = NULL;
-  guint64 hash;
-
-  if (format == NULL)
-    return 0;
-
-  key = make_key (tensor, format, &assignment, self->calibration);
-  hash = hash_string (key);
-
-  return hash != 0 ? hash : 1;
-}
-
-static TareActivationFormat
-round_activations (gpointer    data,
-                   const char *name)
-{
-  TareRecipeWeights *self = data;
-  TareAssignment assignment = tare_recipe_resolve_activation (self->recipe, name);
-
-  return (TareActivationFormat) { assignment.format, assignment.range };
-}
-
-/**
- * tare_recipe_weights_new:
- * @engine: what quantizes
- * @recipe: what is asked for
- * @calibration: (nullable): activations for it
- *
- * Its fingerprints depend on a tensor's name, format, method, range and calibration alone, so they
- * are the same in another process, and those of tensors that a recipe leaves alone are 0.
- *
- * Returns: (transfer full): the weights as the recipe makes them
- */
-TareRecipeWeights *
-tare_recipe_weights_new (TareEngine      *engine,
-                         TareRecipe      *recipe,
-                         TareCalibration *calibration)
-{
-  TareRecipeWeights *self = g_new0 (TareRecipeWeights, 1);
-
-  self->engine = tare_engine_ref (engine);
-  self->recipe = tare_recipe_ref (recipe);
-  self->calibration = calibration != NULL ? tare_calibration_ref (calibration) : NULL;
-  self->weights = (TareWeights) { .load = load, .fingerprint = fingerprint, .data = self,
-                                   .load_rows = load_rows, .round = round_activations };
-
-  return self;
-}
-
-/**
- * tare_recipe_weights_free:
- * @self: (transfer full): the weights
- */
-void
-tare_recipe_weights_free (TareRecipeWeights *self)
-{
-  g_clear_pointer (&self->calibration, tare_calibration_unref);
-  tare_recipe_unref (self->recipe);
-  tare_engine_unref (self->engine);
-  g_free (self);
 }

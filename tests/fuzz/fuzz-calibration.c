@@ -18,6 +18,13 @@ use (TareCalibration *calibration)
 
       g_assert_nonnull (layer);
       importance = tare_calibration_dup_importance (calibration, name, layer->columns);
+      for (gsize e = 0; layer->experts != NULL && e < layer->experts->n; e++)
+        {
+          const TareLayerActivations expert = tare_layer_activations_get_expert (layer, e);
+          g_autofree float *own = tare_layer_activations_dup_importance (&expert);
+
+          g_assert_nonnull (own);
+        }
     }
   tare_calibration_get_fingerprint (calibration);
 }

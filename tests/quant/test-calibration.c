@@ -396,7 +396,9 @@ test_gguf_foreign (void)
     { NULL, 1, 1, 0, FALSE, 3.0f, FALSE },
     { "model", 1, 1, 0, FALSE, 3.0f, FALSE },
     { "imatrix", 2, 1, 0, FALSE, 3.0f, FALSE },
-    { "imatrix", 2, 2, 0, FALSE, 3.0f, FALSE },
+    { "imatrix", 2, 2, 0, FALSE, 3.0f, TRUE },
+    { "imatrix", 1, 2, 0, FALSE, 3.0f, FALSE },
+    { "imatrix", 3, 2, 0, FALSE, 3.0f, FALSE },
     { "imatrix", 1, 1, 3, FALSE, 3.0f, FALSE },
     { "imatrix", 1, 1, 0, TRUE, 3.0f, FALSE },
     { "imatrix", 1, 1, 0, FALSE, -3.0f, FALSE },
@@ -421,8 +423,10 @@ test_gguf_foreign (void)
 
       g_assert_no_error (error);
       g_assert_cmpuint (tare_calibration_get_n_layers (self), ==, 1);
-      g_assert_cmpfloat (tare_calibration_lookup (self, "a")->n_tokens, ==, 2.0);
-      g_assert_cmpfloat (tare_calibration_lookup (self, "a")->sum_squares[3], ==, 3.0f);
+      g_assert_cmpfloat (tare_calibration_lookup (self, "a")->n_tokens, ==,
+                         2.0 * (double) cases[i].matrices);
+      g_assert_cmpfloat (tare_calibration_lookup (self, "a")->sum_squares[3], ==,
+                         3.0 * (double) cases[i].matrices);
       g_assert_null (tare_calibration_lookup (self, "a")->maximum);
     }
 }

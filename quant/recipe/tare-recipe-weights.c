@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "quant/recipe/tare-engine.h"
+
+#include "quant/recipe/tare-engine-private.h"
+
+static gboolean
+load (gpointer             data,
+      const TareTensor    *tensor,
+      float               *out,
+      const TareProgress  *progress,
+      GError             **error)
+{
+  TareRecipeWeights *self = data;
+  TareAssignment assignment = tare_recipe_resolve (self->recipe, tensor);
+  const TareProgress quiet = {
+    .cancellable = progress != NULL ? progress->cancellable : NULL, .end = 1.0,
+  };
+  g_autoptr(TareQuantized) quantized = NULL;
+
+  quantized = tare_engine_quantize (self->engine, tensor, &assignment, self->calibration,
+                                    &quiet, error);
+  if (quantized == NULL)
+    return FALSE;
+
+  return tare_quantized_decode (quantized, tensor, out, error);
+}
+
+static gboolean
+load_rows (gpointer             data,
+           const TareTensor    *tensor,
+           gsize                first,
+           gsize                n,
+           float               *out,
+           const TareProgress  *progress,
+           GError             **error)
+{
+  TareRecipeWeights *self = data;
+  TareAssignment assignment = tare_recipe_resolve (self->recipe, tensor);
+  const TareProgress quiet = {
+    .cancellable = progress != NULL ? progress->cancellable : NULL, .end = 1.0,
+  };
+  g_autoptr(TareQuantized) quantized = NULL;
+  const guint8 *bytes;
+
+  quantized = tare_engine_quantize (self->engine, tensor, &assignment, self->calibration,
+                                    &quiet, error);
+  if (quantized == NULL)
+    return FALSE;
+  if (quantized->bytes == NULL)
+    return tare_weights_load_rows (&tare_weights_of_file, tensor, first, n, out, progress, error);
+
+  bytes = g_bytes_get_data (quantized->bytes, NULL);
+  tare_format_decode (quantized->format,
+                      bytes + first * tare_format_get_row_bytes (quantized->format,
+                                                                 tensor->columns),
+                      n, tensor->columns, out);
+
+  return TRUE;
+}
+
+/* FNV-1a (Fowler, Noll, Vo; RFC draft-eastlake-fnv), 64 bits. */
+static guint64
+hash_string (const char *text)
+{
+  guint64 hash = G_GUINT64_CONSTANT (0xcbf29ce484222325);
+
+  for (const char *c = text; *c != '\0'; c++)
+    hash = (hash ^ (guint8) *c) * G_GUINT64_CONSTANT (0x100000001b3);
+
+  return hash;
+}
+
+static guint64
+fingerprint (gpointer          data,
+             const TareTensor *tensor)
+{
+  TareRecipeWeights *self = data;
+  TareAssignment assignment = tare_recipe_resolve (self->recipe, tensor);
+  const TareFormat *format = _tare_engine_find_format (tensor, &assignment);
+  g_autofree char *key = NULL;
+  guint64 hash;
+
+  if (format == NULL)
+    return 0;
+
+  key = _tare_engine_make_key (tensor, format, &assignment, self->calibration);
+  hash = hash_string (key);
+
+  return hash != 0 ? hash : 1;
+}
+
+static TareActivationFormat
+round_activations (gpointer    data,
+                   const char *name)
+{
+  TareRecipeWeights *self = data;
+  TareAssignment assignment = tare_recipe_resolve_activation (self->recipe, name);
+
+  return (TareActivationFormat) { assignment.format, assignment.range };
+}
+
+/**
+ * tare_recipe_weights_new:
+ * @engine: what quantizes
+ * @recipe: what is asked for
+ * @calibration: (nullable): activations for it
+ *
+ * Its fingerprints depend on a tensor's name, format, method, range and calibration alone, so they
+ * are the same in another process, and those of tensors that a recipe leaves alone are 0.
+ *
+ * Returns: (transfer full): the weights as the recipe makes them
+ */
+TareRecipeWeights *
+tare_recipe_weights_new (TareEngine      *engine,
+                         TareRecipe      *recipe,
+                         TareCalibration *calibration)
+{
+  TareRecipeWeights *self = g_new0 (TareRecipeWeights, 1);
+
+  self->engine = tare_engine_ref (engine);
+  self->recipe = tare_recipe_ref (recipe);
+  self->calibration = calibration != NULL ? tare_calibration_ref (calibration) : NULL;
+  self->weights = (TareWeights) { .load = load, .fingerprint = fingerprint, .data = self,
+                                   .load_rows = load_rows, .round = round_activations };
+
+  return self;
+}
+
+/**
+ * tare_recipe_weights_free:
+ * @self: (transfer full): the weights
+ */
+void
+tare_recipe_weights_free (TareRecipeWeights *self)
+{
+  g_clear_pointer (&self->calibration, tare_calibration_unref);
+  tare_recipe_unref (self->recipe);
+  tare_engine_unref (self->engine);
+  g_free (self);
+}
