@@ -229,6 +229,31 @@ looks_special (const char *name)
          || strcmp (name, "<pad>") == 0 || strcmp (name, "<mask>") == 0;
 }
 
+/* Hugging Face's defaults: only what is special is looked for before normalizing. */
+static guint32
+read_matching (JsonObject *object)
+{
+  static const struct
+  {
+    const char   *key;
+    TareMatching  matching;
+  } keys[] = {
+    { "lstrip", TARE_MATCHING_LEFT },
+    { "rstrip", TARE_MATCHING_RIGHT },
+    { "single_word", TARE_MATCHING_WORD },
+    { "normalized", TARE_MATCHING_NORMALIZED },
+  };
+  gboolean special = tare_json_get_boolean (object, "special", FALSE);
+  guint32 matching = 0;
+
+  for (gsize i = 0; i < G_N_ELEMENTS (keys); i++)
+    if (tare_json_get_boolean (object, keys[i].key,
+                               keys[i].matching == TARE_MATCHING_NORMALIZED && !special))
+      matching |= keys[i].matching;
+
+  return matching;
+}
+
 static gboolean
 read_added (TareTokenizer              *self,
             JsonArray                  *added,
@@ -251,6 +276,7 @@ read_added (TareTokenizer              *self,
         type = TARE_TOKEN_CONTROL;
       if (!_tare_vocabulary_set (&self->vocabulary, (guint32) id, name, type, source->path, error))
         return FALSE;
+      _tare_vocabulary_get (&self->vocabulary, (guint32) id)->matching = read_matching (object);
     }
 
   return TRUE;
@@ -465,7 +491,8 @@ static gboolean
 says_more (TareTokenizer *self)
 {
   return (self->model != &_tare_tokenizer_pieces && self->pre == NULL)
-         || self->before->len > 1 || self->after->len > 1;
+         || self->before->len > 1 || self->after->len > 1
+         || (self->any_matching & ~TARE_MATCHING_NORMALIZED) != 0;
 }
 
 static void

@@ -268,11 +268,29 @@ typedef enum
 } TareTokenType;
 
 /**
+ * TareMatching:
+ * @TARE_MATCHING_LEFT: takes the white space before it: "lstrip"
+ * @TARE_MATCHING_RIGHT: takes the white space after it: "rstrip"
+ * @TARE_MATCHING_WORD: is no part of a longer word: "single_word"
+ * @TARE_MATCHING_NORMALIZED: is looked for after normalizing: "normalized"
+ *
+ * How a special token is found in a text: Hugging Face's AddedToken.
+ */
+typedef enum
+{
+  TARE_MATCHING_LEFT       = 1 << 0,
+  TARE_MATCHING_RIGHT      = 1 << 1,
+  TARE_MATCHING_WORD       = 1 << 2,
+  TARE_MATCHING_NORMALIZED = 1 << 3,
+} TareMatching;
+
+/**
  * TarePiece:
  * @text: its name; %NULL for an id that names nothing
  * @length: bytes of it
  * @type: a #TareTokenType
  * @score: for pieces: the higher, the earlier merged
+ * @matching: of #TareMatching: how a special token is found
  */
 typedef struct
 {
@@ -280,6 +298,7 @@ typedef struct
   guint32     length;
   gint32      type;
   float       score;
+  guint32     matching;
 } TarePiece;
 
 /**
@@ -342,6 +361,23 @@ guint32 _tare_trie_step  (const TareTrie       *self,
                           guint8                byte);
 guint32 _tare_trie_get   (const TareTrie       *self,
                           guint32               node);
+
+/**
+ * TareSpecial:
+ * @token: a token that is found in a text by its name
+ * @length: bytes of @text
+ * @text: the name, normalized where it is looked for so
+ * @matching: of #TareMatching
+ * @always: whether it is found even where control tokens are not
+ */
+typedef struct
+{
+  guint32     token;
+  guint32     length;
+  const char *text;
+  guint32     matching;
+  gboolean    always;
+} TareSpecial;
 
 /**
  * TareFragment:
@@ -415,6 +451,7 @@ struct _TareTokenizer
   GArray                   *specials;
   GArray                   *specials_by_byte;
   guint32                   special_starts[257];
+  guint32                   any_matching;
   guint32                   bytes[256];
   GArray                   *before;
   GArray                   *after;
@@ -475,6 +512,7 @@ void           _tare_tokenizer_index_specials    (TareTokenizer             *sel
 GArray        *_tare_tokenizer_find_specials     (TareTokenizer             *self,
                                                   const char                *text,
                                                   gsize                      length,
-                                                  gboolean                   control);
+                                                  gboolean                   control,
+                                                  gboolean                   normalized);
 
 G_END_DECLS

@@ -20,7 +20,7 @@ _tare_tokenizer_new (const TareTokenizerModel *model,
   self->model = model;
   _tare_vocabulary_init (&self->vocabulary, n_tokens);
   self->merges = g_array_new (FALSE, FALSE, sizeof (TareMerge));
-  self->specials = g_array_new (FALSE, FALSE, sizeof (guint32));
+  self->specials = g_array_new (FALSE, FALSE, sizeof (TareSpecial));
   self->specials_by_byte = g_array_new (FALSE, FALSE, sizeof (guint));
   self->before = g_array_new (FALSE, FALSE, sizeof (guint32));
   self->after = g_array_new (FALSE, FALSE, sizeof (guint32));
@@ -494,12 +494,59 @@ append_special (GArray  *tokens,
     g_array_append_val (tokens, token);
 }
 
+typedef void (*FragmentFunc) (TareTokenizer  *self,
+                              TareMerger     *merger,
+                              const char     *text,
+                              gsize           length,
+                              TareTokenFlags  flags,
+                              GArray         *tokens);
+
+/* What lies between special tokens goes to @func. */
 static void
-encode_fragment (TareTokenizer *self,
-                 TareMerger    *merger,
-                 const char    *text,
-                 gsize          length,
-                 GArray        *tokens)
+encode_around (TareTokenizer  *self,
+               TareMerger     *merger,
+               const char     *text,
+               gsize           length,
+               TareTokenFlags  flags,
+               gboolean        normalized,
+               FragmentFunc    func,
+               GArray         *tokens)
+{
+  g_autoptr(GArray) fragments = NULL;
+
+  fragments = _tare_tokenizer_find_specials (self, text, length,
+                                             (flags & TARE_TOKEN_FLAGS_PARSE_SPECIAL) != 0,
+                                             normalized);
+  for (guint i = 0; i < fragments->len; i++)
+    {
+      const TareFragment *fragment = &g_array_index (fragments, TareFragment, i);
+
+      if (fragment->token != TARE_TOKEN_NONE)
+        g_array_append_val (tokens, fragment->token);
+      else
+        func (self, merger, text + fragment->start, fragment->length, flags, tokens);
+    }
+}
+
+static void
+encode_normalized (TareTokenizer  *self,
+                   TareMerger     *merger,
+                   const char     *text,
+                   gsize           length,
+                   TareTokenFlags  flags,
+                   GArray         *tokens)
+{
+  if (length > 0)
+    self->model->encode (self, merger, text, length, tokens);
+}
+
+static void
+encode_fragment (TareTokenizer  *self,
+                 TareMerger     *merger,
+                 const char     *text,
+                 gsize           length,
+                 TareTokenFlags  flags,
+                 GArray         *tokens)
 {
   g_autoptr(GString) normalized = NULL;
 
@@ -510,8 +557,10 @@ encode_fragment (TareTokenizer *self,
       length = normalized->len;
     }
 
-  if (length > 0)
-    self->model->encode (self, merger, text, length, tokens);
+  if (self->any_matching & TARE_MATCHING_NORMALIZED)
+    encode_around (self, merger, text, length, flags, TRUE, encode_normalized, tokens);
+  else
+    encode_normalized (self, merger, text, length, flags, tokens);
 }
 
 /**
@@ -532,7 +581,6 @@ tare_tokenizer_encode (TareTokenizer  *self,
                        TareTokenFlags  flags)
 {
   GArray *tokens = g_array_new (FALSE, FALSE, sizeof (guint32));
-  g_autoptr(GArray) fragments = NULL;
   TareMerger merger;
 
   g_return_val_if_fail (self != NULL, tokens);
@@ -542,17 +590,7 @@ tare_tokenizer_encode (TareTokenizer  *self,
     append_special (tokens, self->before, self->begin);
 
   _tare_merger_init (&merger);
-  fragments = _tare_tokenizer_find_specials (self, text, length,
-                                             (flags & TARE_TOKEN_FLAGS_PARSE_SPECIAL) != 0);
-  for (guint i = 0; i < fragments->len; i++)
-    {
-      const TareFragment *fragment = &g_array_index (fragments, TareFragment, i);
-
-      if (fragment->token != TARE_TOKEN_NONE)
-        g_array_append_val (tokens, fragment->token);
-      else
-        encode_fragment (self, &merger, text + fragment->start, fragment->length, tokens);
-    }
+  encode_around (self, &merger, text, length, flags, FALSE, encode_fragment, tokens);
   _tare_merger_clear (&merger);
 
   if ((flags & TARE_TOKEN_FLAGS_ADD_SPECIAL) != 0 && self->add_end)

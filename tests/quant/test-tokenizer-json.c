@@ -102,6 +102,69 @@ test_detected (void)
     }
 }
 
+#define ADDED(name, id, rest) \
+  "{\"content\":\"" name "\",\"id\":" id ",\"special\":true," rest "\"normalized\":false}"
+
+/* Added tokens as Hugging Face's AddedToken documents each of its four switches. */
+static void
+test_added (void)
+{
+  static const struct
+  {
+    const char *text;
+    const char *expected;
+  } cases[] = {
+    /* White space on the left, on the right, on neither side. */
+    { "a \t<l> b", "97 256 32 98" },
+    { "a <r> \xe2\x80\x83\nb", "97 32 257 98" },
+    { "a <n> b", "97 32 261 32 98" },
+    { "<r>  <l>", "257 256" },
+    { " <l><l> <r>", "256 256 32 257" },
+    /* A word by itself: no letter, digit, mark or underscore beside it. */
+    { "it", "258" },
+    { "it's", "258 39 115" },
+    { "its it", "105 116 115 32 258" },
+    { "_it \xc3\xa9it it1", "95 105 116 32 195 169 105 116 32 105 116 49" },
+    { "(it)", "40 258 41" },
+    { "itit", "105 116 105 116" },
+    { "it\xcc\x81", "105 116 204 129" },
+    /* After normalizing, and not. */
+    { "ABC", "259" },
+    { "abc", "259" },
+    { "<X> <x>", "260 32 60 120 62" },
+    /* The longest first. */
+    { "<long><n>", "262" },
+  };
+  g_autofree char *json =
+    tokenizer_bytes_json (",\"<l>\":256,\"<r>\":257,\"it\":258,\"Abc\":259,\"<X>\":260,"
+                          "\"<n>\":261,\"<long><n>\":262", "",
+                          ",\"normalizer\":{\"type\":\"Lowercase\"},\"added_tokens\":["
+                          ADDED ("<l>", "256", "\"lstrip\":true,") ","
+                          ADDED ("<r>", "257", "\"rstrip\":true,") ","
+                          ADDED ("it", "258", "\"single_word\":true,") ","
+                          "{\"content\":\"Abc\",\"id\":259,\"normalized\":true},"
+                          ADDED ("<X>", "260", "") "," ADDED ("<n>", "261", "") ","
+                          ADDED ("<long><n>", "262", "") "]");
+  g_autoptr(TareTokenizer) tokenizer = tokenizer_parse (json, NULL);
+  g_autoptr(TareMetadata) metadata = tare_metadata_new ();
+  g_autoptr(TareTokenizer) again = NULL;
+  g_autoptr(GError) error = NULL;
+
+  tare_tokenizer_write_metadata (tokenizer, 263, metadata);
+  again = tare_tokenizer_new_from_metadata (metadata, "written", &error);
+  g_assert_no_error (error);
+
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_test_message ("%s", cases[i].text);
+      tokenizer_check (tokenizer, cases[i].text, TARE_TOKEN_FLAGS_PARSE_SPECIAL,
+                       cases[i].expected);
+      tokenizer_check (again, cases[i].text, TARE_TOKEN_FLAGS_PARSE_SPECIAL, cases[i].expected);
+    }
+  /* What is special is text where it is not asked for; what a user added never is. */
+  tokenizer_check (tokenizer, "<l>abc", TARE_TOKEN_FLAGS_NONE, "60 108 62 259");
+}
+
 /* As GLM's: two before a text, and here two after it, of which one special token is two ids. */
 static void
 test_template (void)
@@ -158,6 +221,7 @@ main (int   argc,
   g_test_add_func ("/tokenizer-json/pre-tokenizers", test_pre_tokenizers);
   g_test_add_func ("/tokenizer-json/detected", test_detected);
 
+  g_test_add_func ("/tokenizer-json/added", test_added);
   g_test_add_func ("/tokenizer-json/template", test_template);
   g_test_add_func ("/tokenizer-json/longest-word", test_longest_word);
 
