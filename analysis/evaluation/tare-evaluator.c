@@ -520,6 +520,8 @@ run_all (Run           *run,
   accuracy->context = self->context;
   accuracy->n_chunks = self->n_chunks;
   accuracy->first_block = run->first_block;
+  if (run->boundaries != NULL)
+    accuracy->n_boundaries = _tare_boundaries_get_n_kept (run->boundaries, &accuracy->n_in_files);
   _tare_scores_sum_nll (scores, accuracy);
   if (!run->is_base)
     {

@@ -69,6 +69,8 @@ typedef struct
  * @same_top_error: sqrt (p (1 - p) / (n - 1))
  * @base_perplexity: of the base on the same predictions
  * @first_block: the first block that had to be run; those before came from the cache
+ * @n_boundaries: boundaries between blocks whose states are kept for the next run
+ * @n_in_files: how many of them lie in temporary files
  * @seconds: how long it took
  *
  * How well a network predicts a text, and how far it is from another. (llama.cpp's definitions.)
@@ -92,6 +94,8 @@ typedef struct
   double             same_top_error;
   double             base_perplexity;
   guint              first_block;
+  guint              n_boundaries;
+  guint              n_in_files;
   double             seconds;
 } TareAccuracy;
 

@@ -21,6 +21,8 @@ static const CliField fields[] = {
   { "chunks", "Chunks", CLI_INTEGER },
   { "context", "Tokens of a chunk", CLI_INTEGER },
   { "mode", "Convention", CLI_TEXT },
+  { "boundaries", "Boundary states kept", CLI_INTEGER },
+  { "boundaries_in_files", "  of them in files", CLI_INTEGER },
   { "tasks", "Questions", CLI_INTEGER },
   { "accuracy", "Answered right", CLI_PERCENT },
   { "accuracy_interval", "  95 % interval", CLI_PERCENT },
@@ -118,6 +120,8 @@ add_accuracy (JsonObject         *root,
   cli_set_size (root, "chunks", accuracy->n_chunks);
   cli_set_size (root, "context", accuracy->context);
   cli_set_string (root, "mode", get_mode_id (accuracy->mode));
+  cli_set_size (root, "boundaries", accuracy->n_boundaries);
+  cli_set_size (root, "boundaries_in_files", accuracy->n_in_files);
   cli_set_number (root, "kl_mean", accuracy->kl_mean + unknown);
   cli_set_number (root, "kl_error", accuracy->kl_error + unknown);
   cli_set_number (root, "kl_p50", accuracy->kl_median + unknown);

@@ -384,6 +384,9 @@ test_memory (void)
   part = run_changed (evaluator, &early);
   whole = run_changed (full, &early);
   g_assert_cmpuint (part.first_block, ==, 1);
+  g_assert_cmpuint (part.n_boundaries, ==, 6);
+  g_assert_cmpuint (part.n_in_files, ==, 6);
+  g_assert_cmpuint (whole.n_in_files, ==, 0);
   assert_same (&part, &whole);
   part = run_changed (evaluator, &late);
   whole = run_changed (full, &late);
