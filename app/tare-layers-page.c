@@ -2,9 +2,9 @@
 #include "app/tare-layers-page.h"
 
 #include <glib/gi18n.h>
-#include <string.h>
 
 #include "app/tare-layers-page-private.h"
+#include "app/tare-text.h"
 
 /* More rows than a screen shows; what a frame has time for; and what GTK makes at most, whatever
  * the length of a list (GTK_LIST_VIEW_MAX_LIST_ITEMS in its gtklistview.c). */
@@ -60,15 +60,6 @@ layer_changed_cb (TareLayersPage *self)
 }
 
 static gboolean
-contains (const char *text,
-          const char *needle)
-{
-  g_autofree char *folded = text != NULL ? g_utf8_casefold (text, -1) : NULL;
-
-  return folded != NULL && strstr (folded, needle) != NULL;
-}
-
-static gboolean
 match_cb (gpointer item,
           gpointer data)
 {
@@ -82,7 +73,7 @@ match_cb (gpointer item,
       g_autofree char *text = NULL;
 
       g_object_get (item, properties[i], &text, NULL);
-      if (contains (text, self->needle))
+      if (tare_text_contains (text, self->needle))
         return TRUE;
     }
 

@@ -4,6 +4,7 @@
 #include <gio/gio.h>
 #include <glib/gi18n.h>
 #include <math.h>
+#include <string.h>
 
 typedef struct
 {
@@ -153,4 +154,20 @@ tare_text_duration (double seconds)
     return g_strdup_printf (_("%u min %u s"), whole / 60, whole % 60);
 
   return g_strdup_printf (_("%u h %u min"), whole / 3600, whole / 60 % 60);
+}
+
+/**
+ * tare_text_contains:
+ * @text: (nullable): a text
+ * @folded: what to look for, as g_utf8_casefold() has it
+ *
+ * Returns: whether it occurs in @text, in whatever case
+ */
+gboolean
+tare_text_contains (const char *text,
+                    const char *folded)
+{
+  g_autofree char *own = text != NULL ? g_utf8_casefold (text, -1) : NULL;
+
+  return own != NULL && strstr (own, folded) != NULL;
 }

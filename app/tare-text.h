@@ -19,4 +19,7 @@ char *tare_text_doubtful    (double   value,
                              double   error);
 char *tare_text_duration    (double   seconds);
 
+gboolean tare_text_contains (const char *text,
+                             const char *folded);
+
 G_END_DECLS

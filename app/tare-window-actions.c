@@ -3,6 +3,7 @@
 
 #include <glib/gi18n.h>
 
+#include "app/tare-compare-sheet.h"
 #include "app/tare-export-dialog.h"
 
 typedef void (*Chosen) (TareWindow *self,
@@ -86,19 +87,41 @@ add_filter (GtkFileChooserNative *dialog,
 }
 
 static void
-open_cb (GSimpleAction *action,
-         GVariant      *parameter,
-         gpointer       user_data)
+choose_model (TareWindow *self,
+              const char *title,
+              const char *accept,
+              Chosen      chosen)
 {
   static const char *const patterns[] = {
     "*.gguf", "*.safetensors", "*.safetensors.index.json", "config.json", NULL,
   };
-  GtkFileChooserNative *dialog = new_chooser (user_data, _("Open a Model"),
-                                              GTK_FILE_CHOOSER_ACTION_OPEN, _("_Open"),
-                                              tare_window_open);
+  GtkFileChooserNative *dialog = new_chooser (self, title, GTK_FILE_CHOOSER_ACTION_OPEN, accept,
+                                              chosen);
 
   add_filter (dialog, _("Models"), patterns);
   gtk_native_dialog_show (GTK_NATIVE_DIALOG (dialog));
+}
+
+static void
+choose_recipe (TareWindow *self,
+               const char *title,
+               const char *accept,
+               Chosen      chosen)
+{
+  static const char *const patterns[] = { "*.json", NULL };
+  GtkFileChooserNative *dialog = new_chooser (self, title, GTK_FILE_CHOOSER_ACTION_OPEN, accept,
+                                              chosen);
+
+  add_filter (dialog, _("Recipes"), patterns);
+  gtk_native_dialog_show (GTK_NATIVE_DIALOG (dialog));
+}
+
+static void
+open_cb (GSimpleAction *action,
+         GVariant      *parameter,
+         gpointer       user_data)
+{
+  choose_model (user_data, _("Open a Model"), _("_Open"), tare_window_open);
 }
 
 static void
@@ -111,6 +134,52 @@ open_folder_cb (GSimpleAction *action,
                                               tare_window_open);
 
   gtk_native_dialog_show (GTK_NATIVE_DIALOG (dialog));
+}
+
+static void
+compare_models (TareWindow *self,
+                const char *path)
+{
+  g_autofree char *model_path = _tare_window_find_model (path);
+
+  gtk_window_present (GTK_WINDOW (tare_compare_sheet_new_models (GTK_WINDOW (self), self->session,
+                                                                 model_path)));
+}
+
+static void
+compare_recipes (TareWindow *self,
+                 const char *path)
+{
+  gtk_window_present (GTK_WINDOW (tare_compare_sheet_new_recipes (GTK_WINDOW (self), self->session,
+                                                                  path)));
+}
+
+static void
+compare_model_cb (GSimpleAction *action,
+                  GVariant      *parameter,
+                  gpointer       user_data)
+{
+  choose_model (user_data, _("Compare with Another Model"), _("_Compare"), compare_models);
+}
+
+static void
+compare_folder_cb (GSimpleAction *action,
+                   GVariant      *parameter,
+                   gpointer       user_data)
+{
+  GtkFileChooserNative *dialog = new_chooser (user_data, _("Compare with a Model's Folder"),
+                                              GTK_FILE_CHOOSER_ACTION_SELECT_FOLDER,
+                                              _("_Compare"), compare_models);
+
+  gtk_native_dialog_show (GTK_NATIVE_DIALOG (dialog));
+}
+
+static void
+compare_recipe_cb (GSimpleAction *action,
+                   GVariant      *parameter,
+                   gpointer       user_data)
+{
+  choose_recipe (user_data, _("Compare with Another Recipe"), _("_Compare"), compare_recipes);
 }
 
 static void
@@ -317,13 +386,7 @@ open_recipe_cb (GSimpleAction *action,
                 GVariant      *parameter,
                 gpointer       user_data)
 {
-  static const char *const patterns[] = { "*.json", NULL };
-  GtkFileChooserNative *dialog = new_chooser (user_data, _("Open a Recipe"),
-                                              GTK_FILE_CHOOSER_ACTION_OPEN, _("_Open"),
-                                              _tare_window_open_recipe);
-
-  add_filter (dialog, _("Recipes"), patterns);
-  gtk_native_dialog_show (GTK_NATIVE_DIALOG (dialog));
+  choose_recipe (user_data, _("Open a Recipe"), _("_Open"), _tare_window_open_recipe);
 }
 
 static void
@@ -455,6 +518,9 @@ static const GActionEntry entries[] = {
   { .name = "open-recipe", .activate = open_recipe_cb },
   { .name = "save-recipe", .activate = save_recipe_cb },
   { .name = "save-recipe-as", .activate = save_recipe_as_cb },
+  { .name = "compare-model", .activate = compare_model_cb },
+  { .name = "compare-folder", .activate = compare_folder_cb },
+  { .name = "compare-recipe", .activate = compare_recipe_cb },
   { .name = "show-page", .activate = show_page_cb, .parameter_type = "s" },
   { .name = "show-nth-page", .activate = show_nth_page_cb, .parameter_type = "i" },
   { .name = "find", .activate = find_cb },
@@ -478,7 +544,7 @@ _tare_window_update_actions (TareWindow *self)
 {
   static const char *const of_model[] = {
     "export", "export-to", "open-recipe", "save-recipe", "save-recipe-as", "find", "select-all",
-    "show-page", "show-nth-page",
+    "show-page", "show-nth-page", "compare-model", "compare-folder", "compare-recipe",
   };
   static const char *const of_runnable[] = { "calibrate", "calibrate-with", "measure" };
   TareModel *model = tare_session_get_model (self->session);

@@ -46,6 +46,7 @@ struct _TareWindow
   char                 *pending_path;
 };
 
+char *_tare_window_find_model    (const char        *path);
 void _tare_window_init_actions   (TareWindow        *self);
 void _tare_window_update_actions (TareWindow        *self);
 void _tare_window_init_drop      (TareWindow        *self);

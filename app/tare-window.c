@@ -513,9 +513,9 @@ is_recipe (const char *path)
          && !g_str_equal (name, "config.json");
 }
 
-/* A file of a Hugging Face folder stands for the folder. */
-static char *
-find_model (const char *path)
+/* (transfer full): a file of a Hugging Face folder stands for the folder. */
+char *
+_tare_window_find_model (const char *path)
 {
   g_autofree char *folder = g_path_get_dirname (path);
   g_autofree char *config = g_build_filename (folder, "config.json", NULL);
@@ -557,7 +557,7 @@ tare_window_open (TareWindow *self,
       return;
     }
 
-  model_path = find_model (path);
+  model_path = _tare_window_find_model (path);
   adw_status_page_set_description (self->opening_page, model_path);
   tare_session_open (self->session, model_path);
   update_stack (self);

@@ -15,6 +15,7 @@ G_BEGIN_DECLS
  * win.open, win.open-folder, win.open-path (s), win.close;
  * win.undo, win.redo, win.open-recipe, win.save-recipe, win.save-recipe-as;
  * win.calibrate, win.calibrate-with, win.evaluate-with, win.measure, win.export, win.export-to (s);
+ * win.compare-model, win.compare-folder, win.compare-recipe;
  * win.brush and win.show-map (states), win.show-page (s), win.find, win.select-all.
  */
 #define TARE_TYPE_WINDOW (tare_window_get_type ())

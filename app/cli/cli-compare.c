@@ -3,10 +3,7 @@
 
 #include <math.h>
 
-#include "quant/formats/tare-metric.h"
-
-/* Weights that are in fp32 at once, of each model. */
-#define CHUNK_WEIGHTS ((gsize) 1 << 22)
+#include "analysis/statistics/tare-comparison.h"
 
 static const CliField fields[] = {
   { "only_in_a", "Only in the first", CLI_TEXT },
@@ -23,46 +20,6 @@ static const CliField columns[] = {
 };
 
 static const CliView view = { fields, "tensors", columns };
-
-static gboolean
-have_same_shape (const TareTensor *a,
-                 const TareTensor *b)
-{
-  return a->rows == b->rows && a->columns == b->columns;
-}
-
-/* Rows are averaged over chunks as over the whole, by how many of them were counted. */
-static gboolean
-measure (const TareTensor    *a,
-         const TareTensor    *b,
-         TareDistortion      *distortion,
-         const TareProgress  *progress,
-         GError             **error)
-{
-  gsize chunk = CLAMP (CHUNK_WEIGHTS / MAX (a->columns, 1), 1, MAX (a->rows, 1));
-  g_autofree float *x = g_malloc_n (chunk * sizeof (float), a->columns);
-  g_autofree float *y = g_malloc_n (chunk * sizeof (float), a->columns);
-  double sum = 0.0;
-
-  for (gsize first = 0; first < a->rows; first += chunk)
-    {
-      gsize n = MIN (chunk, a->rows - first);
-      TareDistortion part;
-
-      if (!tare_progress_step (progress, (double) first / (double) a->rows, NULL, error) ||
-          !tare_tensor_read_rows (a, first, n, x, error) ||
-          !tare_tensor_read_rows (b, first, n, y, error))
-        return FALSE;
-      part = tare_distortion_measure (x, y, n, a->columns, NULL);
-      sum += part.relative * (double) part.rows;
-      distortion->rows += part.rows;
-      distortion->squared += part.squared;
-      distortion->maximum = MAX (distortion->maximum, part.maximum);
-    }
-  distortion->relative = distortion->rows > 0 ? sum / (double) distortion->rows : 0.0;
-
-  return TRUE;
-}
 
 static const char *
 get_format_id (const TareTensor *tensor)
@@ -85,13 +42,11 @@ compare_tensors (JsonArray           *array,
   json_array_add_string_element (formats, get_format_id (b));
   cli_set_string (object, "canonical", a->canonical);
   json_object_set_array_member (object, "formats", formats);
-  if (tare_tensor_can_read (a) && tare_tensor_can_read (b) && have_same_shape (a, b))
-    {
-      distortion = (TareDistortion) { 0 };
-      if (!measure (a, b, &distortion, progress, error))
-        return FALSE;
-    }
-  json_object_set_boolean_member (object, "same_shape", have_same_shape (a, b));
+  if (tare_comparison_can_measure (a, b, NULL)
+      && !tare_comparison_measure (a, b, &distortion, progress, error))
+    return FALSE;
+  json_object_set_boolean_member (object, "same_shape",
+                                  a->rows == b->rows && a->columns == b->columns);
   cli_set_number (object, "relative_error", distortion.relative);
   cli_set_number (object, "maximum_error", distortion.maximum);
   json_array_add_object_element (array, g_steal_pointer (&object));

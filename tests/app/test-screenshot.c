@@ -41,85 +41,12 @@ measure_all (WindowFixture *fixture)
   window_fixture_settle (fixture, 600);
 }
 
-static GskRenderNode *
-snapshot (GtkWidget *widget)
-{
-  g_autoptr(GdkPaintable) paintable = gtk_widget_paintable_new (widget);
-  GtkSnapshot *snapshot = gtk_snapshot_new ();
-
-  gdk_paintable_snapshot (paintable, snapshot, gtk_widget_get_width (widget),
-                          gtk_widget_get_height (widget));
-
-  return gtk_snapshot_free_to_node (snapshot);
-}
-
-static GdkTexture *
-draw (WindowFixture *fixture)
-{
-  GtkWidget *widget = GTK_WIDGET (fixture->window);
-  graphene_rect_t area = GRAPHENE_RECT_INIT (0, 0, (float) gtk_widget_get_width (widget),
-                                             (float) gtk_widget_get_height (widget));
-  g_autoptr(GskRenderNode) node = NULL;
-
-  /* Nothing is there while a layout is pending; the next frames have it. */
-  for (int i = 0; i < 100 && node == NULL; i++)
-    {
-      gtk_widget_queue_draw (widget);
-      window_fixture_settle (fixture, 30);
-      node = snapshot (widget);
-    }
-  g_assert_nonnull (node);
-
-  return gsk_renderer_render_texture (gtk_native_get_renderer (GTK_NATIVE (widget)), node, &area);
-}
-
-/* How many colours are on it: a blank picture has one, text alone some dozens. */
-static guint
-count_colors (GdkTexture *texture,
-              double     *lightness)
-{
-  int width = gdk_texture_get_width (texture);
-  int height = gdk_texture_get_height (texture);
-  g_autofree guint32 *pixels = g_new (guint32, (gsize) width * (gsize) height);
-  g_autoptr(GHashTable) colors = g_hash_table_new (NULL, NULL);
-  double sum = 0.0;
-
-  gdk_texture_download (texture, (guchar *) pixels, (gsize) width * 4);
-  for (gsize i = 0; i < (gsize) width * (gsize) height; i++)
-    {
-      g_hash_table_add (colors, GUINT_TO_POINTER (pixels[i]));
-      sum += (double) ((pixels[i] >> 8) & 0xff) / 255.0;
-    }
-  *lightness = sum / ((double) width * (double) height);
-
-  return g_hash_table_size (colors);
-}
-
 static void
 shoot (WindowFixture *fixture,
        const char    *name,
        gboolean       dark)
 {
-  const char *root = g_getenv ("TARE_BUILD_ROOT");
-  g_autofree char *file = g_strdup_printf ("tare-%s-%s.png", name, dark ? "dark" : "light");
-  g_autofree char *path = g_build_filename (root != NULL ? root : ".", file, NULL);
-  g_autoptr(GdkTexture) texture = NULL;
-  double lightness;
-
-  adw_style_manager_set_color_scheme (adw_style_manager_get_default (),
-                                      dark ? ADW_COLOR_SCHEME_FORCE_DARK
-                                           : ADW_COLOR_SCHEME_FORCE_LIGHT);
-  window_fixture_settle (fixture, 500);
-
-  texture = draw (fixture);
-  g_assert_cmpuint (count_colors (texture, &lightness), >, 100);
-  if (dark)
-    g_assert_cmpfloat (lightness, <, 0.4);
-  else
-    g_assert_cmpfloat (lightness, >, 0.6);
-  g_assert_true (gdk_texture_save_to_png (texture, path));
-  g_test_message ("%s: %d x %d", path, gdk_texture_get_width (texture),
-                  gdk_texture_get_height (texture));
+  window_fixture_shoot (fixture, GTK_WIDGET (fixture->window), name, dark);
 }
 
 static void

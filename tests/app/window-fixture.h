@@ -44,5 +44,9 @@ GtkWindow *window_fixture_get_dialog (WindowFixture    *fixture);
 GtkWidget *window_fixture_find       (GtkWidget        *root,
                                       GType             type,
                                       const char       *text);
+void      window_fixture_shoot       (WindowFixture    *fixture,
+                                      GtkWidget        *window,
+                                      const char       *name,
+                                      gboolean          dark);
 
 G_END_DECLS
