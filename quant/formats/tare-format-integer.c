@@ -75,19 +75,68 @@ get_parameter_bytes (const TareFormat *self,
   return self->per_tensor ? sizeof (guint16) + 1 : 0;
 }
 
-TARE_CLONES static void
-decode_piece (const guint8 *codes,
-              gsize         n,
-              float         scale,
-              int           zero,
-              float        *y)
+/* The grids of a piece of a row: a weight is (code - zero) scale + minimum. */
+typedef struct
 {
-  const guint8 *restrict in = codes;
-  float *restrict out = y;
+  float scale[PIECE];
+  float zero[PIECE];
+  float minimum[PIECE];
+} Decoder;
 
-  #pragma omp simd
-  for (gsize j = 0; j < n; j++)
-    out[j] = (float) ((int) in[j] - zero) * scale;
+/* With a constant length this becomes one kernel for each. */
+TARE_INLINE void
+decode_groups (const guint8 *restrict in,
+               gsize                  n_groups,
+               gsize                  length,
+               const Decoder         *grids,
+               gboolean               minimum,
+               float        *restrict out)
+{
+  for (gsize g = 0; g < n_groups; g++)
+    {
+      float scale = grids->scale[g], offset = minimum ? grids->minimum[g] : grids->zero[g];
+
+      #pragma omp simd
+      for (gsize j = 0; j < length; j++)
+        out[g * length + j] = minimum ? (float) in[g * length + j] * scale + offset
+                                      : ((float) in[g * length + j] - offset) * scale;
+    }
+}
+
+TARE_INLINE void
+decode_lengths (const guint8  *codes,
+                gsize          n_groups,
+                gsize          length,
+                const Decoder *grids,
+                gboolean       minimum,
+                float         *y)
+{
+  if (length == 16)
+    decode_groups (codes, n_groups, 16, grids, minimum, y);
+  else if (length == 32)
+    decode_groups (codes, n_groups, 32, grids, minimum, y);
+  else
+    decode_groups (codes, n_groups, length, grids, minimum, y);
+}
+
+TARE_CLONES static void
+decode_zero_points (const guint8  *codes,
+                    gsize          n_groups,
+                    gsize          length,
+                    const Decoder *grids,
+                    float         *y)
+{
+  decode_lengths (codes, n_groups, length, grids, FALSE, y);
+}
+
+TARE_CLONES static void
+decode_minimums (const guint8  *codes,
+                 gsize          n_groups,
+                 gsize          length,
+                 const Decoder *grids,
+                 float         *y)
+{
+  decode_lengths (codes, n_groups, length, grids, TRUE, y);
 }
 
 /* What lies in a row beside its codes, or before all rows. */
@@ -129,18 +178,29 @@ decode_row (const TareFormat *self,
   gsize n_groups = count_groups (self, columns);
   Sides sides = { .scales = codes + _tare_packed_bytes (columns, self->bits) };
 
-  for (gsize g = 0; g < n_groups; g++)
+  for (gsize begin = 0; begin < columns; begin += PIECE)
     {
-      Grid grid = load_grid (self, parameters, &sides, n_groups, g);
-      gsize end = MIN ((g + 1) * length, columns);
+      gsize n = MIN (PIECE, columns - begin);
+      gsize step = MIN (length, n), whole = n / step;
+      guint8 piece[PIECE];
+      Decoder grids;
 
-      for (gsize j = g * length; j < end; j += PIECE)
+      for (gsize g = 0; g * step < n; g++)
         {
-          guint8 piece[PIECE];
-          gsize n = MIN (PIECE, end - j);
+          Grid grid = load_grid (self, parameters, &sides, n_groups, begin / length + g);
 
-          _tare_unpack (codes + j / 8 * self->bits, n, self->bits, piece);
-          decode_piece (piece, n, grid.scale, (int) grid.zero, y + j);
+          grids.scale[g] = grid.scale;
+          grids.zero[g] = grid.zero;
+        }
+
+      _tare_unpack (codes + begin / 8 * self->bits, n, self->bits, piece);
+      decode_zero_points (piece, whole, step, &grids, y + begin);
+      if (whole * step < n)
+        {
+          grids.scale[0] = grids.scale[whole];
+          grids.zero[0] = grids.zero[whole];
+          decode_zero_points (piece + whole * step, 1, n - whole * step, &grids,
+                              y + begin + whole * step);
         }
     }
 }
@@ -676,21 +736,6 @@ encode_minimum_row (const TareFormat *self,
     }
 }
 
-TARE_CLONES static void
-decode_minimum_piece (const guint8 *codes,
-                      gsize         n,
-                      float         scale,
-                      float         minimum,
-                      float        *y)
-{
-  const guint8 *restrict in = codes;
-  float *restrict out = y;
-
-  #pragma omp simd
-  for (gsize j = 0; j < n; j++)
-    out[j] = (float) in[j] * scale + minimum;
-}
-
 static void
 decode_minimum_row (const TareFormat *self,
                     const guint8     *codes,
@@ -700,13 +745,30 @@ decode_minimum_row (const TareFormat *self,
   gsize length = group_length (self, columns);
   const guint8 *sides = codes + _tare_packed_bytes (columns, self->bits);
 
-  for (gsize begin = 0; begin < columns; begin += length, sides += 4)
+  for (gsize begin = 0; begin < columns; begin += PIECE)
     {
-      gsize n = MIN (length, columns - begin);
+      gsize n = MIN (PIECE, columns - begin);
+      gsize step = MIN (length, n), whole = n / step;
       guint8 piece[PIECE];
+      Decoder grids;
+
+      for (gsize g = 0; g * step < n; g++)
+        {
+          const guint8 *side = sides + 4 * (begin / length + g);
+
+          grids.scale[g] = load_half (side);
+          grids.minimum[g] = load_half (side + 2);
+        }
 
       _tare_unpack (codes + begin / 8 * self->bits, n, self->bits, piece);
-      decode_minimum_piece (piece, n, load_half (sides), load_half (sides + 2), y + begin);
+      decode_minimums (piece, whole, step, &grids, y + begin);
+      if (whole * step < n)
+        {
+          grids.scale[0] = grids.scale[whole];
+          grids.minimum[0] = grids.minimum[whole];
+          decode_minimums (piece + whole * step, 1, n - whole * step, &grids,
+                           y + begin + whole * step);
+        }
     }
 }
 

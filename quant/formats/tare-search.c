@@ -24,6 +24,11 @@
  * the codes on a side spreads them thinner, more clips that weight. */
 #define N_REACHES 48
 #define N_DOWNWARD 32
+
+/* Where a super-block tries the scales around, every second one downwards will do. */
+#define N_COARSE 32
+#define N_COARSE_DOWNWARD 16
+
 #define DOWNWARD_FROM -1.65f
 #define DOWNWARD_STEP 0.15f
 #define UPWARD_FROM -0.9f
@@ -390,7 +395,7 @@ find_least (const float *error,
             gsize        m)
 {
   float least[LANES];
-  gsize first = 0;
+  guint32 first = (guint32) m;
 
   for (gsize k = 0; k < LANES; k++)
     least[k] = error[k];
@@ -403,8 +408,13 @@ find_least (const float *error,
     for (gsize k = 0; k < width; k++)
       least[k] = least[k + width] < least[k] ? least[k + width] : least[k];
 
-  while (error[first] > least[0])
-    first++;
+  #pragma omp simd reduction (min:first)
+  for (guint32 c = 0; c < (guint32) m; c++)
+    {
+      guint32 found = error[c] > least[0] ? (guint32) m : c;
+
+      first = found < first ? found : first;
+    }
 
   return first;
 }
@@ -418,7 +428,7 @@ TARE_CLONES gsize
 _tare_search_find_least (const float *error,
                          gsize        m)
 {
-  return find_least (error, m);
+  return m == LANES ? find_least (error, LANES) : find_least (error, m);
 }
 
 static gboolean
@@ -446,11 +456,13 @@ round_offsets (float *offset)
     offset[c] = round_offset (offset[c]);
 }
 
-/* The scale that the most promising reach leads to. */
+/* The scale that the most promising of m reaches leads to, of which some lie downwards. */
 TARE_INLINE float
 try_reaches (const float *x,
              const float *w,
              gsize        n,
+             int          m,
+             int          n_downward,
              float        extreme,
              float        lowest,
              float        highest)
@@ -458,22 +470,23 @@ try_reaches (const float *x,
   float inverse[N_REACHES], xq[N_REACHES], qq[N_REACHES], loss[N_REACHES];
   float from = lowest == -highest ? highest + DOWNWARD_FROM : highest + UPWARD_FROM;
   float step = lowest == -highest ? MIRRORED_STEP : UPWARD_STEP;
+  float down = DOWNWARD_STEP * (float) (N_DOWNWARD / n_downward);
   gsize best;
 
-  for (int c = 0; c < N_REACHES; c++)
+  for (int c = 0; c < m; c++)
     {
-      float downward = lowest - (DOWNWARD_FROM + DOWNWARD_STEP * (float) c);
-      float upward = from + step * (float) (c - N_DOWNWARD);
+      float downward = lowest - (DOWNWARD_FROM + down * (float) c);
+      float upward = from + step * (float) (c - n_downward);
 
-      inverse[c] = (c < N_DOWNWARD ? downward : upward) / extreme;
+      inverse[c] = (c < n_downward ? downward : upward) / extreme;
     }
 
-  sum_symmetric (x, w, n, N_REACHES, inverse, lowest, highest, xq, qq);
+  sum_symmetric (x, w, n, (gsize) m, inverse, lowest, highest, xq, qq);
 
-  for (int c = 0; c < N_REACHES; c++)
+  for (int c = 0; c < m; c++)
     loss[c] = -xq[c] * (xq[c] / (qq[c] > FLT_MIN ? qq[c] : FLT_MIN));
 
-  best = find_least (loss, N_REACHES);
+  best = find_least (loss, (gsize) m);
 
   return qq[best] > 0.0f ? xq[best] / qq[best] : 0.0f;
 }
@@ -490,8 +503,8 @@ try_reaches (const float *x,
  *
  * Searches the scale, of either sign, of least squared error. The most promising reach is found by
  * what least squares promise for its codes; then the scales around it are judged by their error,
- * and the best of them refit and rounded in turn. A scale that is not stored is left to
- * the super-block that it belongs to.
+ * and the best of them refit and rounded in turn. A scale that is not stored is taken as least
+ * squares have it: the super-block that it belongs to tries the scales around it.
  *
  * Returns: the scale
  */
@@ -505,29 +518,31 @@ _tare_search_symmetric (const float *x,
                         gboolean     stored)
 {
   float scale[LANES], low[LANES], high[LANES], error[LANES], q[TARE_SEARCH_PIECE];
-  float minimum, maximum, best, near;
+  float minimum, maximum, extreme, best, near;
   double least = (double) INFINITY;
 
   find_range (x, n, &minimum, &maximum);
   if (!can_search (minimum, maximum))
     return plain;
 
-  near = try_reaches (x, w, n, -minimum > maximum ? minimum : maximum, lowest, highest);
+  extreme = -minimum > maximum ? minimum : maximum;
+  if (!stored)
+    return try_reaches (x, w, n, N_COARSE, N_COARSE_DOWNWARD, extreme, lowest, highest);
 
+  near = try_reaches (x, w, n, N_REACHES, N_DOWNWARD, extreme, lowest, highest);
   for (int c = 0; c < LANES; c++)
     {
       scale[c] = near * (1.0f + (float) (c - LANES / 2) * (DOWNWARD_STEP / 5.0f / highest));
       low[c] = lowest;
       high[c] = highest;
     }
-  if (stored)
-    round_scales (scale);
+  round_scales (scale);
   scale[0] = plain;
 
   measure_symmetric (x, w, n, LANES, scale, low, high, error);
   near = best = scale[find_least (error, LANES)];
 
-  for (int i = 0; stored && i < N_REFITS; i++)
+  for (int i = 0; i < N_REFITS; i++)
     {
       TareSearchSums sums;
       double loss;
@@ -540,8 +555,7 @@ _tare_search_symmetric (const float *x,
 
       best = near;
       least = loss;
-      near = (float) (sums.xq / sums.qq);
-      near = stored ? round_scale (near) : near;
+      near = round_scale ((float) (sums.xq / sums.qq));
     }
 
   return best;
