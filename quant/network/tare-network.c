@@ -279,8 +279,7 @@ hash_rounding (const TareWeights *weights,
   if (rounding.format == NULL)
     return 0;
 
-  return mix (mix (g_str_hash (rounding.format->id), (guint64) rounding.range),
-              g_str_hash (name));
+  return mix (tare_activation_format_hash (&rounding), g_str_hash (name));
 }
 
 /* What the activations of one part are rounded to; @hash where they are not. */

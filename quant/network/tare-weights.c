@@ -171,21 +171,15 @@ _tare_weights_get_rounding_of (const TareWeights    *weights,
                                TareActivationFormat *rounding,
                                GError              **error)
 {
-  *rounding = (TareActivationFormat) { NULL, TARE_RANGE_MINIMUM_MAXIMUM };
+  *rounding = (TareActivationFormat) { .range = TARE_RANGE_MINIMUM_MAXIMUM };
   if (weights->round == NULL)
     return TRUE;
 
   *rounding = weights->round (weights->data, name);
   if (rounding->format != NULL)
     rounding->format = tare_format_fit (rounding->format, columns);
-  if (rounding->format == NULL || tare_format_is_row_local (rounding->format))
-    return TRUE;
 
-  g_set_error (error, TARE_ERROR, TARE_ERROR_UNSUPPORTED,
-               "%s: %s has scales for more than a token, which come and go one by one", name,
-               rounding->format->label);
-
-  return FALSE;
+  return tare_activation_format_check (rounding, name, columns, error);
 }
 
 /* What the input of a matrix is rounded to; of what is no matrix that may be quantized, nothing. */
@@ -198,7 +192,7 @@ _tare_weights_get_rounding (const TareWeights    *weights,
 {
   g_autofree char *name = NULL;
 
-  *rounding = (TareActivationFormat) { NULL, TARE_RANGE_MINIMUM_MAXIMUM };
+  *rounding = (TareActivationFormat) { .range = TARE_RANGE_MINIMUM_MAXIMUM };
   if (tensor->role == NULL || !tensor->role->matrix)
     return TRUE;
 

@@ -155,6 +155,69 @@ read_locked (JsonObject      *object,
 }
 
 static gboolean
+read_scale (JsonObject      *object,
+            const Place     *place,
+            TareAssignment  *assignment,
+            GError         **error)
+{
+  g_autofree char *message = NULL;
+  const TareActivationScaleInfo *info;
+  const char *id;
+
+  if (!read_string (object, "scale", place, &id, error))
+    return FALSE;
+  if (id == NULL)
+    return TRUE;
+
+  info = tare_activation_scale_lookup (id);
+  if (info != NULL)
+    {
+      assignment->scale = info->scale;
+      return TRUE;
+    }
+
+  message = g_strdup_printf ("unknown scale '%s'", id);
+
+  return fail (place, error, "scale", message);
+}
+
+static gboolean
+read_clip (JsonObject      *object,
+           const Place     *place,
+           TareAssignment  *assignment,
+           GError         **error)
+{
+  double clip;
+
+  if (!json_object_has_member (object, "clip"))
+    return TRUE;
+  if (!tare_json_get_number (object, "clip", &clip) || !(clip > 0.0 && clip <= 1.0))
+    return fail (place, error, "clip", "must be above 0 and at most 1");
+
+  assignment->clip = clip < 1.0 ? clip : 0.0;
+
+  return TRUE;
+}
+
+/* What only activations have. */
+static gboolean
+read_activation (JsonObject      *object,
+                 const char      *match,
+                 const Place     *place,
+                 TareAssignment  *assignment,
+                 GError         **error)
+{
+  const char *keys[] = { "scale", "clip" };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (keys); i++)
+    if (json_object_has_member (object, keys[i]) && !tare_recipe_is_of_activations (match))
+      return fail (place, error, keys[i], "only rules of activations have it");
+
+  return read_scale (object, place, assignment, error)
+         && read_clip (object, place, assignment, error);
+}
+
+static gboolean
 read_rule (TareRecipe   *recipe,
            JsonNode     *node,
            const Place  *place,
@@ -175,7 +238,8 @@ read_rule (TareRecipe   *recipe,
   if (!read_format (object, place, &assignment, error) ||
       !read_method (object, place, &assignment, error) ||
       !read_range (object, place, &assignment, error) ||
-      !read_locked (object, place, &assignment, error))
+      !read_locked (object, place, &assignment, error) ||
+      !read_activation (object, match, place, &assignment, error))
     return FALSE;
 
   _tare_recipe_append (recipe, match, &assignment);
@@ -310,6 +374,12 @@ rule_to_json (const TareRule *rule)
         json_object_set_string_member (object, "range", tare_range_get (i)->id);
   if (assignment->locked)
     json_object_set_boolean_member (object, "locked", TRUE);
+  for (gsize i = 0; i < tare_activation_scale_get_n_scales (); i++)
+    if (assignment->scale != TARE_ACTIVATION_SCALE_TOKEN
+        && tare_activation_scale_get (i)->scale == assignment->scale)
+      json_object_set_string_member (object, "scale", tare_activation_scale_get (i)->id);
+  if (assignment->clip > 0.0)
+    json_object_set_double_member (object, "clip", assignment->clip);
 
   return object;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "quant/recipe/tare-engine.h"
 
+#include <string.h>
+
 #include "quant/recipe/tare-engine-private.h"
 
 static gboolean
@@ -95,8 +97,30 @@ round_activations (gpointer    data,
 {
   TareRecipeWeights *self = data;
   TareAssignment assignment = tare_recipe_resolve_activation (self->recipe, name);
+  TareActivationFormat rounding = {
+    .format = assignment.format, .range = assignment.range, .scale = assignment.scale,
+    .clip = assignment.clip,
+  };
+  const TareLayerActivations *activations = NULL;
 
-  return (TareActivationFormat) { assignment.format, assignment.range };
+  if (assignment.scale == TARE_ACTIVATION_SCALE_TOKEN)
+    return rounding;
+
+  rounding.range = TARE_RANGE_MINIMUM_MAXIMUM;
+  if (g_str_has_suffix (name, ".input"))
+    {
+      g_autofree char *layer = g_strndup (name, strlen (name) - strlen (".input"));
+      g_autofree char *canonical = g_strconcat (layer, ".weight", NULL);
+
+      activations = tare_calibration_lookup (self->calibration, canonical);
+    }
+  if (activations != NULL)
+    {
+      rounding.limits = activations->maximum;
+      rounding.n_limits = activations->columns;
+    }
+
+  return rounding;
 }
 
 /**

@@ -120,7 +120,7 @@ rule_equal (const Rule *self,
   return self == other ||
          (g_str_equal (self->rule.match, other->rule.match) &&
           a->format == b->format && a->method == b->method && a->range == b->range &&
-          !a->locked == !b->locked);
+          !a->locked == !b->locked && a->scale == b->scale && a->clip == b->clip);
 }
 
 /* The index says where the last exact rule of a name is, and where the globs are. */

@@ -3,6 +3,7 @@
 
 #include "quant/methods/tare-method.h"
 #include "quant/model/tare-model.h"
+#include "quant/network/tare-activation-format.h"
 
 G_BEGIN_DECLS
 
@@ -12,6 +13,8 @@ G_BEGIN_DECLS
  * @method: how to round it
  * @range: how ranges are chosen
  * @locked: whether allocation must leave it alone
+ * @scale: of activations, what shares a scale
+ * @clip: of activations, how much of the largest their range reaches to; 0 for all
  *
  * What a recipe says of one tensor.
  */
@@ -21,6 +24,9 @@ typedef struct
   const TareMethod *method;
   TareRange         range;
   gboolean          locked;
+
+  TareActivationScale  scale;
+  double               clip;
 } TareAssignment;
 
 /**

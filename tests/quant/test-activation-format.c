@@ -18,10 +18,13 @@ static void
 test_apply (void)
 {
   enum { ROWS = 70, COLUMNS = 40, STRIDE = 50 };
-  const TareActivationFormat rounding = { tare_format_lookup ("int8_channel"),
-                                  TARE_RANGE_MINIMUM_MAXIMUM };
-  const TareActivationFormat none = { NULL, TARE_RANGE_MINIMUM_MAXIMUM };
-  const TareActivationFormat same = { tare_format_lookup ("f32"), TARE_RANGE_MINIMUM_MAXIMUM };
+  const TareActivationFormat rounding = {
+    .format = tare_format_lookup ("int8_channel"), .range = TARE_RANGE_MINIMUM_MAXIMUM,
+  };
+  const TareActivationFormat none = { .range = TARE_RANGE_MINIMUM_MAXIMUM };
+  const TareActivationFormat same = {
+    .format = tare_format_lookup ("f32"), .range = TARE_RANGE_MINIMUM_MAXIMUM,
+  };
   g_autofree float *x = g_new (float, ROWS * STRIDE), *y = NULL, *alone = NULL;
   g_autoptr(GError) error = NULL;
   double moved = 0.0;
@@ -55,6 +58,62 @@ test_apply (void)
   alone = g_memdup2 (x + 37 * STRIDE, COLUMNS * sizeof *x);
   g_assert_true (tare_activation_format_apply (&rounding, alone, 1, COLUMNS, COLUMNS, &error));
   g_assert_cmpmem (alone, COLUMNS * sizeof *alone, y + 37 * STRIDE, COLUMNS * sizeof *y);
+}
+
+/* Integers of 127 steps to each side by hand: x is cut off at @limit and goes to the nearest. */
+static double
+round_by_hand (double x,
+               double limit)
+{
+  double step = limit / 127.0;
+
+  return limit > 0.0 ? nearbyint (CLAMP (x, -limit, limit) / step) * step : 0.0;
+}
+
+/* Each scale, with and without a clip; the format keeps its scales in 16 bits, 8 of them exact. */
+static void
+test_scales (void)
+{
+  enum { ROWS = 70, COLUMNS = 40 };
+  float limits[COLUMNS];
+  g_autofree float *x = g_new (float, ROWS * COLUMNS);
+  double widest = 0.0;
+
+  tare_test_fill_gaussian (x, ROWS * COLUMNS, 3);
+  for (gsize j = 0; j < COLUMNS; j++)
+    {
+      limits[j] = j == 7 ? 0.0f : 0.5f + 0.05f * (float) j;
+      widest = MAX (widest, (double) limits[j]);
+    }
+
+  for (gsize k = 0; k < 2 * tare_activation_scale_get_n_scales (); k++)
+    {
+      const TareActivationFormat rounding = {
+        .format = tare_format_lookup ("int8_channel"), .range = TARE_RANGE_MINIMUM_MAXIMUM,
+        .scale = tare_activation_scale_get (k / 2)->scale, .clip = k % 2 == 0 ? 0.0 : 0.6,
+        .limits = limits, .n_limits = COLUMNS,
+      };
+      double clip = k % 2 == 0 ? 1.0 : 0.6;
+      g_autofree float *y = g_memdup2 (x, ROWS * COLUMNS * sizeof *x);
+      gsize exact = 0;
+
+      g_assert_true (tare_activation_format_apply (&rounding, y, ROWS, COLUMNS, COLUMNS, NULL));
+      for (gsize i = 0; i < ROWS * COLUMNS; i++)
+        {
+          double largest = 0.0, limit, truth;
+
+          for (gsize j = i / COLUMNS * COLUMNS; j < (i / COLUMNS + 1) * COLUMNS; j++)
+            largest = MAX (largest, fabs ((double) x[j]));
+          limit = clip * (k / 2 == 0 ? largest : k / 2 == 1 ? widest
+                                               : (double) limits[i % COLUMNS]);
+          truth = round_by_hand ((double) x[i], limit);
+
+          /* Where x is half way, the scale's own rounding decides. */
+          g_assert_cmpfloat (fabs ((double) y[i] - truth), <=, 1.01 * limit / 127.0);
+          exact += fabs ((double) y[i] - truth) <= 0.005 * limit;
+        }
+      g_assert_cmpuint (exact, >, ROWS * COLUMNS * 8 / 10);
+    }
 }
 
 static TareRecipe *
@@ -154,8 +213,9 @@ round_observed (const TareTensor *tensor,
                 gsize             columns,
                 gpointer          data)
 {
-  const TareActivationFormat eight = { tare_format_lookup ("int8_channel"),
-                                       TARE_RANGE_MINIMUM_MAXIMUM };
+  const TareActivationFormat eight = {
+    .format = tare_format_lookup ("int8_channel"), .range = TARE_RANGE_MINIMUM_MAXIMUM,
+  };
   GHashTable *inputs = data;
   float *copy = g_memdup2 (x, n_tokens * columns * sizeof *x);
 
@@ -318,6 +378,80 @@ test_refused (void)
     }
 }
 
+/* Numbers of a calibration as the ranges of a network's inputs, and part of its fingerprint. */
+static void
+test_static (void)
+{
+  g_autoptr(TareModel) model = open_sample ();
+  g_autoptr(TareNetwork) network = tare_network_new (model, NULL);
+  g_autoptr(TareEngine) engine = tare_engine_new (model);
+  g_autoptr(TareRecipe) recipe = parse ("{\"match\":\"blk.1.ffn_down.input\","
+                                        "\"scale\":\"tensor\",\"format\":\"int8_channel\"}");
+  const TareTensor *tensor = tare_model_lookup (model, "blk.1.ffn_down.weight");
+  guint64 seen = 0;
+
+  for (gsize k = 0; k < 4; k++)
+    {
+      g_autoptr(TareCalibration) calibration = tare_calibration_new (NULL, 0);
+      gsize columns = tensor->columns + (k == 2);
+      TareLayerActivations *layer = tare_calibration_add (calibration, tensor->canonical, columns,
+                                                          FALSE);
+      TareRecipeWeights *weights;
+      g_autoptr(GError) error = NULL;
+      TareBlock *block;
+      guint64 fingerprint;
+
+      for (gsize i = 0; i < columns; i++)
+        layer->maximum[i] = 1.0f + (float) k;
+      weights = tare_recipe_weights_new (engine, recipe, k < 3 ? calibration : NULL);
+      fingerprint = tare_network_fingerprint (network, &weights->weights, 1);
+      g_assert_cmpuint (fingerprint, !=, seen);
+      seen = fingerprint;
+
+      block = tare_network_load_block (network, &weights->weights, 1, &error);
+      g_assert_cmpint (block != NULL, ==, k < 2);
+      if (block == NULL)
+        {
+          g_assert_error (error, TARE_ERROR, TARE_ERROR_UNSUPPORTED);
+          g_assert_nonnull (strstr (error->message, "blk.1.ffn_down.input"));
+          g_assert_nonnull (strstr (error->message, "calibration"));
+        }
+      g_clear_pointer (&block, tare_block_free);
+      tare_recipe_weights_free (weights);
+    }
+}
+
+static void
+test_scale_json (void)
+{
+  static const char *const wrong[] = {
+    "\"match\":\"*.input\",\"scale\":\"row\"", "\"match\":\"*.input\",\"clip\":0",
+    "\"match\":\"*.input\",\"clip\":1.5", "\"match\":\"*.input\",\"clip\":\"0.5\"",
+    "\"match\":\"*\",\"clip\":0.5", "\"match\":\"*\",\"scale\":\"tensor\"",
+  };
+  g_autoptr(TareRecipe) recipe = parse ("{\"match\":\"*.input\",\"format\":\"int8_channel\","
+                                        "\"scale\":\"channel\",\"clip\":0.875}");
+  g_autoptr(TareRecipe) again = NULL;
+  g_autofree char *text = tare_recipe_to_json (recipe, NULL);
+  TareAssignment assignment;
+
+  again = tare_recipe_parse (text, strlen (text), "again", NULL);
+  g_assert_true (tare_recipe_equal (recipe, again));
+  assignment = tare_recipe_resolve_activation (again, "blk.0.attn_q.input");
+  g_assert_cmpint (assignment.scale, ==, TARE_ACTIVATION_SCALE_CHANNEL);
+  g_assert_cmpfloat (assignment.clip, ==, 0.875);
+
+  for (gsize i = 0; i < G_N_ELEMENTS (wrong); i++)
+    {
+      g_autofree char *rules = g_strdup_printf ("{\"tare\":1,\"rules\":[{%s,"
+                                                "\"format\":\"f32\"}]}", wrong[i]);
+      g_autoptr(GError) error = NULL;
+
+      g_assert_null (tare_recipe_parse (rules, strlen (rules), "wrong", &error));
+      g_assert_error (error, TARE_ERROR, TARE_ERROR_INVALID);
+    }
+}
+
 int
 main (int    argc,
       char **argv)
@@ -325,6 +459,9 @@ main (int    argc,
   g_test_init (&argc, &argv, NULL);
 
   g_test_add_func ("/activation-format/apply", test_apply);
+  g_test_add_func ("/activation-format/scales", test_scales);
+  g_test_add_func ("/activation-format/static", test_static);
+  g_test_add_func ("/activation-format/json", test_scale_json);
   g_test_add_func ("/activation-format/network", test_network);
   g_test_add_func ("/activation-format/reference", test_reference);
   g_test_add_func ("/activation-format/threads", test_threads);
