@@ -4,6 +4,7 @@
 #include "tests/tare-test.h"
 
 #include <math.h>
+#include <omp.h>
 #include <string.h>
 
 #include "analysis/evaluation/tare-evaluator.h"
@@ -587,6 +588,42 @@ test_modes (void)
   g_assert_null (tare_evaluation_mode_lookup (NULL));
 }
 
+static double
+measure_with_threads (TareModel *model,
+                      int        n_threads)
+{
+  const TareEvaluationOptions options = { TARE_EVALUATION_MODE_LLAMA_CPP, 256, 4, 1 };
+  g_autoptr(TareEvaluator) evaluator = open_evaluator (model, &options);
+  g_autoptr(GError) error = NULL;
+  TareAccuracy accuracy;
+
+  omp_set_num_threads (n_threads);
+  tare_evaluator_run_base (evaluator, &accuracy, NULL, &error);
+  g_assert_no_error (error);
+
+  return accuracy.perplexity;
+}
+
+/* To the bit for the same number of threads, and to 1e-5 for any. */
+static void
+test_threads (void)
+{
+  g_autofree char *path = tare_test_source ("data/sample");
+  g_autoptr(TareModel) model = open_model (path);
+  int n_threads = omp_get_max_threads ();
+  double first[2];
+
+  for (int n = 1; n <= 2; n++)
+    {
+      first[n - 1] = measure_with_threads (model, n);
+      g_assert_true (measure_with_threads (model, n) == first[n - 1]);
+    }
+  omp_set_num_threads (n_threads);
+
+  g_test_message ("%.17g with one thread, %.17g with two", first[0], first[1]);
+  g_assert_cmpfloat (fabs (first[1] / first[0] - 1.0), <=, 1e-5);
+}
+
 int
 main (int    argc,
       char **argv)
@@ -613,6 +650,7 @@ main (int    argc,
   g_test_add_func ("/evaluator/other-model", test_other_model);
   g_test_add_func ("/evaluator/scores", test_scores);
   g_test_add_func ("/evaluator/modes", test_modes);
+  g_test_add_func ("/evaluator/threads", test_threads);
 
   return g_test_run ();
 }

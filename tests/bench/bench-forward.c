@@ -2,7 +2,8 @@
 
 /*
  * The forward pass against the same matrix products alone: one block of the shape of a model of a
- * billion weights with random ones, 512 tokens; and a whole evaluation of the sample.
+ * billion weights with random ones, 512 tokens, one of 2048 tokens and one of a width of 4096; and
+ * a whole evaluation of the sample.
  */
 #include "tests/bench/bench.h"
 
@@ -14,8 +15,6 @@
 
 #include "analysis/evaluation/tare-evaluator.h"
 #include "config.h"
-
-#define TOKENS 512
 
 /* The shape of Llama 3.2 1B but for the vocabulary; @quick takes an eighth of everything. */
 typedef struct
@@ -29,6 +28,10 @@ typedef struct
 } Shape;
 
 static const Shape full_shape = { 2048, 32, 8, 64, 8192, 4096 };
+
+/* Of Llama 3 8B, likewise. */
+static const Shape wide_shape = { 4096, 32, 8, 128, 14336, 4096 };
+
 static const Shape quick_shape = { 256, 4, 1, 64, 1024, 512 };
 
 typedef struct
@@ -229,7 +232,8 @@ typedef struct
   TareNetwork *network;
   TareBlock   *block;
   TareBlock   *output;
-  guint32      tokens[TOKENS];
+  guint32     *tokens;
+  gsize        n_tokens;
   float       *x;
   float       *logits;
   double       embed;
@@ -256,13 +260,15 @@ forward (gpointer data)
   const TareObserver observer = { note, &moments };
   gint64 begin = moments.times[0];
 
-  tare_network_embed (self->network, &tare_weights_of_file, self->tokens, TOKENS, TOKENS, self->x,
-                      NULL);
+  tare_network_embed (self->network, &tare_weights_of_file, self->tokens, self->n_tokens,
+                      self->n_tokens, self->x, NULL);
   moments.times[0] = g_get_monotonic_time ();
   keep_least (&self->embed, begin, moments.times[0]);
-  tare_network_run_block (self->network, self->block, self->x, 1, TOKENS, &observer, NULL, NULL);
+  tare_network_run_block (self->network, self->block, self->x, 1, self->n_tokens, &observer,
+                          NULL, NULL);
   note (NULL, 0, NULL, 0, 0, &moments);
-  tare_network_run_output (self->network, self->output, self->x, TOKENS, self->logits, NULL, NULL);
+  tare_network_run_output (self->network, self->output, self->x, self->n_tokens, self->logits,
+                           NULL, NULL);
   note (NULL, 0, NULL, 0, 0, &moments);
 
   /* Start, qkv, output, gate and up, down, end of the block, end: the second norm is counted with
@@ -290,16 +296,16 @@ add_forward (JsonBuilder *json,
   const TareConfig *config = tare_network_get_config (self->network);
   double load = bench_time (load_block, self, quick);
   double seconds = bench_time (forward, self, quick);
-  Products products = time_products (config, TOKENS, quick);
+  Products products = time_products (config, self->n_tokens, quick);
 
   bench_add_number (json, "width", config->width);
-  bench_add_number (json, "tokens", TOKENS);
-  bench_add_number (json, "tokens_per_second", TOKENS / seconds);
+  bench_add_number (json, "tokens", (double) self->n_tokens);
+  bench_add_number (json, "tokens_per_second", (double) self->n_tokens / seconds);
   bench_add_number (json, "share_of_products",
                     (products.attention + products.feed_forward + products.head) / seconds);
   bench_add_number (json, "products_gflops",
-                    2e-9 * TOKENS * config->feed_forward_width * 3.0 * config->width
-                    / products.feed_forward);
+                    2e-9 * (double) self->n_tokens * config->feed_forward_width * 3.0
+                    * config->width / products.feed_forward);
   bench_add_number (json, "load_seconds", load);
   bench_add_number (json, "embed_seconds", self->embed);
   bench_add_number (json, "norm_seconds", self->norm);
@@ -313,15 +319,16 @@ add_forward (JsonBuilder *json,
 
 static void
 bench_block (JsonBuilder *json,
+             const Shape *shape,
+             gsize        n_tokens,
              gboolean     quick)
 {
-  const Shape *shape = quick ? &quick_shape : &full_shape;
   g_autofree char *folder = write_model (shape);
   g_autoptr(GError) error = NULL;
   g_autoptr(TareModel) model = tare_model_open (folder, &error);
   g_autoptr(TareNetwork) network = model != NULL ? tare_network_new (model, &error) : NULL;
   g_autoptr(TareBlock) output = NULL;
-  Forward self = { .network = network, .embed = INFINITY, .norm = INFINITY,
+  Forward self = { .network = network, .n_tokens = n_tokens, .embed = INFINITY, .norm = INFINITY,
                    .attention = INFINITY, .feed_forward = INFINITY, .head = INFINITY };
 
   if (network == NULL)
@@ -329,13 +336,15 @@ bench_block (JsonBuilder *json,
 
   output = tare_network_load_output (network, &tare_weights_of_file, &error);
   self.output = output;
-  self.x = g_new (float, TOKENS * shape->width);
-  self.logits = g_new (float, TOKENS * shape->vocabulary);
-  for (guint i = 0; i < TOKENS; i++)
+  self.tokens = g_new (guint32, n_tokens);
+  self.x = g_new (float, n_tokens * shape->width);
+  self.logits = g_new (float, n_tokens * shape->vocabulary);
+  for (guint i = 0; i < n_tokens; i++)
     self.tokens[i] = i * 7 % shape->vocabulary;
   add_forward (json, &self, quick);
 
   tare_block_free (self.block);
+  g_free (self.tokens);
   g_free (self.x);
   g_free (self.logits);
   remove_model (folder);
@@ -398,6 +407,8 @@ bench_evaluation (JsonBuilder *json,
  * @json: an object that is open
  * @quick: every path once
  *
+ * The larger blocks, "long" and "wide", go through once only.
+ *
  * share_of_products: seconds of the matrix products alone over seconds of the whole. The stages'
  * seconds contain their products'; loading, which a run of many tokens does once, is apart.
  */
@@ -405,6 +416,18 @@ void
 bench_forward (JsonBuilder *json,
                gboolean     quick)
 {
-  bench_block (json, quick);
+  const struct { const char *name; const Shape *shape; gsize n_tokens; } large[] = {
+    { "long", &full_shape, 2048 }, { "wide", &wide_shape, 512 },
+  };
+
+  bench_block (json, quick ? &quick_shape : &full_shape, quick ? 64 : 512, quick);
+  for (gsize i = 0; i < G_N_ELEMENTS (large); i++)
+    {
+      json_builder_set_member_name (json, large[i].name);
+      json_builder_begin_object (json);
+      bench_block (json, quick ? &quick_shape : large[i].shape, quick ? 64 : large[i].n_tokens,
+                   TRUE);
+      json_builder_end_object (json);
+    }
   bench_evaluation (json, quick);
 }
