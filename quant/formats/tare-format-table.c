@@ -597,5 +597,6 @@ _tare_format_list (GPtrArray *list)
                  &_tare_codebook_nf2);
   list_codebook (list, "bnb_fp4", "bitsandbytes FP4",
                  N_("The 4-bit floats of bitsandbytes, unlike E2M1"), 4, &_tare_codebook_bnb_fp4);
+  _tare_format_list_clusters (list);
   list_powers (list);
 }

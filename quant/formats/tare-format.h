@@ -19,7 +19,8 @@ G_BEGIN_DECLS
  * @TARE_FORMAT_FAMILY_ASYMMETRIC: the same with a zero point or a minimum
  * @TARE_FORMAT_FAMILY_MINIFLOAT: floats of a few bits with a scale for each channel or group
  * @TARE_FORMAT_FAMILY_MICROSCALING: blocks of 32 weights that share a power of two
- * @TARE_FORMAT_FAMILY_CODEBOOK: fixed levels of any spacing with a scale for each group
+ * @TARE_FORMAT_FAMILY_CODEBOOK: levels of any spacing: fixed ones with a scale for each group, or
+ *   fitted ones
  * @TARE_FORMAT_FAMILY_POWER: levels that are powers of a number, or of their index
  */
 typedef enum

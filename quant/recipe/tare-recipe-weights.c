@@ -52,10 +52,7 @@ load_rows (gpointer             data,
     return tare_weights_load_rows (&tare_weights_of_file, tensor, first, n, out, progress, error);
 
   bytes = g_bytes_get_data (quantized->bytes, NULL);
-  tare_format_decode (quantized->format,
-                      bytes + first * tare_format_get_row_bytes (quantized->format,
-                                                                 tensor->columns),
-                      n, tensor->columns, out);
+  tare_format_decode_rows (quantized->format, bytes, tensor->rows, tensor->columns, first, n, out);
 
   return TRUE;
 }
