@@ -191,6 +191,7 @@ load_norm (TareNetwork        *self,
   if (tare_architecture_find (self->architecture, role) == NULL)
     return TRUE;
 
+  norm->role = role;
   norm->weight = _tare_floats_new (1, n, path, error);
   if (norm->weight == NULL
       || load_tensor (self, weights, role, block, FALSE, 1, n, norm->weight, error) == NULL)

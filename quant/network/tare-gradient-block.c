@@ -88,7 +88,7 @@ carve_attention (TareNetwork  *network,
                  TareRoom     *room)
 {
   gsize width = network->config->width, queries = get_queries (network), qkv = get_qkv (network);
-  gboolean normed = network->architecture->head_norm;
+  gboolean normed = network->architecture->head_norm || network->architecture->wide_head_norm;
   Attention self;
 
   self.input = _tare_dual_carve (room, n * width, tangent);
@@ -202,12 +202,13 @@ move_dual_heads (TareDual rows,
     move_heads (rows.tangent, stride, n_tokens, first, n, back, heads.tangent);
 }
 
-/* The norm of queries or keys, and where they are in a row. */
+/* The norm of queries or keys, where they are in a row, and how many it takes apart: each head, or
+ * all of them together. */
 typedef struct
 {
   TareNormSum *sum;
   gsize        first;
-  gsize        n_heads;
+  gsize        n;
 } Heads;
 
 static Heads
@@ -215,10 +216,11 @@ get_heads (TareReverse *self,
            gboolean     keys)
 {
   const TareConfig *config = self->network->config;
+  gsize n_heads = keys ? config->n_key_value_heads : config->n_heads;
 
   return (Heads) { keys ? &self->key_norm : &self->query_norm,
                    keys ? get_queries (self->network) : 0,
-                   keys ? config->n_key_value_heads : config->n_heads };
+                   self->network->architecture->wide_head_norm ? 1 : n_heads };
 }
 
 /* Turns the heads of all tokens, or turns their gradients back. */
@@ -253,7 +255,7 @@ prepare_heads (TareReverse *self,
                gsize        n_tokens)
 {
   TareNetwork *network = self->network;
-  gsize stride = get_qkv (network), width = network->config->head_width;
+  gsize stride = get_qkv (network);
 
   if (room->raw.value != NULL)
     memcpy (room->qkv.value, room->raw.value, n_tokens * stride * sizeof (float));
@@ -271,14 +273,14 @@ prepare_heads (TareReverse *self,
       const Heads heads = get_heads (self, keys == 1);
       const TareNormShape shape = { network->architecture->norm == TARE_NORM_LAYER,
                                     heads.sum->norm->weight, network->config->norm_epsilon,
-                                    n_tokens * heads.n_heads, width };
+                                    n_tokens * heads.n, heads.sum->columns };
+      gsize n = heads.n * heads.sum->columns;
 
       if (shape.weight == NULL)
         continue;
-      move_dual_heads (room->raw, stride, n_tokens, heads.first, heads.n_heads * width, FALSE,
-                       room->heads);
+      move_dual_heads (room->raw, stride, n_tokens, heads.first, n, FALSE, room->heads);
       tare_kernel_norm_tangent (&shape, room->heads, room->heads.tangent);
-      move_heads (room->qkv.tangent, stride, n_tokens, heads.first, heads.n_heads * width, TRUE,
+      move_heads (room->qkv.tangent, stride, n_tokens, heads.first, n, TRUE,
                   room->heads.tangent);
     }
   rotate (self, room->qkv.tangent, n_tokens, FALSE);
@@ -290,7 +292,7 @@ prepare_heads_back (TareReverse *self,
                     Attention   *room,
                     gsize        n_tokens)
 {
-  gsize stride = get_qkv (self->network), width = self->network->config->head_width;
+  gsize stride = get_qkv (self->network);
 
   rotate (self, room->qkv_gradient.value, n_tokens, TRUE);
   if (self->tangent)
@@ -299,7 +301,7 @@ prepare_heads_back (TareReverse *self,
   for (gsize keys = 0; keys < 2; keys++)
     {
       const Heads heads = get_heads (self, keys == 1);
-      gsize n = heads.n_heads * width;
+      gsize n = heads.n * heads.sum->columns;
 
       if (heads.sum->norm->weight == NULL)
         continue;
@@ -307,7 +309,7 @@ prepare_heads_back (TareReverse *self,
       move_dual_heads (room->qkv_gradient, stride, n_tokens, heads.first, n, FALSE,
                        room->heads_gradient);
       _tare_reverse_norm_back (self, heads.sum, room->heads, room->heads_gradient,
-                               n_tokens * heads.n_heads, room->heads_gradient);
+                               n_tokens * heads.n, room->heads_gradient);
       move_dual_heads (room->qkv_gradient, stride, n_tokens, heads.first, n, TRUE,
                        room->heads_gradient);
     }

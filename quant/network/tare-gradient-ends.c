@@ -261,11 +261,13 @@ _tare_pass_run_output (TarePass            *self,
   return ok;
 }
 
-/* A table whose rows were looked up, and which one every token took. */
+/* A table whose rows were looked up, and which one every token took: its own, or from @first on
+ * that of its position. */
 typedef struct
 {
   const TareTensor *tensor;
   const guint32    *tokens;
+  gsize             first;
   float             factor;
 } Table;
 
@@ -274,7 +276,8 @@ get_row (const TarePass *self,
          const Table    *table,
          gsize           token)
 {
-  return table->tokens != NULL ? table->tokens[token] : token % self->objective->length;
+  return table->tokens != NULL ? table->tokens[token]
+                               : table->first + token % self->objective->length;
 }
 
 /* The gradient by the table, or the Hessian's product. */
@@ -343,8 +346,10 @@ _tare_pass_end (TarePass            *self,
   float factor = self->network->architecture->scales_embedding
                  ? sqrtf ((float) self->network->config->width) : 1.0f;
   const Table tables[] = {
-    { tare_model_lookup_role (model, "token_embd", -1, FALSE), self->objective->tokens, factor },
-    { tare_model_lookup_role (model, "position_embd", -1, FALSE), NULL, 1.0f },
+    { tare_model_lookup_role (model, "token_embd", -1, FALSE), self->objective->tokens, 0,
+      factor },
+    { tare_model_lookup_role (model, "position_embd", -1, FALSE), NULL,
+      self->network->architecture->position_offset, 1.0f },
   };
   TareDual g = _tare_pass_get_gradient (self);
   gboolean told = self->observer != NULL && self->observer->weight != NULL;

@@ -370,13 +370,12 @@ init_linear (const TareReverse  *self,
 static void
 init_norm (const TareReverse *self,
            const TareScaling *norm,
-           const char        *role,
            gsize              columns,
            TareNormSum       *sum)
 {
   gboolean wanted = self->observer != NULL && self->observer->weight != NULL && !self->tangent;
 
-  *sum = (TareNormSum) { .norm = norm, .role = role, .columns = columns };
+  *sum = (TareNormSum) { .norm = norm, .columns = columns };
   if (wanted && norm->weight != NULL)
     sum->weight = g_new0 (double, columns);
   if (wanted && norm->bias != NULL)
@@ -390,17 +389,15 @@ _tare_reverse_init (TareReverse  *self,
 {
   const TareBlock *block = self->block, *direction = self->direction;
   const TareConfig *config = self->network->config;
+  gboolean wide = self->network->architecture->wide_head_norm;
+  gsize d = config->head_width, queries = config->n_heads * d;
 
-  init_norm (self, &block->attention_norm, self->output ? "output_norm" : "attn_norm",
-             config->width, &self->attention_norm);
-  init_norm (self, &block->attention_post_norm, "post_attention_norm", config->width,
-             &self->attention_post_norm);
-  init_norm (self, &block->feed_forward_norm, "ffn_norm", config->width,
-             &self->feed_forward_norm);
-  init_norm (self, &block->feed_forward_post_norm, "post_ffw_norm", config->width,
-             &self->feed_forward_post_norm);
-  init_norm (self, &block->query_norm, "attn_q_norm", config->head_width, &self->query_norm);
-  init_norm (self, &block->key_norm, "attn_k_norm", config->head_width, &self->key_norm);
+  init_norm (self, &block->attention_norm, config->width, &self->attention_norm);
+  init_norm (self, &block->attention_post_norm, config->width, &self->attention_post_norm);
+  init_norm (self, &block->feed_forward_norm, config->width, &self->feed_forward_norm);
+  init_norm (self, &block->feed_forward_post_norm, config->width, &self->feed_forward_post_norm);
+  init_norm (self, &block->query_norm, wide ? queries : d, &self->query_norm);
+  init_norm (self, &block->key_norm, wide ? config->n_key_value_heads * d : d, &self->key_norm);
 
   return init_linear (self, &block->qkv, direction != NULL ? &direction->qkv : NULL, &self->qkv,
                       error)
@@ -479,6 +476,24 @@ report_linear (TareReverse   *self,
     }
 }
 
+/* Where both parts of a block start from one norm, what they collected of it is one sum. */
+static void
+join_norms (TareReverse *self)
+{
+  TareNormSum *from = &self->feed_forward_norm, *to = &self->attention_norm;
+
+  if (from->norm->role == NULL || to->norm->role == NULL
+      || strcmp (from->norm->role, to->norm->role) != 0)
+    return;
+
+  for (gsize i = 0; from->weight != NULL && i < from->columns; i++)
+    to->weight[i] += from->weight[i];
+  for (gsize i = 0; from->bias != NULL && i < from->columns; i++)
+    to->bias[i] += from->bias[i];
+  g_clear_pointer (&from->weight, g_free);
+  g_clear_pointer (&from->bias, g_free);
+}
+
 /* Tells the observer of what was collected; adds v'(Hv) to @curvature. */
 void
 _tare_reverse_report (TareReverse *self,
@@ -489,14 +504,17 @@ _tare_reverse_report (TareReverse *self,
   TareLinearSum *linear;
   TareNormSum *norm;
 
+  join_norms (self);
   for (gsize i = 0; (linear = get_linear (self, i)) != NULL; i++)
     report_linear (self, linear, curvature);
   for (gsize i = 0; (norm = get_norm (self, i)) != NULL; i++)
     {
       if (norm->weight != NULL)
-        report_sum (self, tare_model_lookup_role (model, norm->role, block, FALSE), norm->weight);
+        report_sum (self, tare_model_lookup_role (model, norm->norm->role, block, FALSE),
+                    norm->weight);
       if (norm->bias != NULL)
-        report_sum (self, tare_model_lookup_role (model, norm->role, block, TRUE), norm->bias);
+        report_sum (self, tare_model_lookup_role (model, norm->norm->role, block, TRUE),
+                    norm->bias);
     }
 }
 

@@ -32,7 +32,6 @@ typedef struct
 /**
  * TareNormSum:
  * @norm: the norm
- * @role: whose tensor it is
  * @columns: width
  * @weight: (nullable): columns, the gradient by its weight
  * @bias: (nullable): columns, that by its bias
@@ -40,7 +39,6 @@ typedef struct
 typedef struct
 {
   const TareScaling *norm;
-  const char        *role;
   gsize              columns;
   double            *weight;
   double            *bias;

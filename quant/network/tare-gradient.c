@@ -12,8 +12,6 @@
 
 #include "quant/tare-error.h"
 
-#include "quant/tare-error.h"
-
 /* What a block costs on the way back, by what it costs on the way there: made again, led back, and
  * its weights' gradient. */
 #define BACK_COST 3.0
@@ -389,32 +387,6 @@ reserve_states (const TarePass  *self,
   return g_steal_pointer (&states);
 }
 
-/* Whether the reverse pass knows all parts of the blocks. */
-static gboolean
-check_supported (TareNetwork  *network,
-                 GError      **error)
-{
-  const TareArchitecture *architecture = network->architecture;
-  const char *what = NULL;
-
-  if (network->config->n_experts > 0)
-    what = "experts";
-  else if (architecture->wide_head_norm)
-    what = "norms over all heads together";
-  else if (architecture->position_offset > 0)
-    what = "positions that do not begin with the first row";
-  else if (tare_model_lookup_role (network->model, "ffn_norm", 0, FALSE) == NULL)
-    what = "blocks whose parts share a norm";
-  if (what == NULL)
-    return TRUE;
-
-  g_set_error (error, TARE_ERROR, TARE_ERROR_UNSUPPORTED,
-               "%s: no gradients are computed through %s",
-               tare_model_get_path (network->model), what);
-
-  return FALSE;
-}
-
 /* Which experts a token goes to is no smooth choice, and their gradients are not made. */
 static gboolean
 check_experts (const TarePass  *self,
@@ -443,9 +415,6 @@ run_pass (TarePass            *self,
   TareProgress turn = tare_progress_part (progress, n_blocks / whole,
                                           (n_blocks + (back ? BACK_COST : 1.0)) / whole);
   g_autoptr(GPtrArray) states = NULL;
-
-  if (back && !check_supported (self->network, error))
-    return FALSE;
 
   if (back && !check_experts (self, error))
     return FALSE;

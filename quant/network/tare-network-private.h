@@ -87,6 +87,7 @@ typedef struct
 
 /**
  * TareScaling:
+ * @role: (nullable): what its tensors are, %NULL where there is no such norm
  * @weight: (nullable): width, %NULL where there is no such norm
  * @bias: (nullable): width
  *
@@ -94,8 +95,9 @@ typedef struct
  */
 typedef struct
 {
-  float *weight;
-  float *bias;
+  const char *role;
+  float      *weight;
+  float      *bias;
 } TareScaling;
 
 /**

@@ -19,6 +19,9 @@
 /* Steps of central differences: Richardson's two are this and twice this. */
 #define STEP 1e-3
 
+/* Likewise where an activation has a kink, over which a step as wide would lead. */
+#define KINKED_STEP 1e-7
+
 static guint32 tokens[N_SEQUENCES * LENGTH];
 static float base_logits[N_SEQUENCES * LENGTH * VOCABULARY];
 
@@ -117,12 +120,13 @@ differ (TinyNetwork         *network,
 {
   double *w = tiny_network_lookup (network, tensor->canonical);
   gsize n = tare_tensor_get_n_weights (tensor);
+  gboolean kinked = tare_model_get_config (network->model)->activation == TARE_ACTIVATION_RELU;
   g_autofree double *kept = g_memdup2 (w, n * sizeof *w);
   double slopes[2];
 
   for (gsize i = 0; i < 2; i++)
     {
-      double step = STEP * (double) (i + 1), losses[2];
+      double step = (kinked ? KINKED_STEP : STEP) * (double) (i + 1), losses[2];
 
       for (gsize j = 0; j < 2; j++)
         {
@@ -569,13 +573,13 @@ main (int    argc,
       g_autofree char *gradients = g_strdup_printf ("/gradient/%s", architecture->id);
       g_autofree char *product = g_strdup_printf ("/gradient/product/%s", architecture->id);
 
-      if (tare_architecture_find (architecture, "ffn_up") == NULL
-          || tare_architecture_find (architecture, "ffn_norm") == NULL
-          || architecture->position_offset > 0)
+      if (tare_architecture_find (architecture, "ffn_up") == NULL)
         continue;
 
       g_test_add_data_func (gradients, architecture, test_gradients);
-      g_test_add_data_func (product, architecture, test_product);
+      /* The steps that second differences need lead over kinks. */
+      if (architecture->activation != TARE_ACTIVATION_RELU)
+        g_test_add_data_func (product, architecture, test_product);
     }
   g_test_add_func ("/gradient/divergence", test_divergence);
   g_test_add_func ("/gradient/one", test_one);

@@ -45,6 +45,7 @@ get_shape (const TareArchitecture *architecture,
 {
   guint64 queries = (guint64) config->n_heads * config->head_width;
   guint64 keys = (guint64) config->n_key_value_heads * config->head_width;
+  gboolean wide = architecture->wide_head_norm;
   const struct { const char *role; guint64 rows, columns; } shapes[] = {
     { "token_embd", VOCABULARY, WIDTH }, { "output", VOCABULARY, WIDTH },
     { "position_embd", CONTEXT + architecture->position_offset, WIDTH },
@@ -52,8 +53,8 @@ get_shape (const TareArchitecture *architecture,
     { "attn_q", queries, WIDTH }, { "attn_k", keys, WIDTH }, { "attn_v", keys, WIDTH },
     { "attn_output", WIDTH, queries }, { "ffn_gate", INNER, WIDTH },
     { "ffn_up", architecture->fused_gate ? 2 * INNER : INNER, WIDTH },
-    { "ffn_down", WIDTH, INNER }, { "attn_q_norm", 0, config->head_width },
-    { "attn_k_norm", 0, config->head_width },
+    { "ffn_down", WIDTH, INNER }, { "attn_q_norm", 0, wide ? queries : config->head_width },
+    { "attn_k_norm", 0, wide ? keys : config->head_width },
   };
 
   *rows = 0;
@@ -103,6 +104,7 @@ plan_tensors (const TareArchitecture *architecture,
 
       if (((name->flags & TARE_TENSOR_OPTIONAL) != 0 && strcmp (role->id, "ffn_norm") != 0)
           || (name->flags & TARE_TENSOR_ROUTED) != 0
+          || tare_architecture_find (architecture, name->role) != name
           || (strcmp (role->id, "output") == 0 && architecture->tied
               && !architecture->copies_output))
         continue;
@@ -418,6 +420,7 @@ run_attention (TinyNetwork  *self,
   const TareConfig *config = tare_model_get_config (self->model);
   gsize d = config->head_width, queries = config->n_heads * d, period, window;
   gsize keys = config->n_key_value_heads * d, all = queries + 2 * keys;
+  gboolean wide = architecture->wide_head_norm;
   g_autofree double *input = normed (self, x, n, "attn_norm", block);
   g_autofree double *qkv = linear (self, input, n, "attn_qkv", block, WIDTH, all);
   g_autofree double *q = qkv != NULL ? slice (qkv, n, all, 0, queries)
@@ -429,8 +432,8 @@ run_attention (TinyNetwork  *self,
   g_autofree double *mixed = NULL;
   double *output = NULL;
 
-  norm (self, q, n * config->n_heads, d, "attn_q_norm", block);
-  norm (self, k, n * config->n_key_value_heads, d, "attn_k_norm", block);
+  norm (self, q, wide ? n : n * config->n_heads, wide ? queries : d, "attn_q_norm", block);
+  norm (self, k, wide ? n : n * config->n_key_value_heads, wide ? keys : d, "attn_k_norm", block);
   period = architecture->window_period;
   rotate (self, q, n, config->n_heads, period == 0 || (gsize) block % period != period - 1);
   rotate (self, k, n, config->n_key_value_heads,
@@ -451,7 +454,8 @@ run_feed_forward (TinyNetwork  *self,
 {
   const TareConfig *config = tare_model_get_config (self->model);
   gboolean fused = tare_model_get_architecture (self->model)->fused_gate;
-  g_autofree double *input = normed (self, x, n, "ffn_norm", block);
+  gboolean own = !config->parallel || get (self, "ffn_norm", block, "weight") != NULL;
+  g_autofree double *input = normed (self, x, n, own ? "ffn_norm" : "attn_norm", block);
   g_autofree double *wide = linear (self, input, n, "ffn_up", block, WIDTH,
                                     fused ? 2 * INNER : INNER);
   g_autofree double *gate = fused ? slice (wide, n, 2 * INNER, 0, INNER)
