@@ -5,6 +5,7 @@
 
 #include "app/tare-distribution-page.h"
 #include "app/tare-map-view.h"
+#include "app/tare-sensitivity-page.h"
 #include "tests/tare-test.h"
 
 /*
@@ -19,6 +20,13 @@ is_idle (WindowFixture *fixture)
 
   return g_list_model_get_n_items (G_LIST_MODEL (tare_session_get_jobs (fixture->session))) == 0
          && tare_session_get_accuracy (fixture->session, &accuracy) == TARE_FIGURE_STATE_CURRENT;
+}
+
+static gboolean
+is_calibrated (WindowFixture *fixture)
+{
+  return g_list_model_get_n_items (G_LIST_MODEL (tare_session_get_jobs (fixture->session))) == 0
+         && tare_session_get_calibration (fixture->session) != NULL;
 }
 
 static void
@@ -121,6 +129,35 @@ test_distributions (WindowFixture *fixture,
     }
 }
 
+/* The measures, and how they go together; what takes gradients or a pass for each layer, too. */
+static void
+test_sensitivity (WindowFixture *fixture,
+                  gconstpointer  data)
+{
+  TareSensitivityPage *page =
+    TARE_SENSITIVITY_PAGE (tare_window_get_page (fixture->window, "sensitivity"));
+
+  window_fixture_open_sample (fixture);
+  window_fixture_use_excerpts (fixture, 16000);
+  window_fixture_wait (fixture, is_calibrated, 120.0);
+  select_one (fixture, "blk.3.ffn_gate.weight");
+  tare_window_show_page (fixture->window, "sensitivity");
+  tare_sensitivity_page_set_measure (page, tare_measure_lookup ("boundary_share"));
+  window_fixture_settle (fixture, 300);
+  window_fixture_wait (fixture, is_calibrated, 120.0);
+  tare_measurements_ask (tare_sensitivity_page_get_measurements (page), NULL,
+                         1u << TARE_MEASURE_COST_GRADIENT | 1u << TARE_MEASURE_COST_FORWARD);
+  window_fixture_settle (fixture, 300);
+  window_fixture_wait (fixture, is_calibrated, 120.0);
+  shoot (fixture, "measure", FALSE);
+  shoot (fixture, "measure", TRUE);
+  tare_sensitivity_page_set_comparing (page, TRUE);
+  window_fixture_settle (fixture, 300);
+  shoot (fixture, "compare", FALSE);
+  shoot (fixture, "compare", TRUE);
+  g_assert_cmpint (gtk_widget_get_width (GTK_WIDGET (fixture->window)), ==, 1280);
+}
+
 /* Whatever the colours of the map show, its cells fit their place. */
 static void
 test_measures (WindowFixture *fixture,
@@ -178,6 +215,8 @@ main (int    argc,
               test_main_window, window_fixture_tear_down);
   g_test_add ("/screenshot/distributions", WindowFixture, NULL, window_fixture_set_up,
               test_distributions, window_fixture_tear_down);
+  g_test_add ("/screenshot/sensitivity", WindowFixture, NULL, window_fixture_set_up,
+              test_sensitivity, window_fixture_tear_down);
   g_test_add ("/screenshot/measures", WindowFixture, NULL, window_fixture_set_up, test_measures,
               window_fixture_tear_down);
   g_test_add ("/screenshot/narrow", WindowFixture, NULL, window_fixture_set_up, test_narrow,
