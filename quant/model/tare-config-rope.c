@@ -82,6 +82,9 @@ read_yarn (const TareConfigSource *source,
   self->rope_scaling = TARE_ROPE_SCALING_YARN;
   if (!_tare_config_read_positive (rope, "factor", "", &self->rope_factor))
     return FALSE;
+  /* It stretches; GGUF's way of writing the attention factor takes the logarithm of it. */
+  if (self->rope_factor < 1.0f)
+    return _tare_config_fail (source, TARE_ERROR_INVALID, "factor", "is less than 1");
 
   if (tare_json_get_number (rope->object, "attention_factor", &attention))
     {
