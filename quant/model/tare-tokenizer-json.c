@@ -123,8 +123,9 @@ count_tokens (JsonObject                 *vocab,
   return (guint32) (highest + 1);
 }
 
-static gboolean
-is_byte_name (const char *name)
+/* Whether a name is as "<0x0A>". */
+gboolean
+_tare_is_byte_name (const char *name)
 {
   return strlen (name) == 6 && g_str_has_prefix (name, "<0x") && name[5] == '>'
          && g_ascii_isxdigit (name[3]) && g_ascii_isxdigit (name[4]);
@@ -216,7 +217,7 @@ get_vocab_type (TareTokenizer             *self,
   if (g_strcmp0 (name, get_unknown (source)) == 0)
     return TARE_TOKEN_UNKNOWN;
 
-  return is_byte_name (name) ? TARE_TOKEN_BYTE : TARE_TOKEN_NORMAL;
+  return _tare_is_byte_name (name) ? TARE_TOKEN_BYTE : TARE_TOKEN_NORMAL;
 }
 
 /* Names that mean control, whatever the file says of them: llama.cpp's converter does the same. */
@@ -307,7 +308,8 @@ read_vocabulary (TareTokenizer              *self,
     {
       const char *prefix = tare_json_get_string (source->model, "continuing_subword_prefix");
 
-      _tare_tokenizer_mark_words (self, prefix != NULL ? prefix : "##");
+      self->continuing = g_strdup (prefix != NULL ? prefix : "##");
+      _tare_tokenizer_mark_words (self, self->continuing);
     }
 
   return _tare_vocabulary_index (&self->vocabulary, source->path, error);
@@ -491,7 +493,7 @@ static gboolean
 says_more (TareTokenizer *self)
 {
   return (self->model != &_tare_tokenizer_pieces && self->pre == NULL)
-         || self->before->len > 1 || self->after->len > 1
+         || self->decoder != NULL || self->before->len > 1 || self->after->len > 1
          || (self->any_matching & ~TARE_MATCHING_NORMALIZED) != 0;
 }
 
@@ -549,6 +551,8 @@ read_source (TareTokenizerSource  *source,
     return NULL;
   if (model == &_tare_tokenizer_pieces && !unescape_added (self, source, error))
     return NULL;
+  if (!_tare_source_read_decoder (source, self, error))
+    return NULL;
   _tare_tokenizer_finish (self);
   keep_json (self, source);
 
@@ -578,8 +582,8 @@ get_root (JsonNode    *node,
  * @error: return location
  *
  * Returns: (transfer full): the tokenizer, or %NULL with %TARE_ERROR_UNSUPPORTED for a model, a
- *   normalizer or a pre-tokenizer that is not implemented, with %TARE_ERROR_INVALID for a
- *   vocabulary that contradicts itself
+ *   normalizer, a pre-tokenizer or a decoder that is not implemented, with %TARE_ERROR_INVALID
+ *   for a vocabulary that contradicts itself
  */
 TareTokenizer *
 tare_tokenizer_new_from_json (const char  *json,

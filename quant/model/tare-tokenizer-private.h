@@ -470,6 +470,8 @@ struct _TareTokenizer
   double                    least_score;
   guint32                   word_node;
   guint                     longest_word;
+  GArray                   *decoder;
+  char                     *continuing;
   char                     *chat_template;
   char                     *json;
 };
@@ -514,5 +516,8 @@ GArray        *_tare_tokenizer_find_specials     (TareTokenizer             *sel
                                                   gsize                      length,
                                                   gboolean                   control,
                                                   gboolean                   normalized);
+GString       *_tare_tokenizer_run_decoder      (TareTokenizer             *self,
+                                                 const guint32             *tokens,
+                                                 gsize                      n_tokens);
 
 G_END_DECLS

@@ -23,6 +23,11 @@ typedef struct
 } TareTokenizerSource;
 
 const char *_tare_source_get_type        (JsonObject                 *object);
+gboolean    _tare_source_prepends        (JsonObject                 *step);
+gboolean    _tare_is_byte_name           (const char                 *name);
+gboolean    _tare_source_read_decoder    (const TareTokenizerSource  *self,
+                                          TareTokenizer              *tokenizer,
+                                          GError                    **error);
 GPtrArray  *_tare_source_get_steps       (const TareTokenizerSource  *self,
                                           const char                 *key);
 gboolean    _tare_source_refuse          (const TareTokenizerSource  *self,

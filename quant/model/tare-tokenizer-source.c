@@ -89,8 +89,8 @@ is_escape (JsonObject *step)
 }
 
 /* Whether a "Metaspace" puts a mark before a text. */
-static gboolean
-prepends (JsonObject *step)
+gboolean
+_tare_source_prepends (JsonObject *step)
 {
   const char *scheme = tare_json_get_string (step, "prepend_scheme");
 
@@ -143,7 +143,7 @@ read_unigram_pre (TareTokenizer              *self,
 
       if (strcmp (_tare_source_get_type (step), "Metaspace") == 0)
         {
-          self->add_prefix |= prepends (step);
+          self->add_prefix |= _tare_source_prepends (step);
           splits |= tare_json_get_boolean (step, "split", TRUE);
         }
       else if (!_tare_splitter_add_json (self->splitter, step, &self->add_prefix, source->path,
@@ -176,7 +176,7 @@ read_pieces_pre (TareTokenizer              *self,
       if (strcmp (type, "Metaspace") == 0)
         {
           *escapes = TRUE;
-          self->add_prefix |= prepends (step);
+          self->add_prefix |= _tare_source_prepends (step);
         }
       else if (strcmp (type, "Split") != 0 || !*escapes || pattern == NULL
                || g_strcmp0 (tare_json_get_string (pattern, "String"), " ") != 0)

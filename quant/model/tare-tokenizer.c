@@ -72,6 +72,8 @@ tare_tokenizer_unref (TareTokenizer *self)
   g_array_unref (self->specials_by_byte);
   g_clear_pointer (&self->splitter, g_array_unref);
   g_free (self->pre_name);
+  g_clear_pointer (&self->decoder, g_array_unref);
+  g_free (self->continuing);
   g_free (self->chat_template);
   g_free (self->json);
   g_free (self);
@@ -659,7 +661,7 @@ tare_tokenizer_dup_text (TareTokenizer *self,
  * @n_tokens: how many
  *
  * The inverse of tare_tokenizer_encode(): special tokens become their names, and the space that
- * was put before a text goes.
+ * was put before a text goes. Where a tokenizer.json has steps of its own, they are followed.
  *
  * Returns: (transfer full): the bytes
  */
@@ -668,10 +670,14 @@ tare_tokenizer_decode (TareTokenizer *self,
                        const guint32 *tokens,
                        gsize          n_tokens)
 {
-  GString *text = g_string_new (NULL);
+  GString *text;
   gboolean prefixed;
 
-  g_return_val_if_fail (self != NULL, text);
+  g_return_val_if_fail (self != NULL, g_string_new (NULL));
+
+  if (self->decoder != NULL)
+    return _tare_tokenizer_run_decoder (self, tokens, n_tokens);
+  text = g_string_new (NULL);
 
   prefixed = self->add_prefix;
   for (gsize i = 0; i < n_tokens; i++)

@@ -212,6 +212,50 @@ test_longest_word (void)
                    "0 1");
 }
 
+/* What each step makes of "_a", "##b", "<0xC3>", "<0xA9>", "x", "n't" and "." by hand. */
+static void
+test_decoders (void)
+{
+  static const guint32 tokens[] = { 1, 2, 3, 4, 5, 6, 7, 99 };
+  static const struct
+  {
+    const char *steps;
+    const char *expected;
+  } cases[] = {
+    { "{\"type\":\"WordPiece\"}", "\xe2\x96\x81" "ab <0xC3> <0xA9> x</w>n't." },
+    { "{\"type\":\"WordPiece\",\"prefix\":\"<0x\",\"cleanup\":false}",
+      "\xe2\x96\x81" "a ##bC3>A9> x</w> n't ." },
+    { "{\"type\":\"Fuse\"}", "\xe2\x96\x81" "a##b<0xC3><0xA9>x</w>n't." },
+    { "{\"type\":\"Sequence\",\"decoders\":[{\"type\":\"Replace\",\"pattern\":{\"String\":"
+      "\"\xe2\x96\x81\"},\"content\":\" \"},{\"type\":\"ByteFallback\"},{\"type\":\"Fuse\"},"
+      "{\"type\":\"Strip\",\"content\":\" \",\"start\":1,\"stop\":0}]}",
+      "a##b\xc3\xa9x</w>n't." },
+    { "{\"type\":\"Metaspace\",\"prepend_scheme\":\"never\"}", " a##b<0xC3><0xA9>x</w>n't." },
+    { "{\"type\":\"Metaspace\",\"prepend_scheme\":\"always\"}", "a##b<0xC3><0xA9>x</w>n't." },
+    { "{\"type\":\"BPEDecoder\"}", "\xe2\x96\x81" "a##b<0xC3><0xA9>x n't." },
+    { "{\"type\":\"Strip\",\"content\":\"#\",\"start\":1,\"stop\":0}",
+      "\xe2\x96\x81" "a#b<0xC3><0xA9>x</w>n't." },
+    { "{\"type\":\"Sequence\",\"decoders\":[{\"type\":\"Fuse\"},{\"type\":\"Strip\",\"content\":"
+      "\".\",\"start\":0,\"stop\":2}]}", "\xe2\x96\x81" "a##b<0xC3><0xA9>x</w>n't" },
+    { "{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"#+\"},\"content\":\"+\"}",
+      "\xe2\x96\x81" "a+b<0xC3><0xA9>x</w>n't." },
+    { "{\"type\":\"ByteLevel\"}", "\xe2\x96\x81" "a##b<0xC3><0xA9>x</w>n't." },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autofree char *json =
+        g_strdup_printf ("{\"model\":{\"type\":\"WordPiece\",\"unk_token\":\"?\",\"vocab\":{"
+                         "\"?\":0,\"\xe2\x96\x81" "a\":1,\"##b\":2,\"<0xC3>\":3,\"<0xA9>\":4,"
+                         "\"x</w>\":5,\"n't\":6,\".\":7}},\"decoder\":%s}", cases[i].steps);
+      g_autoptr(TareTokenizer) tokenizer = tokenizer_parse (json, NULL);
+      g_autoptr(GString) text = tare_tokenizer_decode (tokenizer, tokens, G_N_ELEMENTS (tokens));
+
+      g_test_message ("%s", cases[i].steps);
+      g_assert_cmpstr (text->str, ==, cases[i].expected);
+    }
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -222,6 +266,7 @@ main (int   argc,
   g_test_add_func ("/tokenizer-json/detected", test_detected);
 
   g_test_add_func ("/tokenizer-json/added", test_added);
+  g_test_add_func ("/tokenizer-json/decoders", test_decoders);
   g_test_add_func ("/tokenizer-json/template", test_template);
   g_test_add_func ("/tokenizer-json/longest-word", test_longest_word);
 
