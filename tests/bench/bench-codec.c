@@ -80,8 +80,8 @@ add_rate (JsonBuilder *json,
  * @json: an object that is open
  * @quick: whether every path runs once only
  *
- * For every format, bytes of single precision that one core decodes and encodes in a second, with
- * the searched range and the plain one, and their shares of what memcpy() moves.
+ * For every format that is wanted, bytes of single precision that one core decodes and encodes in a
+ * second, with the searched range and the plain one, and their shares of what memcpy() moves.
  */
 void
 bench_codec (JsonBuilder *json,
@@ -104,6 +104,9 @@ bench_codec (JsonBuilder *json,
     {
       Codec codec = { tare_format_get (i), &plain, x, y, codes, rows };
       gsize encoded = MIN (rows, ENCODED_ROWS);
+
+      if (!bench_wants (codec.format->id))
+        continue;
 
       /* Other programs come and go: what memory gives is measured beside each format. */
       memory = (double) bytes / bench_memcpy_seconds (bytes, quick);

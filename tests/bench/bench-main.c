@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * Prints one JSON object of speeds: tare-bench [--quick] [NAME...]
+ * Prints one JSON object of speeds: tare-bench [--quick] [NAME[=PATTERN,...]...]
+ *
+ * Patterns narrow what one bench runs over to the names that match any of them, with * and ? as in
+ * a shell: tare-bench codec='nvfp4*,q4_k' is over these formats alone.
  *
  * Every figure that matters is a ratio against a limit (memcpy, bare GEMM) that was measured
  * beside it, since the machines differ and are noisy. Each time is the least of several runs: the
@@ -27,6 +30,26 @@ static const struct
   { "tokenizer", bench_tokenizer },
   { NULL, NULL }
 };
+
+/* Of the bench that runs; %NULL where it is not narrowed. */
+static char **patterns;
+
+/**
+ * bench_wants:
+ * @name: of one of the things that a bench runs over, such as a format's id
+ *
+ * Returns: whether the command line asks for it
+ */
+gboolean
+bench_wants (const char *name)
+{
+  gboolean wanted = patterns == NULL;
+
+  for (gsize i = 0; !wanted && patterns[i] != NULL; i++)
+    wanted = g_pattern_match_simple (patterns[i], name);
+
+  return wanted;
+}
 
 /**
  * bench_time:
@@ -102,6 +125,27 @@ bench_add_number (JsonBuilder *json,
   json_builder_add_double_value (json, isfinite (value) ? value : 0.0);
 }
 
+/* Whether arguments, or that there are none, ask for a bench; its patterns are taken along. */
+static gboolean
+find_bench (GStrv        arguments,
+            const char  *name,
+            char      ***narrowed)
+{
+  gboolean found = arguments == NULL;
+
+  *narrowed = NULL;
+  for (gsize i = 0; !found && arguments[i] != NULL; i++)
+    {
+      g_auto(GStrv) parts = g_strsplit (arguments[i], "=", 2);
+
+      found = g_strcmp0 (parts[0], name) == 0;
+      if (found && parts[1] != NULL)
+        *narrowed = g_strsplit (parts[1], ",", 0);
+    }
+
+  return found;
+}
+
 int
 main (int    argc,
       char **argv)
@@ -110,7 +154,8 @@ main (int    argc,
   g_auto(GStrv) names = NULL;
   const GOptionEntry entries[] = {
     { "quick", 0, 0, G_OPTION_ARG_NONE, &quick, "Run everything once, for a smoke test", NULL },
-    { G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_STRING_ARRAY, &names, NULL, "NAME" },
+    { G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_STRING_ARRAY, &names, NULL,
+      "NAME[=PATTERN,...]" },
     G_OPTION_ENTRY_NULL
   };
   g_autoptr(GOptionContext) context = g_option_context_new (NULL);
@@ -130,9 +175,12 @@ main (int    argc,
   json_builder_begin_object (json);
   for (gsize i = 0; benches[i].name != NULL; i++)
     {
-      if (names != NULL && !g_strv_contains ((const char *const *) names, benches[i].name))
+      g_auto(GStrv) narrowed = NULL;
+
+      if (!find_bench (names, benches[i].name, &narrowed))
         continue;
 
+      patterns = narrowed;
       json_builder_set_member_name (json, benches[i].name);
       json_builder_begin_object (json);
       benches[i].func (json, quick);

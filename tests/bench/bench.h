@@ -15,30 +15,31 @@ typedef void (*BenchFunc) (JsonBuilder *json,
 
 typedef void (*BenchBody) (gpointer data);
 
-double bench_time           (BenchBody    body,
-                             gpointer     data,
-                             gboolean     quick);
-double bench_memcpy_seconds (gsize        bytes,
-                             gboolean     quick);
-void   bench_add_number     (JsonBuilder *json,
-                             const char  *name,
-                             double       value);
+gboolean bench_wants          (const char  *name);
+double   bench_time           (BenchBody    body,
+                               gpointer     data,
+                               gboolean     quick);
+double   bench_memcpy_seconds (gsize        bytes,
+                               gboolean     quick);
+void     bench_add_number     (JsonBuilder *json,
+                               const char  *name,
+                               double       value);
 
-void   bench_calibration    (JsonBuilder *json,
-                             gboolean     quick);
-void   bench_codec          (JsonBuilder *json,
-                             gboolean     quick);
-void   bench_evaluate       (JsonBuilder *json,
-                             gboolean     quick);
-void   bench_forward        (JsonBuilder *json,
-                             gboolean     quick);
-void   bench_pyramid        (JsonBuilder *json,
-                             gboolean     quick);
-void   bench_gradient       (JsonBuilder *json,
-                             gboolean     quick);
-void   bench_statistics     (JsonBuilder *json,
-                             gboolean     quick);
-void   bench_tokenizer      (JsonBuilder *json,
-                             gboolean     quick);
+void     bench_calibration    (JsonBuilder *json,
+                               gboolean     quick);
+void     bench_codec          (JsonBuilder *json,
+                               gboolean     quick);
+void     bench_evaluate       (JsonBuilder *json,
+                               gboolean     quick);
+void     bench_forward        (JsonBuilder *json,
+                               gboolean     quick);
+void     bench_pyramid        (JsonBuilder *json,
+                               gboolean     quick);
+void     bench_gradient       (JsonBuilder *json,
+                               gboolean     quick);
+void     bench_statistics     (JsonBuilder *json,
+                               gboolean     quick);
+void     bench_tokenizer      (JsonBuilder *json,
+                               gboolean     quick);
 
 G_END_DECLS
