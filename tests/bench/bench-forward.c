@@ -2,7 +2,7 @@
 
 /*
  * The forward pass against the same matrix products alone: one block of the shape of a model of a
- * billion weights with random ones, 512 tokens, one of 2048 tokens and one of a width of 4096; and
+ * billion weights with random ones, and one of a width of 4096, with 512 and with 2048 tokens; and
  * a whole evaluation of the sample.
  */
 #include "tests/bench/bench.h"
@@ -407,8 +407,6 @@ bench_evaluation (JsonBuilder *json,
  * @json: an object that is open
  * @quick: every path once
  *
- * The larger blocks, "long" and "wide", go through once only.
- *
  * share_of_products: seconds of the matrix products alone over seconds of the whole. The stages'
  * seconds contain their products'; loading, which a run of many tokens does once, is apart.
  */
@@ -417,7 +415,9 @@ bench_forward (JsonBuilder *json,
                gboolean     quick)
 {
   const struct { const char *name; const Shape *shape; gsize n_tokens; } large[] = {
-    { "long", &full_shape, 2048 }, { "wide", &wide_shape, 512 },
+    { "long", &full_shape, 2048 },
+    { "wide", &wide_shape, 512 },
+    { "wide_long", &wide_shape, 2048 },
   };
 
   bench_block (json, quick ? &quick_shape : &full_shape, quick ? 64 : 512, quick);
@@ -426,7 +426,7 @@ bench_forward (JsonBuilder *json,
       json_builder_set_member_name (json, large[i].name);
       json_builder_begin_object (json);
       bench_block (json, quick ? &quick_shape : large[i].shape, quick ? 64 : large[i].n_tokens,
-                   TRUE);
+                   quick);
       json_builder_end_object (json);
     }
   bench_evaluation (json, quick);
