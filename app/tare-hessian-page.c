@@ -7,17 +7,20 @@
 
 #include "analysis/sensitivity/tare-hessian-loss.h"
 #include "analysis/statistics/tare-spectrum.h"
+#include "app/tare-landscape-study.h"
 #include "app/tare-text.h"
 #include "widgets/tare-bar-plot.h"
+#include "widgets/tare-contour-plot.h"
 #include "widgets/tare-line-plot.h"
-
-/* What the loss is probed on: enough tokens that a layer's trace says something of the text, few
- * enough that a probe of a small model takes a second. */
-#define PROBE_SEQUENCES 4
-#define PROBE_LENGTH    128
 
 /* More probes than that are for a report, not for a look. */
 #define PROBES 50
+
+/* Points of the line that shows a spectral density. */
+#define DENSITY_POINTS 2001
+
+/* Of its peak, the least that is shown: far from every eigenvalue its Gaussians come to nothing. */
+#define DENSITY_FLOOR 1e-6
 
 /* The shares of the trace of which the caption tells how many directions hold them. */
 #define MOST   0.9
@@ -31,17 +34,27 @@ struct _TareHessianPage
   TareChart       *trace_chart;
   TarePlot        *shares;
   TarePlot        *cumulative;
+  TareChart       *landscape_chart;
+  TareChart       *density_chart;
   TarePlot        *traces;
+  TarePlot        *landscape;
+  TarePlot        *density;
   GtkToggleButton *probe_button;
+  GtkToggleButton *landscape_button;
 
   TareStudy       *study;
   TareStudy       *probing;
+  TareStudy       *surveying;
+  gsize            n_losses;
   gsize            n_values;
   gsize            n_probes;
   char            *found;
 };
 
 G_DEFINE_FINAL_TYPE (TareHessianPage, tare_hessian_page, TARE_TYPE_LAYER_PAGE)
+
+static gboolean is_surveying  (TareHessianPage *self);
+static void     update_charts (TareHessianPage *self);
 
 static void
 update_caption (TareHessianPage *self)
@@ -209,45 +222,13 @@ post_traces (const TareTrace *trace,
   tare_study_post (probing->task, traces);
 }
 
-/* (nullable): some sequences of the text */
-static guint32 *
-load_tokens (TareModel   *model,
-             const char  *path,
-             gsize       *n_sequences,
-             GError     **error)
-{
-  TareTokenizer *tokenizer = tare_model_get_tokenizer (model, error);
-  g_autoptr(GArray) tokens = NULL;
-  g_autofree char *text = NULL;
-  gsize length = 0;
-
-  if (tokenizer == NULL || !g_file_get_contents (path, &text, &length, error))
-    return NULL;
-
-  /* No tokenizer makes fewer tokens of a text than one for 16 bytes. */
-  length = MIN (length, (gsize) PROBE_SEQUENCES * PROBE_LENGTH * 16);
-  tokens = tare_tokenizer_encode (tokenizer, text, length, TARE_TOKEN_FLAGS_ADD_SPECIAL);
-  *n_sequences = MIN ((gsize) tokens->len / PROBE_LENGTH, PROBE_SEQUENCES);
-  if (*n_sequences == 0)
-    {
-      g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA,
-                   _("%s: a text of %d tokens or more is needed"), path, PROBE_LENGTH);
-      return NULL;
-    }
-
-  return g_memdup2 (tokens->data, *n_sequences * PROBE_LENGTH * sizeof (guint32));
-}
-
 static gboolean
 study_traces (TareStudyTask  *task,
               GError        **error)
 {
-  gsize n_sequences = 0;
-  g_autofree guint32 *tokens = load_tokens (task->model, task->request, &n_sequences, error);
-  const TareObjective objective = {
-    .loss = TARE_LOSS_CROSS_ENTROPY, .tokens = tokens, .n_sequences = n_sequences,
-    .length = PROBE_LENGTH,
-  };
+  TareObjective objective = { 0 };
+  g_autofree guint32 *tokens = tare_landscape_load_tokens (task->model, task->request, &objective,
+                                                          error);
   g_autoptr(TareHessianLoss) hessian = NULL;
   g_autoptr(TareTrace) trace = NULL;
   Probing probing = { task, NULL };
@@ -279,8 +260,9 @@ take_traces (gpointer owner,
   self->n_probes = traces->n_probes;
   tare_bar_plot_set_bars (TARE_BAR_PLOT (self->traces), (const char *const *) traces->names,
                           traces->values, traces->errors, traces->n);
-  gtk_widget_set_visible (GTK_WIDGET (self->trace_chart), TRUE);
-  update_caption (self);
+  update_charts (self);
+  if (!is_surveying (self))
+    update_caption (self);
 }
 
 static void
@@ -316,6 +298,128 @@ probe_cb (TareHessianPage *self)
                       g_free);
 }
 
+/* --- the loss around one layer's weights --- */
+
+static void
+show_density (TareHessianPage        *self,
+              const TareEigenDensity *density)
+{
+  double margin = 0.02 * (density->highest - density->lowest);
+  double peak = 0.0;
+  double x[DENSITY_POINTS];
+  double y[DENSITY_POINTS];
+
+  for (guint i = 0; i < DENSITY_POINTS; i++)
+    {
+      x[i] = density->lowest - margin
+             + (density->highest - density->lowest + 2.0 * margin) * i / (DENSITY_POINTS - 1);
+      y[i] = tare_eigen_density_get (density, x[i]);
+      peak = MAX (peak, y[i]);
+    }
+  for (guint i = 0; i < DENSITY_POINTS; i++)
+    y[i] = y[i] >= DENSITY_FLOOR * peak ? y[i] : (double) NAN;
+  tare_line_plot_set_points (TARE_LINE_PLOT (self->density), x, y, DENSITY_POINTS);
+  gtk_widget_set_visible (GTK_WIDGET (self->density_chart), TRUE);
+  tare_chart_fit (self->density_chart);
+}
+
+static void
+show_landscape (TareHessianPage         *self,
+                const TareLandscapeView *view)
+{
+  g_autofree char *values[2] = { tare_text_number (view->values[0], 3),
+                                 tare_text_number (view->values[1], 3) };
+  g_autofree char *caption = NULL;
+
+  tare_contour_plot_set_values (TARE_CONTOUR_PLOT (self->landscape), view->losses,
+                                TARE_LANDSCAPE_SIDE, TARE_LANDSCAPE_SIDE, view->x, view->y);
+  tare_contour_plot_set_center (TARE_CONTOUR_PLOT (self->landscape), 0.0, 0.0);
+  self->n_losses = view->n_losses;
+  if (isnan (view->values[0]))
+    caption = g_strdup (_("The loss around the network's weights, along two random directions "
+                          "with rows as long as theirs (Li et al. 2018)."));
+  else
+    caption = g_strdup_printf (_("The loss around this layer's weights, roughly along the two "
+                                 "directions of the largest curvature, by which it bends by about "
+                                 "%s and %s; below, the density of all eigenvalues (Lanczos)."),
+                               values[0], values[1]);
+  tare_layer_page_set_caption (TARE_LAYER_PAGE (self), caption);
+}
+
+static void
+take_view (gpointer owner,
+           gpointer item)
+{
+  TareHessianPage *self = owner;
+  const TareLandscapeView *view = item;
+
+  if (view->density != NULL)
+    show_density (self, view->density);
+  else
+    show_landscape (self, view);
+}
+
+static const TareStudyClass landscape_class = {
+  .title = N_("Surveying the loss"),
+  .work = tare_landscape_study,
+  .news = take_view,
+  .free_news = tare_landscape_view_free,
+  .done = spectrum_done,
+};
+
+static gboolean
+is_surveying (TareHessianPage *self)
+{
+  return gtk_toggle_button_get_active (self->landscape_button);
+}
+
+/* One side of the page or the other. */
+static void
+update_charts (TareHessianPage *self)
+{
+  gboolean surveying = is_surveying (self);
+
+  gtk_widget_set_visible (GTK_WIDGET (self->spectrum_chart), !surveying);
+  gtk_widget_set_visible (GTK_WIDGET (self->trace_chart), !surveying && self->n_probes > 0);
+  gtk_widget_set_visible (GTK_WIDGET (self->landscape_chart), surveying);
+  gtk_widget_set_visible (GTK_WIDGET (self->density_chart), FALSE);
+  gtk_widget_set_visible (GTK_WIDGET (self->probe_button), !surveying);
+}
+
+static void
+clear_landscape (TareHessianPage *self)
+{
+  const double none[2] = { 0.0, 0.0 };
+
+  tare_study_stop (self->surveying);
+  tare_contour_plot_set_values (TARE_CONTOUR_PLOT (self->landscape), NULL, 0, 0, none, none);
+  gtk_widget_set_visible (GTK_WIDGET (self->density_chart), FALSE);
+  self->n_losses = 0;
+}
+
+static void
+survey (TareHessianPage *self,
+        TareLayer       *layer)
+{
+  TareLayerPage *page = TARE_LAYER_PAGE (self);
+  TareSession *session = tare_layer_page_get_session (page);
+  gpointer site = tare_landscape_site_new (tare_session_get_calibration_text (session),
+                                           tare_layer_get_statistics (layer));
+
+  tare_layer_page_set_caption (page, _("Looking for the directions of the largest curvature…"));
+  tare_layer_page_set_busy (page, TRUE);
+  tare_layer_page_show_charts (page);
+  tare_study_start (self->surveying, tare_layer_get_tensor (layer), site,
+                    tare_landscape_site_free);
+}
+
+static void
+landscape_cb (TareHessianPage *self)
+{
+  update_charts (self);
+  tare_layer_page_refresh (TARE_LAYER_PAGE (self));
+}
+
 /* --- the page --- */
 
 static void
@@ -346,6 +450,7 @@ show (TareLayerPage *page,
   const TareLayerActivations *activations = NULL;
 
   tare_study_stop (self->study);
+  clear_landscape (self);
   g_clear_pointer (&self->found, g_free);
   self->n_values = 0;
   if (layer == NULL)
@@ -353,6 +458,11 @@ show (TareLayerPage *page,
       tare_layer_page_set_empty (page, "tare-hessian-symbolic", _("No Layer Is Selected"),
                                  _("Select a matrix: which directions of its input matter shows "
                                    "here"), NULL, NULL);
+      return;
+    }
+  if (is_surveying (self))
+    {
+      survey (self, layer);
       return;
     }
 
@@ -374,8 +484,8 @@ model_changed_cb (TareHessianPage *self)
   tare_study_stop (self->probing);
   gtk_toggle_button_set_active (self->probe_button, FALSE);
   tare_bar_plot_set_bars (TARE_BAR_PLOT (self->traces), NULL, NULL, NULL, 0);
-  gtk_widget_set_visible (GTK_WIDGET (self->trace_chart), FALSE);
   self->n_probes = 0;
+  update_charts (self);
 }
 
 static void
@@ -386,6 +496,7 @@ session_set (TareLayerPage *page,
 
   self->study = tare_study_new (&spectrum_class, session, self);
   self->probing = tare_study_new (&traces_class, session, self);
+  self->surveying = tare_study_new (&landscape_class, session, self);
   g_signal_connect_object (session, "model-changed", G_CALLBACK (model_changed_cb), self,
                            G_CONNECT_SWAPPED);
   g_signal_connect_object (session, "calibration-changed", G_CALLBACK (tare_layer_page_refresh),
@@ -399,6 +510,7 @@ tare_hessian_page_dispose (GObject *object)
 
   g_clear_pointer (&self->study, tare_study_free);
   g_clear_pointer (&self->probing, tare_study_free);
+  g_clear_pointer (&self->surveying, tare_study_free);
 
   G_OBJECT_CLASS (tare_hessian_page_parent_class)->dispose (object);
 }
@@ -411,6 +523,8 @@ tare_hessian_page_finalize (GObject *object)
   g_clear_object (&self->shares);
   g_clear_object (&self->cumulative);
   g_clear_object (&self->traces);
+  g_clear_object (&self->landscape);
+  g_clear_object (&self->density);
   g_free (self->found);
 
   G_OBJECT_CLASS (tare_hessian_page_parent_class)->finalize (object);
@@ -426,6 +540,33 @@ tare_hessian_page_class_init (TareHessianPageClass *klass)
   object_class->finalize = tare_hessian_page_finalize;
   page_class->show = show;
   page_class->session_set = session_set;
+}
+
+static void
+add_landscape (TareHessianPage *self)
+{
+  TareLayerPage *page = TARE_LAYER_PAGE (self);
+
+  self->landscape_chart = tare_layer_page_add_chart (page, _("The loss around the weights"));
+  self->landscape = tare_contour_plot_new ();
+  tare_contour_plot_set_name (TARE_CONTOUR_PLOT (self->landscape), _("loss, in nats"));
+  tare_chart_add_plot (self->landscape_chart, self->landscape);
+  tare_axis_set_title (tare_chart_get_x_axis (self->landscape_chart), _("first direction"));
+  tare_axis_set_title (tare_chart_get_y_axis (self->landscape_chart), _("second direction"));
+
+  self->density_chart = tare_layer_page_add_chart (page, _("The density of the eigenvalues"));
+  self->density = tare_line_plot_new ();
+  tare_line_plot_set_style (TARE_LINE_PLOT (self->density), TARE_LINE_STYLE_FILLED);
+  tare_chart_add_plot (self->density_chart, self->density);
+  tare_axis_set_title (tare_chart_get_x_axis (self->density_chart), _("eigenvalue"));
+  tare_axis_set_title (tare_chart_get_y_axis (self->density_chart), _("density"));
+  tare_axis_set_scale (tare_chart_get_y_axis (self->density_chart), TARE_AXIS_SCALE_LOG);
+
+  self->landscape_button = GTK_TOGGLE_BUTTON (gtk_toggle_button_new_with_label (_("Landscape")));
+  gtk_widget_set_tooltip_text (GTK_WIDGET (self->landscape_button),
+                               _("The Loss around the Weights of This Layer"));
+  g_signal_connect_swapped (self->landscape_button, "toggled", G_CALLBACK (landscape_cb), self);
+  tare_layer_page_add_control (page, GTK_WIDGET (self->landscape_button));
 }
 
 static void
@@ -450,13 +591,14 @@ tare_hessian_page_init (TareHessianPage *self)
   self->traces = tare_bar_plot_new ();
   tare_chart_add_plot (self->trace_chart, self->traces);
   tare_axis_set_title (tare_chart_get_y_axis (self->trace_chart), _("trace, in nats"));
-  gtk_widget_set_visible (GTK_WIDGET (self->trace_chart), FALSE);
 
   self->probe_button = GTK_TOGGLE_BUTTON (gtk_toggle_button_new_with_label (_("Probe Loss")));
   gtk_widget_set_tooltip_text (GTK_WIDGET (self->probe_button),
                                _("Estimate the Trace of the Loss's Hessian over Every Layer"));
   g_signal_connect_swapped (self->probe_button, "toggled", G_CALLBACK (probe_cb), self);
   tare_layer_page_add_control (page, GTK_WIDGET (self->probe_button));
+  add_landscape (self);
+  update_charts (self);
 }
 
 /**
@@ -499,4 +641,32 @@ tare_hessian_page_get_n_values (TareHessianPage *self)
   g_return_val_if_fail (TARE_IS_HESSIAN_PAGE (self), 0);
 
   return self->n_values;
+}
+
+/**
+ * tare_hessian_page_set_surveying:
+ * @self: the page
+ * @surveying: whether to show the loss around the weights of the layer
+ */
+void
+tare_hessian_page_set_surveying (TareHessianPage *self,
+                                 gboolean         surveying)
+{
+  g_return_if_fail (TARE_IS_HESSIAN_PAGE (self));
+
+  gtk_toggle_button_set_active (self->landscape_button, surveying);
+}
+
+/**
+ * tare_hessian_page_get_n_losses:
+ * @self: the page
+ *
+ * Returns: at how many points around the weights the loss is shown
+ */
+gsize
+tare_hessian_page_get_n_losses (TareHessianPage *self)
+{
+  g_return_val_if_fail (TARE_IS_HESSIAN_PAGE (self), 0);
+
+  return self->n_losses;
 }

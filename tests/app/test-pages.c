@@ -222,6 +222,27 @@ test_hessian (WindowFixture *fixture,
   g_assert_cmpuint (tare_hessian_page_get_n_probes (page), ==, n);
 }
 
+/* Of a layer small enough for its eigenvectors. */
+static void
+test_landscape (WindowFixture *fixture,
+                gconstpointer  data)
+{
+  TareHessianPage *page;
+
+  window_fixture_open_sample (fixture);
+  window_fixture_use_excerpts (fixture, 80);
+  select_layer (fixture, "blk.1.attn_k.weight");
+  page = TARE_HESSIAN_PAGE (show (fixture, "hessian"));
+  tare_hessian_page_set_surveying (page, TRUE);
+  show (fixture, "hessian");
+  g_assert_cmpstr (tare_layer_page_get_state (TARE_LAYER_PAGE (page)), ==, "charts");
+  g_assert_cmpuint (tare_hessian_page_get_n_losses (page), ==, 121);
+
+  tare_hessian_page_set_surveying (page, FALSE);
+  show (fixture, "hessian");
+  g_assert_cmpuint (tare_hessian_page_get_n_losses (page), ==, 0);
+}
+
 static gboolean
 is_measured (WindowFixture *fixture)
 {
@@ -294,6 +315,8 @@ main (int    argc,
   g_test_add ("/pages/preview", WindowFixture, NULL, window_fixture_set_up, test_preview,
               window_fixture_tear_down);
   g_test_add ("/pages/hessian", WindowFixture, NULL, window_fixture_set_up, test_hessian,
+              window_fixture_tear_down);
+  g_test_add ("/pages/landscape", WindowFixture, NULL, window_fixture_set_up, test_landscape,
               window_fixture_tear_down);
 
   return g_test_run ();

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "app/tare-distribution-page.h"
+#include "app/tare-hessian-page.h"
 #include "app/tare-map-view.h"
 #include "app/tare-sensitivity-page.h"
 #include "tests/tare-test.h"
@@ -158,6 +159,25 @@ test_sensitivity (WindowFixture *fixture,
   g_assert_cmpint (gtk_widget_get_width (GTK_WIDGET (fixture->window)), ==, 1280);
 }
 
+static void
+test_landscape (WindowFixture *fixture,
+                gconstpointer  data)
+{
+  TareHessianPage *page;
+
+  window_fixture_open_sample (fixture);
+  window_fixture_use_excerpts (fixture, 4000);
+  select_one (fixture, "blk.3.attn_k.weight");
+  tare_window_show_page (fixture->window, "hessian");
+  page = TARE_HESSIAN_PAGE (tare_window_get_page (fixture->window, "hessian"));
+  tare_hessian_page_set_surveying (page, TRUE);
+  window_fixture_settle (fixture, 50);
+  window_fixture_wait (fixture, is_calibrated, 120.0);
+  window_fixture_settle (fixture, 300);
+  shoot (fixture, "landscape", FALSE);
+  shoot (fixture, "landscape", TRUE);
+}
+
 /* Whatever the colours of the map show, its cells fit their place. */
 static void
 test_measures (WindowFixture *fixture,
@@ -217,6 +237,8 @@ main (int    argc,
               test_distributions, window_fixture_tear_down);
   g_test_add ("/screenshot/sensitivity", WindowFixture, NULL, window_fixture_set_up,
               test_sensitivity, window_fixture_tear_down);
+  g_test_add ("/screenshot/landscape", WindowFixture, NULL, window_fixture_set_up,
+              test_landscape, window_fixture_tear_down);
   g_test_add ("/screenshot/measures", WindowFixture, NULL, window_fixture_set_up, test_measures,
               window_fixture_tear_down);
   g_test_add ("/screenshot/narrow", WindowFixture, NULL, window_fixture_set_up, test_narrow,
