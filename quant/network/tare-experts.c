@@ -10,6 +10,7 @@
 #include "quant/network/tare-network-private.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Tokens of one expert that are gathered at a time. */
@@ -47,6 +48,48 @@ load_expert (const TareExperts   *self,
                                     out + 2 * part, progress, error);
 }
 
+/* One tensor of all experts to where each has its part, @offset from where the expert begins. */
+static gboolean
+load_whole (TareExperts         *self,
+            const TareTensor    *tensor,
+            gsize                offset,
+            const TareProgress  *progress,
+            GError             **error)
+{
+  gsize size = tensor->rows / self->n * tensor->columns;
+  float *all = _tare_floats_new (tensor->rows, tensor->columns, tare_file_get_path (tensor->file),
+                                 error);
+  gboolean loaded = all != NULL
+                    && self->weights.load (self->weights.data, tensor, all, progress, error);
+
+  for (gsize i = 0; loaded && i < self->n; i++)
+    memcpy (self->resident + i * expert_size (self) + offset, all + i * size,
+            size * sizeof *all);
+  free (all);
+
+  return loaded;
+}
+
+/* All experts, in the order that their weights are best loaded in. */
+static gboolean
+load_all (TareExperts         *self,
+          const TareProgress  *progress,
+          GError             **error)
+{
+  gsize part = self->width * self->gate->columns;
+
+  if (self->weights.load_rows == NULL)
+    return load_whole (self, self->gate, 0, progress, error)
+           && load_whole (self, self->up, part, progress, error)
+           && load_whole (self, self->down, 2 * part, progress, error);
+
+  for (gsize i = 0; i < self->n; i++)
+    if (!load_expert (self, i, self->resident + i * expert_size (self), progress, error))
+      return FALSE;
+
+  return TRUE;
+}
+
 /* The experts of a block: all of them, or where to find them. Their tensors are there and of the
  * right shape, or the model would not run. */
 gboolean
@@ -77,11 +120,8 @@ _tare_experts_load (TareNetwork        *network,
 
   self->resident = _tare_floats_new (self->n, expert_size (self), tare_model_get_path (model),
                                      error);
-  for (gsize i = 0; self->resident != NULL && i < self->n; i++)
-    if (!load_expert (self, i, self->resident + i * expert_size (self), weights->progress, error))
-      return FALSE;
 
-  return self->resident != NULL;
+  return self->resident != NULL && load_all (self, weights->progress, error);
 }
 
 /* The layers of one expert, which stay where they are until @room is used again. */

@@ -160,7 +160,10 @@ _tare_reverse_reserve (TareNetwork      *network,
 
   _tare_network_reserve_angles (network, length);
   carve_attention (network, n, tangent, &attention);
-  carve_feed_forward (network, MIN (n, SLICE_TOKENS), tangent, &feed_forward);
+  if (network->config->n_experts > 0)
+    feed_forward.used = _tare_reverse_measure_experts (network, n, tangent);
+  else
+    carve_feed_forward (network, MIN (n, SLICE_TOKENS), tangent, &feed_forward);
 
   return _tare_buffer_reserve (&room->attention, 1, attention.used, path, error)
          && _tare_buffer_reserve (&room->feed_forward, 1, feed_forward.used, path, error)
@@ -315,6 +318,16 @@ prepare_heads_back (TareReverse *self,
     }
 }
 
+static void
+copy_dual (TareDual from,
+           gsize    n,
+           TareDual to)
+{
+  memcpy (to.value, from.value, n * sizeof (float));
+  if (to.tangent != NULL)
+    memcpy (to.tangent, from.tangent, n * sizeof (float));
+}
+
 /* Attention's branch, in @room->output, and, unless both parts start from the same stream, what
  * the stream is after it. FALSE when it was cancelled. */
 static gboolean
@@ -352,9 +365,7 @@ run_attention (TareReverse *self,
       post = room->branch_gradient;
       _tare_reverse_norm (self, &self->attention_post_norm, room->output, n, post);
     }
-  memcpy (room->middle.value, x.value, n * config->width * sizeof (float));
-  if (self->tangent)
-    memcpy (room->middle.tangent, x.tangent, n * config->width * sizeof (float));
+  copy_dual (x, n * config->width, room->middle);
   _tare_dual_add (post, n, config->width, room->middle);
 
   return TRUE;
@@ -502,7 +513,57 @@ back_feed_forward (TareReverse *self,
   return TRUE;
 }
 
-/* The stream after the block, of a group, in @y; FALSE when it was cancelled. */
+/* Adds what the feed-forward part makes of @x to @y, a slice of tokens after the other. */
+static gboolean
+run_slices (TareReverse     *self,
+            TareReverseRoom *room,
+            TareDual         x,
+            gsize            n,
+            TareDual         y)
+{
+  gsize width = self->network->config->width;
+  TareRoom rest = { room->feed_forward.data, 0 };
+  FeedForward feed_forward = carve_feed_forward (self->network, MIN (n, SLICE_TOKENS),
+                                                 self->tangent, &rest);
+
+  for (gsize i = 0; i < n; i += SLICE_TOKENS)
+    {
+      gsize slice = MIN (SLICE_TOKENS, n - i);
+      TareDual branch;
+
+      if (!run_feed_forward (self, &feed_forward, tare_dual_at (x, i * width), slice, &branch))
+        return FALSE;
+      _tare_dual_add (branch, slice, width, tare_dual_at (y, i * width));
+    }
+
+  return TRUE;
+}
+
+/* Adds to @to what goes from @g through it to @x, likewise. */
+static gboolean
+back_slices (TareReverse     *self,
+             TareReverseRoom *room,
+             TareDual         x,
+             gsize            n,
+             TareDual         g,
+             TareDual         to)
+{
+  gsize width = self->network->config->width;
+  TareRoom rest = { room->feed_forward.data, 0 };
+  FeedForward feed_forward = carve_feed_forward (self->network, MIN (n, SLICE_TOKENS),
+                                                 self->tangent, &rest);
+
+  for (gsize i = 0; i < n; i += SLICE_TOKENS)
+    if (!back_feed_forward (self, &feed_forward, tare_dual_at (x, i * width),
+                            MIN (SLICE_TOKENS, n - i), tare_dual_at (g, i * width),
+                            tare_dual_at (to, i * width)))
+      return FALSE;
+
+  return TRUE;
+}
+
+/* The stream after the block, of a group, in @y; FALSE when it was cancelled, or with the network's
+ * failure set. */
 gboolean
 _tare_reverse_forward (TareReverse     *self,
                        TareReverseRoom *room,
@@ -511,38 +572,22 @@ _tare_reverse_forward (TareReverse     *self,
                        TareDual         y)
 {
   TareNetwork *network = self->network;
-  gsize width = network->config->width, n = n_sequences * self->length;
-  TareRoom attention_room = { room->attention.data, 0 };
-  TareRoom feed_forward_room = { room->feed_forward.data, 0 };
-  Attention attention = carve_attention (network, n, self->tangent, &attention_room);
-  FeedForward feed_forward = carve_feed_forward (network, MIN (n, SLICE_TOKENS), self->tangent,
-                                                 &feed_forward_room);
+  gsize n = n_sequences * self->length;
+  TareRoom rest = { room->attention.data, 0 };
+  Attention attention = carve_attention (network, n, self->tangent, &rest);
   TareDual from = network->config->parallel ? x : attention.middle;
 
   if (!run_attention (self, &attention, room->scratch.data, x, n_sequences))
     return FALSE;
 
-  for (gsize i = 0; i < n; i += SLICE_TOKENS)
-    {
-      gsize slice = MIN (SLICE_TOKENS, n - i);
-      TareDual to = tare_dual_at (y, i * width), middle = tare_dual_at (attention.middle,
-                                                                        i * width);
-      TareDual branch;
+  copy_dual (attention.middle, n * network->config->width, y);
 
-      if (!run_feed_forward (self, &feed_forward, tare_dual_at (from, i * width), slice,
-                             &branch))
-        return FALSE;
-      memcpy (to.value, middle.value, slice * width * sizeof (float));
-      if (self->tangent)
-        memcpy (to.tangent, middle.tangent, slice * width * sizeof (float));
-      _tare_dual_add (branch, slice, width, to);
-    }
-
-  return TRUE;
+  return network->config->n_experts > 0 ? _tare_reverse_run_experts (self, room, from, n, y)
+                                        : run_slices (self, room, from, n, y);
 }
 
 /* Leads the gradient by the stream after the block, @g, back to that by @x, the stream before it,
- * of a group; FALSE when it was cancelled. */
+ * of a group; FALSE when it was cancelled, or with the network's failure set. */
 gboolean
 _tare_reverse_backward (TareReverse     *self,
                         TareReverseRoom *room,
@@ -552,11 +597,8 @@ _tare_reverse_backward (TareReverse     *self,
 {
   TareNetwork *network = self->network;
   gsize width = network->config->width, n = n_sequences * self->length;
-  TareRoom attention_room = { room->attention.data, 0 };
-  TareRoom feed_forward_room = { room->feed_forward.data, 0 };
-  Attention attention = carve_attention (network, n, self->tangent, &attention_room);
-  FeedForward feed_forward = carve_feed_forward (network, MIN (n, SLICE_TOKENS), self->tangent,
-                                                 &feed_forward_room);
+  TareRoom rest = { room->attention.data, 0 };
+  Attention attention = carve_attention (network, n, self->tangent, &rest);
   gboolean parallel = network->config->parallel;
   TareDual from = parallel ? x : attention.middle, to = parallel ? attention.aside : g;
 
@@ -567,15 +609,9 @@ _tare_reverse_backward (TareReverse     *self,
   if (parallel && self->tangent)
     memset (to.tangent, 0, n * width * sizeof (float));
 
-  for (gsize i = 0; i < n; i += SLICE_TOKENS)
-    {
-      gsize slice = MIN (SLICE_TOKENS, n - i);
-
-      if (!back_feed_forward (self, &feed_forward, tare_dual_at (from, i * width), slice,
-                              tare_dual_at (g, i * width), tare_dual_at (to, i * width)))
-        return FALSE;
-    }
-  if (!back_attention (self, &attention, room->scratch.data, x, n_sequences, g))
+  if (!(network->config->n_experts > 0 ? _tare_reverse_back_experts (self, room, from, n, g, to)
+                                       : back_slices (self, room, from, n, g, to))
+      || !back_attention (self, &attention, room->scratch.data, x, n_sequences, g))
     return FALSE;
   if (parallel)
     _tare_dual_add (to, n, width, g);

@@ -23,6 +23,8 @@
 static const char *const followers[][TARE_LINEAR_PARTS] = {
   { "attn_q", "attn_k", "attn_v" },
   { "ffn_gate", "ffn_up", NULL },
+  { "ffn_gate_exps", "ffn_up_exps", NULL },
+  { "ffn_gate_shexp", "ffn_up_shexp", NULL },
 };
 
 /* Takes numbers from @room. */
@@ -55,9 +57,17 @@ _tare_dual_add (TareDual x,
     tare_kernel_add (x.tangent, rows, columns, y.tangent);
 }
 
-static gboolean
-moves (const TareReverse *self,
-       const TareTensor  *tensor)
+/* Rows of one of its matrices. */
+static gsize
+rows_of (const TareTensor *tensor)
+{
+  return tensor->rows / tare_tensor_get_n_matrices (tensor);
+}
+
+/* Whether a tensor moves. */
+gboolean
+_tare_reverse_moves (const TareReverse *self,
+                     const TareTensor  *tensor)
 {
   return self->moves != NULL && self->moves->covers (self->moves->data, tensor);
 }
@@ -86,9 +96,9 @@ get_part (const TareReverse *self,
           const TareTensor *next = tare_model_lookup_role (model, followers[i][j], tensor->block,
                                                            FALSE);
 
-          *first += j == 1 ? linear->tensor->rows
-                           : tare_model_lookup_role (model, followers[i][j - 1], tensor->block,
-                                                     FALSE)->rows;
+          *first += rows_of (j == 1 ? linear->tensor
+                                    : tare_model_lookup_role (model, followers[i][j - 1],
+                                                              tensor->block, FALSE));
           if (j == part)
             return *first < linear->outputs ? next : NULL;
         }
@@ -189,9 +199,9 @@ tell_linear (const TareReverse   *self,
                     && (tensor = get_part (self, sum->linear, i, &first)) != NULL; i++)
     {
       const TareLinearGradient gradient = {
-        .tensor = tensor, .x = x, .g = tare_dual_at (g, first), .n_tokens = rows,
-        .columns = sum->linear->columns, .outputs = tensor->rows, .stride = sum->linear->outputs,
-        .length = self->length,
+        .tensor = tensor, .expert = sum->expert, .x = x, .g = tare_dual_at (g, first),
+        .n_tokens = rows, .columns = sum->linear->columns, .outputs = rows_of (tensor),
+        .stride = sum->linear->outputs, .length = sum->gathered ? 0 : self->length,
       };
 
       self->observer->linear (&gradient, self->observer->data);
@@ -207,17 +217,32 @@ collect_weight (const TareReverse *self,
                 gsize              rows)
 {
   gsize m = sum->linear->outputs, n = sum->linear->columns;
+  gsize outputs = sum->split ? m / 2 : m;
+  float *const parts[] = { sum->weight, sum->lower };
 
   if (sum->bias != NULL)
     tare_kernel_sum_rows (g.value, rows, m, sum->bias);
-  if (sum->weight == NULL)
-    return TRUE;
-  if (!self->tangent)
-    return multiply (TRUE, g.value, m, x.value, m, n, rows, 1.0f, sum->weight, self->progress);
 
-  return multiply (TRUE, g.tangent, m, x.value, m, n, rows, 1.0f, sum->weight, self->progress)
-         && multiply (TRUE, g.value, m, x.tangent, m, n, rows, 1.0f, sum->weight,
-                      self->progress);
+  for (gsize i = 0; i < G_N_ELEMENTS (parts); i++)
+    {
+      const float *value = g.value + i * outputs;
+
+      if (parts[i] == NULL)
+        continue;
+      if (!self->tangent)
+        {
+          if (!multiply (TRUE, value, m, x.value, outputs, n, rows, 1.0f, parts[i],
+                         self->progress))
+            return FALSE;
+        }
+      else if (!multiply (TRUE, g.tangent + i * outputs, m, x.value, outputs, n, rows, 1.0f,
+                          parts[i], self->progress)
+               || !multiply (TRUE, value, m, x.tangent, outputs, n, rows, 1.0f, parts[i],
+                             self->progress))
+        return FALSE;
+    }
+
+  return TRUE;
 }
 
 /* What ȳV adds to the tangent of the gradient, and v'(Hv) = ȳ'·(Vx) + x'·(V'ȳ) of each tensor. */
@@ -237,15 +262,15 @@ follow_direction (const TareReverse *self,
   for (gsize i = 0; i < TARE_LINEAR_PARTS
                     && (tensor = get_part (self, sum->linear, i, &first)) != NULL; i++)
     {
-      if (!moves (self, tensor))
+      if (!_tare_reverse_moves (self, tensor))
         continue;
       if (!multiply (FALSE, g.value + first, m, sum->direction->weight + first * n, rows, n,
-                     tensor->rows, 0.0f, gradient.value, self->progress))
+                     rows_of (tensor), 0.0f, gradient.value, self->progress))
         return FALSE;
 
       sum->curvature[i] += tare_kernel_inner (gradient.value, n, x.tangent, n, rows, n)
                            + tare_kernel_inner (g.tangent + first, m, pushed + first, m, rows,
-                                                tensor->rows);
+                                                rows_of (tensor));
       tare_kernel_add (gradient.value, rows, n, gradient.tangent);
     }
 
@@ -407,15 +432,18 @@ _tare_reverse_init (TareReverse  *self,
          && init_linear (self, &block->gate_up, direction != NULL ? &direction->gate_up : NULL,
                          &self->gate_up, error)
          && init_linear (self, &block->down, direction != NULL ? &direction->down : NULL,
-                         &self->down, error);
+                         &self->down, error)
+         && init_linear (self, &block->router, NULL, &self->router, error)
+         && init_linear (self, &block->shared_router, NULL, &self->shared_router, error)
+         && _tare_reverse_init_experts (self, error);
 }
 
 static TareLinearSum *
 get_linear (TareReverse *self,
             gsize        index)
 {
-  TareLinearSum *const linears[] = { &self->down, &self->gate_up, &self->attention_output,
-                                     &self->qkv };
+  TareLinearSum *const linears[] = { &self->down, &self->gate_up, &self->shared_router,
+                                     &self->router, &self->attention_output, &self->qkv };
 
   return index < G_N_ELEMENTS (linears) ? linears[index] : NULL;
 }
@@ -460,7 +488,7 @@ report_linear (TareReverse   *self,
   for (gsize i = 0; sum->linear->weight != NULL && i < TARE_LINEAR_PARTS
                     && (tensor = get_part (self, sum->linear, i, &first)) != NULL; i++)
     {
-      if (self->tangent && !moves (self, tensor))
+      if (self->tangent && !_tare_reverse_moves (self, tensor))
         continue;
       if (sum->weight != NULL)
         self->observer->weight (tensor, sum->weight + first * sum->linear->columns,
@@ -505,6 +533,7 @@ _tare_reverse_report (TareReverse *self,
   TareNormSum *norm;
 
   join_norms (self);
+  _tare_reverse_report_experts (self, curvature);
   for (gsize i = 0; (linear = get_linear (self, i)) != NULL; i++)
     report_linear (self, linear, curvature);
   for (gsize i = 0; (norm = get_norm (self, i)) != NULL; i++)
@@ -529,6 +558,8 @@ _tare_reverse_clear (TareReverse *self)
       g_clear_pointer (&linear->weight, free);
       g_clear_pointer (&linear->bias, g_free);
     }
+  for (gsize i = 0; i < TARE_EXPERT_PARTS; i++)
+    g_clear_pointer (&self->experts[i], free);
   for (gsize i = 0; (norm = get_norm (self, i)) != NULL; i++)
     {
       g_clear_pointer (&norm->weight, g_free);

@@ -10,12 +10,19 @@ G_BEGIN_DECLS
 /* Tensors that one matrix may be made of: query, key and value. */
 #define TARE_LINEAR_PARTS 3
 
+/* Tensors of all experts: gates, ups and downs. */
+#define TARE_EXPERT_PARTS 3
+
 /**
  * TareLinearSum:
  * @linear: the layer
  * @direction: (nullable): how it moves
  * @weight: (nullable): outputs x columns, the gradient by its weights
+ * @split: whether @weight is only the upper half of that
+ * @lower: (nullable): the other half then
  * @bias: (nullable): outputs, that by its bias
+ * @expert: whose matrix it is, 0 where there is but one
+ * @gathered: whether its tokens are not whole sequences
  * @curvature: v'(Hv) of each of its tensors
  *
  * What is collected of a linear layer over all sequences.
@@ -25,7 +32,11 @@ typedef struct
   const TareLinear *linear;
   const TareLinear *direction;
   float            *weight;
+  gboolean          split;
+  float            *lower;
   double           *bias;
+  gsize             expert;
+  gboolean          gathered;
   double            curvature[TARE_LINEAR_PARTS];
 } TareLinearSum;
 
@@ -59,7 +70,11 @@ typedef struct
  * @attention_output: likewise
  * @gate_up: likewise
  * @down: likewise
- * @attention_norm: likewise, and so on
+ * @router: likewise
+ * @shared_router: likewise
+ * @experts: (nullable): the gradients by the gates, the ups and the downs of all experts
+ * @expert_curvature: v'(Hv) of each of these
+ * @attention_norm: what is collected of it, and so on
  */
 typedef struct
 {
@@ -76,6 +91,10 @@ typedef struct
   TareLinearSum               attention_output;
   TareLinearSum               gate_up;
   TareLinearSum               down;
+  TareLinearSum               router;
+  TareLinearSum               shared_router;
+  float                      *experts[TARE_EXPERT_PARTS];
+  double                      expert_curvature[TARE_EXPERT_PARTS];
   TareNormSum                 attention_norm;
   TareNormSum                 attention_post_norm;
   TareNormSum                 feed_forward_norm;
@@ -98,7 +117,9 @@ typedef struct
 /**
  * TareReverseRoom:
  * @attention: activations and gradients of a group's attention
- * @feed_forward: of a slice of its feed-forward part
+ * @feed_forward: of a slice of its feed-forward part, or of all that goes through experts
+ * @expert: the matrices of an expert that is loaded when it is wanted
+ * @expert_direction: how they move
  * @scratch: of the attention kernels
  *
  * Room that is kept from one block to the next.
@@ -107,6 +128,8 @@ typedef struct
 {
   TareBuffer attention;
   TareBuffer feed_forward;
+  TareBuffer expert;
+  TareBuffer expert_direction;
   TareBuffer scratch;
 } TareReverseRoom;
 
@@ -166,6 +189,8 @@ gboolean _tare_reverse_init        (TareReverse                *self,
 void     _tare_reverse_report      (TareReverse                *self,
                                     double                     *curvature);
 void     _tare_reverse_clear       (TareReverse                *self);
+gboolean _tare_reverse_moves       (const TareReverse          *self,
+                                    const TareTensor           *tensor);
 gboolean _tare_reverse_linear      (TareReverse                *self,
                                     const TareLinearSum        *sum,
                                     TareDual                    x,
@@ -195,6 +220,30 @@ void     _tare_reverse_norm_back   (TareReverse                *self,
                                     TareDual                    g,
                                     gsize                       rows,
                                     TareDual                    gradient);
+
+/* Experts. */
+gboolean _tare_reverse_init_experts
+                                   (TareReverse                *self,
+                                    GError                    **error);
+void     _tare_reverse_report_experts
+                                   (TareReverse                *self,
+                                    double                     *curvature);
+gsize    _tare_reverse_measure_experts
+                                   (TareNetwork                *network,
+                                    gsize                       n,
+                                    gboolean                    tangent);
+gboolean _tare_reverse_run_experts (TareReverse                *self,
+                                    TareReverseRoom            *room,
+                                    TareDual                    x,
+                                    gsize                       n,
+                                    TareDual                    y);
+gboolean _tare_reverse_back_experts
+                                   (TareReverse                *self,
+                                    TareReverseRoom            *room,
+                                    TareDual                    x,
+                                    gsize                       n,
+                                    TareDual                    g,
+                                    TareDual                    to);
 
 /* One block. */
 gsize    _tare_reverse_group       (gsize                       n_sequences,

@@ -51,6 +51,8 @@ tare_gradient_free (TareGradient *self)
 
   _tare_buffer_clear (&self->room.attention);
   _tare_buffer_clear (&self->room.feed_forward);
+  _tare_buffer_clear (&self->room.expert);
+  _tare_buffer_clear (&self->room.expert_direction);
   _tare_buffer_clear (&self->room.scratch);
   _tare_buffer_clear (&self->output);
   g_free (self);
@@ -195,6 +197,20 @@ load_block (TarePass     *self,
   return *direction != NULL;
 }
 
+/* Why a group was left in the middle. */
+static gboolean
+tell_failure (TarePass            *self,
+              const TareProgress  *progress,
+              GError             **error)
+{
+  if (self->network->failure == NULL)
+    return tare_progress_step (progress, 0.0, NULL, error);
+
+  g_propagate_error (error, g_steal_pointer (&self->network->failure));
+
+  return FALSE;
+}
+
 /* One block on the way there, a group of sequences after the other. */
 static gboolean
 run_groups (TarePass            *self,
@@ -214,7 +230,7 @@ run_groups (TarePass            *self,
         return FALSE;
       if (!_tare_reverse_forward (reverse, &self->self->room, tare_dual_at (x, i * stride),
                                   MIN (group, n_sequences - i), tare_dual_at (y, i * stride)))
-        return tare_progress_step (progress, 0.0, NULL, error);
+        return tell_failure (self, progress, error);
     }
 
   return TRUE;
@@ -273,7 +289,7 @@ back_groups (TarePass            *self,
       if (!_tare_reverse_backward (reverse, &self->self->room, tare_dual_at (x, i * stride),
                                    MIN (group, n_sequences - i),
                                    tare_dual_at (g, i * stride)))
-        return tare_progress_step (progress, 0.0, NULL, error);
+        return tell_failure (self, progress, error);
     }
 
   return TRUE;
@@ -387,21 +403,6 @@ reserve_states (const TarePass  *self,
   return g_steal_pointer (&states);
 }
 
-/* Which experts a token goes to is no smooth choice, and their gradients are not made. */
-static gboolean
-check_experts (const TarePass  *self,
-               GError         **error)
-{
-  if (self->network->config->n_experts == 0)
-    return TRUE;
-
-  g_set_error (error, TARE_ERROR, TARE_ERROR_UNSUPPORTED,
-               "%s: no gradient is led back through experts",
-               tare_model_get_path (self->network->model));
-
-  return FALSE;
-}
-
 static gboolean
 run_pass (TarePass            *self,
           gboolean             back,
@@ -415,9 +416,6 @@ run_pass (TarePass            *self,
   TareProgress turn = tare_progress_part (progress, n_blocks / whole,
                                           (n_blocks + (back ? BACK_COST : 1.0)) / whole);
   g_autoptr(GPtrArray) states = NULL;
-
-  if (back && !check_experts (self, error))
-    return FALSE;
 
   self->weights = &weights;
   self->n_tokens = objective->n_sequences * objective->length;
@@ -450,11 +448,13 @@ run_pass (TarePass            *self,
  * @result: (out caller-allocates): the loss
  * @progress: (nullable): the progress
  * @error: cancelled, a token beyond the vocabulary, nothing to predict, memory, what @weights
- *   and @direction report; %TARE_ERROR_UNSUPPORTED for a network of experts
+ *   and @direction report
  *
  * The loss and its gradients by weights and activations and, along a direction, the Hessian's
  * exact product with it: Pearlmutter, "Fast Exact Multiplication by the Hessian" (1994). Where a
- * direction is followed, nothing is told of what lies before the first weight that moves.
+ * direction is followed, nothing is told of what lies before the first weight that moves. Which
+ * experts a token goes to stays, as it does within a small enough step almost everywhere; what it
+ * takes of them moves.
  * Deterministic for a number of threads.
  *
  * Returns: %FALSE on error

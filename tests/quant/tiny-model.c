@@ -13,14 +13,67 @@
 #define VOCABULARY 64
 #define CONTEXT    32
 
+#define N_EXPERTS    4
+#define N_USED       2
+#define EXPERT_INNER 24
+#define SHARED_INNER 20
+
 /* What ggml calls plain binary32. */
 #define GGML_F32 0
 
+/* Beside each architecture as it usually is. */
+static const TinyKind variants[] = {
+  { .name = "mixtral", .architecture = "llama", .experts = TRUE },
+  { .name = "qwen2moe-normalised", .architecture = "qwen2moe", .other_shares = TRUE },
+  { .name = "qwen3moe-unnormalised", .architecture = "qwen3moe", .other_shares = TRUE },
+  { .name = "falcon-multi-query", .architecture = "falcon", .n_keys = 1 },
+  { .name = "falcon-two-norms", .architecture = "falcon", .with = "attn_norm_2" },
+  { .name = "gptneox-sequential", .architecture = "gptneox", .other_parallel = TRUE },
+  { .name = "stablelm-parallel", .architecture = "stablelm", .other_parallel = TRUE },
+  { .name = "stablelm-one-norm", .architecture = "stablelm", .other_parallel = TRUE,
+    .without = "ffn_norm" },
+};
+
+gsize
+tiny_kind_get_n_kinds (void)
+{
+  return tare_architecture_get_n_architectures () + G_N_ELEMENTS (variants);
+}
+
+const TinyKind *
+tiny_kind_get (gsize index)
+{
+  static TinyKind usual[64];
+  gsize n = tare_architecture_get_n_architectures ();
+
+  g_assert_cmpuint (n, <=, G_N_ELEMENTS (usual));
+  g_assert_cmpuint (index, <, tiny_kind_get_n_kinds ());
+  if (index >= n)
+    return &variants[index - n];
+
+  usual[index].name = usual[index].architecture = tare_architecture_get (index)->id;
+
+  return &usual[index];
+}
+
+const TinyKind *
+tiny_kind_lookup (const char *name)
+{
+  for (gsize i = 0; i < tiny_kind_get_n_kinds (); i++)
+    if (strcmp (tiny_kind_get (i)->name, name) == 0)
+      return tiny_kind_get (i);
+
+  g_assert_not_reached ();
+}
+
 static TareConfig
 get_config (const TareArchitecture *architecture,
+            const TinyKind         *kind,
             guint                   n_key_value_heads)
 {
   guint head = architecture->writes_head_width ? 16 : 8;
+  gboolean experts = kind->experts || tare_architecture_find (architecture, "ffn_up") == NULL;
+  gboolean shared = tare_architecture_find (architecture, "ffn_gate_shexp") != NULL;
 
   return (TareConfig) {
     .width = WIDTH, .n_blocks = 3, .n_heads = 4, .n_key_value_heads = n_key_value_heads,
@@ -28,7 +81,12 @@ get_config (const TareArchitecture *architecture,
     .context = CONTEXT, .norm_epsilon = 1e-3f, .tied = architecture->tied,
     .rope_base = 10000.0f, .rope_width = architecture->rotary_share > 0.0f ? head / 2 : head,
     .rope_factor = 1.0f, .activation = architecture->activation,
-    .parallel = architecture->parallel, .attention_scale = 1.0f / sqrtf ((float) head),
+    .parallel = kind->other_parallel ? !architecture->parallel : architecture->parallel,
+    .n_experts = experts ? N_EXPERTS : 0, .n_experts_used = experts ? N_USED : 0,
+    .expert_width = experts ? EXPERT_INNER : 0, .shared_width = shared ? SHARED_INNER : 0,
+    .normalises_experts = kind->other_shares ? !architecture->normalises_experts
+                                             : architecture->normalises_experts,
+    .attention_scale = 1.0f / sqrtf ((float) head),
     .attention_soft_cap = architecture->attention_soft_cap > 0.0f ? 2.0f : 0.0f,
     .final_soft_cap = architecture->final_soft_cap > 0.0f ? 3.0f : 0.0f,
     .window = architecture->windowed ? 5 : 0, .rope_local_base = architecture->local_rope_base,
@@ -54,7 +112,12 @@ get_shape (const TareArchitecture *architecture,
     { "attn_output", WIDTH, queries }, { "ffn_gate", INNER, WIDTH },
     { "ffn_up", architecture->fused_gate ? 2 * INNER : INNER, WIDTH },
     { "ffn_down", WIDTH, INNER }, { "attn_q_norm", 0, wide ? queries : config->head_width },
-    { "attn_k_norm", 0, wide ? keys : config->head_width },
+    { "attn_k_norm", 0, wide ? keys : config->head_width }, { "ffn_gate_inp", N_EXPERTS, WIDTH },
+    { "ffn_gate_exps", N_EXPERTS * EXPERT_INNER, WIDTH },
+    { "ffn_up_exps", N_EXPERTS * EXPERT_INNER, WIDTH },
+    { "ffn_down_exps", N_EXPERTS * WIDTH, EXPERT_INNER }, { "ffn_gate_inp_shexp", 1, WIDTH },
+    { "ffn_gate_shexp", SHARED_INNER, WIDTH }, { "ffn_up_shexp", SHARED_INNER, WIDTH },
+    { "ffn_down_shexp", WIDTH, SHARED_INNER },
   };
 
   *rows = 0;
@@ -70,6 +133,7 @@ get_shape (const TareArchitecture *architecture,
 typedef struct
 {
   char    *name;
+  guint64  n_matrices;
   guint64  rows;
   guint64  columns;
   float    center;
@@ -84,15 +148,31 @@ plan (GArray     *planned,
       guint64     columns,
       float       center)
 {
-  Planned one = { NULL, rows, columns, center };
+  Planned one = { NULL, g_str_has_suffix (role, "_exps") ? N_EXPERTS : 1, rows, columns, center };
 
   one.name = block < 0 ? g_strdup_printf ("%s.%s", role, part)
                        : g_strdup_printf ("blk.%d.%s.%s", block, role, part);
   g_array_append_val (planned, one);
 }
 
+static gboolean
+is_there (const TinyKind       *kind,
+          const TareConfig     *config,
+          const TareTensorName *name)
+{
+  const char *role = name->role;
+
+  if ((name->flags & (config->n_experts > 0 ? TARE_TENSOR_DENSE : TARE_TENSOR_ROUTED)) != 0
+      || g_strcmp0 (role, kind->without) == 0)
+    return FALSE;
+
+  return (name->flags & TARE_TENSOR_OPTIONAL) == 0 || strcmp (role, "ffn_norm") == 0
+         || g_strcmp0 (role, kind->with) == 0;
+}
+
 static GArray *
 plan_tensors (const TareArchitecture *architecture,
+              const TinyKind         *kind,
               const TareConfig       *config)
 {
   GArray *planned = g_array_new (FALSE, FALSE, sizeof (Planned));
@@ -102,8 +182,7 @@ plan_tensors (const TareArchitecture *architecture,
       const TareRole *role = tare_role_lookup (name->role);
       guint64 rows, columns;
 
-      if (((name->flags & TARE_TENSOR_OPTIONAL) != 0 && strcmp (role->id, "ffn_norm") != 0)
-          || (name->flags & TARE_TENSOR_ROUTED) != 0
+      if (!is_there (kind, config, name)
           || tare_architecture_find (architecture, name->role) != name
           || (strcmp (role->id, "output") == 0 && architecture->tied
               && !architecture->copies_output))
@@ -125,14 +204,15 @@ plan_tensors (const TareArchitecture *architecture,
 
 static char *
 write_model (const TareArchitecture *architecture,
+             const TinyKind         *kind,
              const TareConfig       *config)
 {
-  g_autofree char *name = g_strdup_printf ("tiny-%s-%u.gguf", architecture->id,
+  g_autofree char *name = g_strdup_printf ("tiny-%s-%u.gguf", kind->name,
                                            config->n_key_value_heads);
   char *path = tare_test_temporary (name);
   g_autoptr(TareMetadata) metadata = tare_metadata_new ();
   g_autoptr(TareGgufWriter) writer = NULL;
-  g_autoptr(GArray) planned = plan_tensors (architecture, config);
+  g_autoptr(GArray) planned = plan_tensors (architecture, kind, config);
 
   tare_metadata_set_string (metadata, "general.architecture", architecture->id);
   tare_config_write_metadata (config, architecture, metadata);
@@ -140,10 +220,10 @@ write_model (const TareArchitecture *architecture,
   for (guint i = 0; i < planned->len; i++)
     {
       const Planned *one = &g_array_index (planned, Planned, i);
-      const guint64 shape[] = { one->rows > 0 ? one->rows : one->columns, one->columns };
+      const guint64 shape[] = { one->n_matrices, one->rows / one->n_matrices, one->columns };
+      gsize n = one->n_matrices > 1 ? 3 : one->rows > 0 ? 2 : 1;
 
-      g_assert_true (tare_gguf_writer_add (writer, one->name, GGML_F32, one->rows > 0 ? 2 : 1,
-                                           shape, NULL));
+      g_assert_true (tare_gguf_writer_add (writer, one->name, GGML_F32, n, shape + 3 - n, NULL));
     }
   for (guint i = 0; i < planned->len; i++)
     {
@@ -165,12 +245,15 @@ write_model (const TareArchitecture *architecture,
 
 /* Three blocks with grouped queries, or, where the architecture has none, with a key a query. */
 TareModel *
-tiny_model_new (const TareArchitecture *architecture)
+tiny_model_new (const TinyKind *kind)
 {
+  const TareArchitecture *architecture = tare_architecture_lookup (kind->architecture);
+
   for (guint n_key_value_heads = 2; n_key_value_heads <= 4; n_key_value_heads += 2)
     {
-      TareConfig config = get_config (architecture, n_key_value_heads);
-      g_autofree char *path = write_model (architecture, &config);
+      TareConfig config = get_config (architecture, kind,
+                                      kind->n_keys > 0 ? kind->n_keys : n_key_value_heads);
+      g_autofree char *path = write_model (architecture, kind, &config);
       g_autoptr(GError) error = NULL;
       g_autoptr(TareModel) model = tare_model_open (path, &error);
 
@@ -189,6 +272,7 @@ tiny_network_new (TareModel *model)
   TinyNetwork *self = g_new0 (TinyNetwork, 1);
 
   self->model = tare_model_ref (model);
+  self->choices = g_byte_array_new ();
   self->tensors = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, g_free);
   for (gsize i = 0; i < tare_model_get_n_tensors (model); i++)
     {
@@ -213,6 +297,7 @@ tiny_network_free (TinyNetwork *self)
     return;
 
   g_hash_table_unref (self->tensors);
+  g_byte_array_unref (self->choices);
   tare_model_unref (self->model);
   g_free (self);
 }
@@ -236,6 +321,41 @@ get (TinyNetwork *self,
   return tiny_network_lookup (self, name);
 }
 
+/* What was found at this place the first time. */
+static guint8
+choose (TinyNetwork *self,
+        guint8       found)
+{
+  if (!self->chosen)
+    g_byte_array_append (self->choices, &found, 1);
+
+  return self->choices->data[self->n_chosen++];
+}
+
+static double *
+multiply (const double *x,
+          gsize         n,
+          const double *weight,
+          const double *bias,
+          gsize         inputs,
+          gsize         outputs)
+{
+  double *y = g_new (double, n * outputs);
+
+  for (gsize t = 0; t < n; t++)
+    for (gsize o = 0; o < outputs; o++)
+      {
+        double sum = bias != NULL ? bias[o] : 0.0;
+
+#pragma omp simd reduction(+:sum)
+        for (gsize i = 0; i < inputs; i++)
+          sum += x[t * inputs + i] * weight[o * inputs + i];
+        y[t * outputs + o] = sum;
+      }
+
+  return y;
+}
+
 /* What @role makes of n x inputs, or NULL where there is no such matrix. */
 static double *
 linear (TinyNetwork  *self,
@@ -248,23 +368,8 @@ linear (TinyNetwork  *self,
 {
   const double *weight = get (self, role, block, "weight");
   const double *bias = get (self, role, block, "bias");
-  double *y = NULL;
 
-  if (weight == NULL)
-    return NULL;
-
-  y = g_new (double, n * outputs);
-  for (gsize t = 0; t < n; t++)
-    for (gsize o = 0; o < outputs; o++)
-      {
-        double sum = bias != NULL ? bias[o] : 0.0;
-
-        for (gsize i = 0; i < inputs; i++)
-          sum += x[t * inputs + i] * weight[o * inputs + i];
-        y[t * outputs + o] = sum;
-      }
-
-  return y;
+  return weight != NULL ? multiply (x, n, weight, bias, inputs, outputs) : NULL;
 }
 
 /* Of n rows of @columns, in place; nothing where there is no such norm. */
@@ -317,15 +422,17 @@ cap (double x,
 }
 
 static double
-activate (TareActivation activation,
-          double         x)
+activate (TinyNetwork *self,
+          double       x)
 {
+  TareActivation activation = tare_model_get_config (self->model)->activation;
+
   if (activation == TARE_ACTIVATION_SILU)
     return x / (1.0 + exp (-x));
   if (activation == TARE_ACTIVATION_GELU_ERF)
     return 0.5 * x * (1.0 + erf (x / sqrt (2.0)));
   if (activation == TARE_ACTIVATION_RELU)
-    return MAX (x, 0.0);
+    return choose (self, x > 0.0) ? x : 0.0;
 
   return 0.5 * x * (1.0 + tanh (sqrt (2.0 / G_PI) * (x + 0.044715 * x * x * x)));
 }
@@ -421,7 +528,8 @@ run_attention (TinyNetwork  *self,
   gsize d = config->head_width, queries = config->n_heads * d, period, window;
   gsize keys = config->n_key_value_heads * d, all = queries + 2 * keys;
   gboolean wide = architecture->wide_head_norm;
-  g_autofree double *input = normed (self, x, n, "attn_norm", block);
+  gboolean two = get (self, "attn_norm_2", block, "weight") != NULL;
+  g_autofree double *input = normed (self, x, n, two ? "attn_norm_2" : "attn_norm", block);
   g_autofree double *qkv = linear (self, input, n, "attn_qkv", block, WIDTH, all);
   g_autofree double *q = qkv != NULL ? slice (qkv, n, all, 0, queries)
                                      : linear (self, input, n, "attn_q", block, WIDTH, queries);
@@ -465,12 +573,93 @@ run_feed_forward (TinyNetwork  *self,
   double *output = NULL;
 
   for (gsize i = 0; i < n * INNER; i++)
-    up[i] = gate != NULL ? activate (config->activation, gate[i]) * up[i]
-                         : activate (config->activation, up[i]);
+    up[i] = gate != NULL ? activate (self, gate[i]) * up[i] : activate (self, up[i]);
   output = linear (self, up, n, "ffn_down", block, INNER, WIDTH);
   norm (self, output, n, WIDTH, "post_ffw_norm", block);
 
   return output;
+}
+
+/* y += share times what a gated part makes of one token. */
+static void
+add_gated (TinyNetwork  *self,
+           const double *x,
+           const double *gate,
+           const double *up,
+           const double *down,
+           gsize         inner,
+           double        share,
+           double       *y)
+{
+  g_autofree double *gates = multiply (x, 1, gate, NULL, WIDTH, inner);
+  g_autofree double *ups = multiply (x, 1, up, NULL, WIDTH, inner);
+  g_autofree double *output = NULL;
+
+  for (gsize i = 0; i < inner; i++)
+    ups[i] *= activate (self, gates[i]);
+  output = multiply (ups, 1, down, NULL, inner, WIDTH);
+  for (gsize i = 0; i < WIDTH; i++)
+    y[i] += share * output[i];
+}
+
+/* Every expert's share of one token, 0 for all but the best. */
+static void
+share_out (TinyNetwork  *self,
+           const double *scores,
+           double       *shares)
+{
+  double sum = 0.0, kept = 0.0;
+
+  for (gsize e = 0; e < N_EXPERTS; e++)
+    sum += exp (scores[e]);
+  for (gsize e = 0; e < N_EXPERTS; e++)
+    {
+      guint8 better = 0;
+
+      for (gsize i = 0; i < N_EXPERTS; i++)
+        better += scores[i] > scores[e];
+      shares[e] = choose (self, better < N_USED) ? exp (scores[e]) / sum : 0.0;
+      kept += shares[e];
+    }
+  for (gsize e = 0; tare_model_get_config (self->model)->normalises_experts && e < N_EXPERTS; e++)
+    shares[e] /= kept;
+}
+
+static double *
+run_experts (TinyNetwork  *self,
+             const double *x,
+             gsize         n,
+             int           block)
+{
+  const double *gate = get (self, "ffn_gate_exps", block, "weight");
+  const double *up = get (self, "ffn_up_exps", block, "weight");
+  const double *down = get (self, "ffn_down_exps", block, "weight");
+  const double *shared = get (self, "ffn_gate_inp_shexp", block, "weight");
+  g_autofree double *input = normed (self, x, n, "ffn_norm", block);
+  g_autofree double *scores = linear (self, input, n, "ffn_gate_inp", block, WIDTH, N_EXPERTS);
+  double *y = g_new0 (double, n * WIDTH);
+
+  for (gsize t = 0; t < n; t++)
+    {
+      const double *row = input + t * WIDTH;
+      double shares[N_EXPERTS], open = 0.0;
+
+      share_out (self, scores + t * N_EXPERTS, shares);
+      for (gsize e = 0; e < N_EXPERTS; e++)
+        if (shares[e] > 0.0)
+          add_gated (self, row, gate + e * EXPERT_INNER * WIDTH, up + e * EXPERT_INNER * WIDTH,
+                     down + e * WIDTH * EXPERT_INNER, EXPERT_INNER, shares[e], y + t * WIDTH);
+      if (shared == NULL)
+        continue;
+      for (gsize i = 0; i < WIDTH; i++)
+        open += row[i] * shared[i];
+      add_gated (self, row, get (self, "ffn_gate_shexp", block, "weight"),
+                 get (self, "ffn_up_shexp", block, "weight"),
+                 get (self, "ffn_down_shexp", block, "weight"), SHARED_INNER,
+                 1.0 / (1.0 + exp (-open)), y + t * WIDTH);
+    }
+
+  return y;
 }
 
 static void
@@ -509,7 +698,8 @@ run (TinyNetwork   *self,
 
       if (!config->parallel)
         add (x, attention, n);
-      feed_forward = run_feed_forward (self, x, n, (int) b);
+      feed_forward = config->n_experts > 0 ? run_experts (self, x, n, (int) b)
+                                           : run_feed_forward (self, x, n, (int) b);
       if (config->parallel)
         add (x, attention, n);
       add (x, feed_forward, n);
@@ -559,6 +749,7 @@ tiny_network_loss (TinyNetwork         *self,
   gsize length = objective->length, n_scored = 0;
   double sum = 0.0;
 
+  self->n_chosen = 0;
   for (gsize s = 0; s < objective->n_sequences; s++)
     {
       g_autofree double *logits = run (self, objective->tokens + s * length, length);
@@ -580,6 +771,8 @@ tiny_network_loss (TinyNetwork         *self,
           n_scored++;
         }
     }
+
+  self->chosen = TRUE;
 
   return sum / (double) n_scored;
 }
