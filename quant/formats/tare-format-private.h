@@ -147,6 +147,7 @@ extern const TareFormatClass _tare_format_residual_class;
 void _tare_format_list      (GPtrArray *list);
 void _tare_format_list_clusters (GPtrArray *list);
 void _tare_format_list_ggml (GPtrArray *list);
+void _tare_format_list_vectors (GPtrArray *list);
 
 /* Scalars inside blocks lie at any address. */
 TARE_INLINE float

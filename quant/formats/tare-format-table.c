@@ -598,5 +598,6 @@ _tare_format_list (GPtrArray *list)
   list_codebook (list, "bnb_fp4", "bitsandbytes FP4",
                  N_("The 4-bit floats of bitsandbytes, unlike E2M1"), 4, &_tare_codebook_bnb_fp4);
   _tare_format_list_clusters (list);
+  _tare_format_list_vectors (list);
   list_powers (list);
 }

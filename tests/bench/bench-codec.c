@@ -93,9 +93,15 @@ bench_codec (JsonBuilder *json,
   gsize bytes = rows * COLUMNS * sizeof (float);
   g_autofree float *x = make_weights (rows * COLUMNS);
   g_autofree float *y = g_new0 (float, rows * COLUMNS);
-  g_autofree guint8 *codes = g_malloc0 (bytes);
+  g_autofree guint8 *codes = NULL;
+  gsize most = 0;
   double memory = (double) bytes / bench_memcpy_seconds (bytes, quick);
   int n_threads = omp_get_max_threads ();
+
+  /* A codebook may be more than few weights are. */
+  for (gsize i = 0; i < tare_format_get_n_formats (); i++)
+    most = MAX (most, tare_format_get_bytes (tare_format_get (i), rows, COLUMNS));
+  codes = g_malloc0 (most);
 
   omp_set_num_threads (1);
   bench_add_number (json, "memcpy_bytes_per_second", memory);
