@@ -206,12 +206,13 @@ find_plot (TareFormatsPage *self,
 
 static void
 add_plot (TareFormatsPage *self,
-          const char      *label)
+          const char      *label,
+          guint            color)
 {
   TarePlot *plot = tare_scatter_plot_new ();
 
   tare_plot_set_label (plot, label);
-  tare_plot_set_color_index (plot, self->plots->len % TARE_COLORMAP_N_CATEGORIES);
+  tare_plot_set_color_index (plot, color);
   g_signal_connect_object (plot, "point-activated", G_CALLBACK (point_activated_cb), self,
                            G_CONNECT_SWAPPED);
   g_ptr_array_add (self->plots, plot);
@@ -219,23 +220,23 @@ add_plot (TareFormatsPage *self,
   tare_chart_add_plot (self->chart, plot);
 }
 
-/* The families in the order of the table, so that a colour stays what it is; on top of them what
- * nothing beats, and what is chosen. */
+/* The families in the order of the table, so that a colour stays what it is; the names of what
+ * nothing beats are below them, what is chosen above. */
 static void
 add_plots (TareFormatsPage *self)
 {
+  self->front = 0;
+  add_plot (self, _("Pareto front"), TARE_PLOT_COLOR_INK);
   for (gsize i = 0; i < tare_format_get_n_formats (); i++)
     {
       const TareFormat *format = tare_format_get (i);
       const char *label = tare_format_family_get_label (format->family);
 
       if (format->family != TARE_FORMAT_FAMILY_FLOAT && find_plot (self, label) == G_MAXUINT)
-        add_plot (self, label);
+        add_plot (self, label, (self->plots->len - 1) % TARE_COLORMAP_N_CATEGORIES);
     }
-  self->front = self->plots->len;
-  add_plot (self, _("Nothing is better"));
   self->chosen = self->plots->len;
-  add_plot (self, _("Chosen"));
+  add_plot (self, _("Chosen"), TARE_PLOT_COLOR_INK);
 }
 
 /* The points into one plot, and which formats they are. */
@@ -267,7 +268,7 @@ fill_plot (TareFormatsPage *self,
 static void
 fill_families (TareFormatsPage *self)
 {
-  for (guint k = 0; k < self->front; k++)
+  for (guint k = self->front + 1; k < self->chosen; k++)
     {
       const char *label = tare_plot_get_label (self->plots->pdata[k]);
       g_autoptr(GPtrArray) points = g_ptr_array_new ();

@@ -267,6 +267,19 @@ draw_title (TareChart   *self,
   pango_attr_list_unref (attributes);
 }
 
+static void
+get_plot_color (TareChart *self,
+                TarePlot  *plot,
+                GdkRGBA   *color)
+{
+  guint index = tare_plot_get_color_index (plot);
+
+  if (index == TARE_PLOT_COLOR_INK)
+    *color = self->ink.foreground;
+  else
+    tare_colormap_get_category (index, self->ink.dark, color);
+}
+
 /* Where and with what @plot draws, in the area as it was last laid out. */
 void
 _tare_chart_make_frame (TareChart     *self,
@@ -287,7 +300,7 @@ _tare_chart_make_frame (TareChart     *self,
   frame->exporting = self->exporting;
   frame->reach = TARE_PLOT_REACH;
   frame->layout = get_layout (self);
-  tare_colormap_get_category (tare_plot_get_color_index (plot), self->ink.dark, &frame->color);
+  get_plot_color (self, plot, &frame->color);
 }
 
 static void
@@ -370,7 +383,7 @@ lay_legend (TareChart   *self,
         {
           int text_width, text_height;
 
-          tare_colormap_get_category (tare_plot_get_color_index (plot), self->ink.dark, &color);
+          get_plot_color (self, plot, &color);
           set_text (self, tare_plot_get_label (plot), 0.0, &text_width, &text_height);
           draw_layout (self, snapshot, &self->ink.dim, left + LEGEND_SWATCH, top);
           _tare_ink_box (snapshot, &color, floor (left),

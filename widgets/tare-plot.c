@@ -111,7 +111,8 @@ tare_plot_set_label (TarePlot   *self,
  * tare_plot_get_color_index:
  * @self: the plot
  *
- * Returns: which of the colours of tare_colormap_get_category() it is drawn in
+ * Returns: which of the colours of tare_colormap_get_category() it is drawn in, or
+ *   %TARE_PLOT_COLOR_INK
  */
 guint
 tare_plot_get_color_index (TarePlot *self)
@@ -124,7 +125,8 @@ tare_plot_get_color_index (TarePlot *self)
 /**
  * tare_plot_set_color_index:
  * @self: the plot
- * @index: which of the colours of tare_colormap_get_category() to draw in
+ * @index: which of the colours of tare_colormap_get_category() to draw in, or
+ *   %TARE_PLOT_COLOR_INK
  */
 void
 tare_plot_set_color_index (TarePlot *self,

@@ -11,6 +11,9 @@ G_BEGIN_DECLS
 /* The point that is none. */
 #define TARE_PLOT_NO_POINT G_MAXUINT
 
+/* The colour of text, for what belongs to no category. */
+#define TARE_PLOT_COLOR_INK G_MAXUINT
+
 /* How far from a point, in pixels, the pointer still finds it. */
 #define TARE_PLOT_REACH 8.0
 

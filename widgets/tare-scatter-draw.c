@@ -182,7 +182,8 @@ draw_selected (TareScatterPlot     *self,
   cairo_destroy (cr);
 }
 
-/* A name beside its point, where no other name is. */
+/* A name to the left of its point and below, where no other point can be when that is on the front,
+ * unless another name is there; the first one has room above it. */
 static void
 draw_name (GtkSnapshot         *snapshot,
            const TarePlotFrame *frame,
@@ -195,10 +196,10 @@ draw_name (GtkSnapshot         *snapshot,
 
   pango_layout_set_text (frame->layout, name, -1);
   pango_layout_get_pixel_size (frame->layout, &width, &height);
-  x += POINT;
-  if (x + width > frame->width)
-    x -= 2.0 * POINT + width;
-  tare_plot_frame_draw_label (frame, snapshot, x, y - height, taken);
+  if (x - POINT - width >= 0.0)
+    tare_plot_frame_draw_label (frame, snapshot, x - POINT - width, y + 1.0, taken);
+  else if (taken->len == 0)
+    tare_plot_frame_draw_label (frame, snapshot, x, y - height - POINT / 2.0, taken);
 }
 
 static void
