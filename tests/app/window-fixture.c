@@ -108,13 +108,22 @@ window_fixture_settle (WindowFixture *fixture,
     g_main_context_iteration (NULL, TRUE);
 }
 
+/* Under a sanitizer everything takes several times as long: the build says how many. */
+static double
+get_patience (void)
+{
+  const char *patience = g_getenv ("TARE_TEST_PATIENCE");
+
+  return patience != NULL ? g_ascii_strtod (patience, NULL) : 1.0;
+}
+
 /* Waits for something to come true, and fails when it takes too long. */
 void
 window_fixture_wait (WindowFixture   *fixture,
                      WindowCondition  condition,
                      double           seconds)
 {
-  gint64 end = g_get_monotonic_time () + (gint64) (seconds * G_USEC_PER_SEC);
+  gint64 end = g_get_monotonic_time () + (gint64) (seconds * get_patience () * G_USEC_PER_SEC);
 
   while (!condition (fixture) && g_get_monotonic_time () < end)
     {
