@@ -45,9 +45,9 @@ add_layer (TareFisher               *self,
   TareFisherLayer *layer = g_new0 (TareFisherLayer, 1);
 
   layer->tensor = gradient->tensor;
-  layer->outputs = gradient->outputs;
+  layer->outputs = gradient->tensor->rows;
   layer->columns = gradient->columns;
-  layer->output_squares = g_new0 (double, gradient->outputs);
+  layer->output_squares = g_new0 (double, layer->outputs);
   g_ptr_array_add (self->layers, layer);
 
   return layer;
@@ -71,6 +71,8 @@ static void
 add_tokens (TareFisherLayer          *layer,
             const TareLinearGradient *gradient)
 {
+  double *squares = layer->output_squares + gradient->expert * gradient->outputs;
+
   for (gsize t = 0; t < gradient->n_tokens; t++)
     {
       const float *g = gradient->g.value + t * gradient->stride;
@@ -80,7 +82,7 @@ add_tokens (TareFisherLayer          *layer,
         {
           double square = (double) g[i] * (double) g[i];
 
-          layer->output_squares[i] += square;
+          squares[i] += square;
           size += square;
         }
       if (size > 0.0)
@@ -134,11 +136,11 @@ add_sequences (TareFisherLayer          *layer,
 
 /* Σ over some tokens of ȳ'x, squared and added to the diagonal. */
 static void
-add_squared_product (const TareFisher         *self,
-                     const TareLinearGradient *gradient,
+add_squared_product (const TareLinearGradient *gradient,
                      gsize                     first,
                      gsize                     n,
-                     float                    *product)
+                     float                    *product,
+                     float                    *values)
 {
   gsize size = gradient->outputs * gradient->columns;
 
@@ -148,7 +150,7 @@ add_squared_product (const TareFisher         *self,
                gradient->x.value + first * gradient->columns, (blasint) gradient->columns, 0.0f,
                product, (blasint) gradient->columns);
   for (gsize i = 0; i < size; i++)
-    self->diagonal.values[i] += product[i] * product[i];
+    values[i] += product[i] * product[i];
 }
 
 static void
@@ -157,12 +159,16 @@ add_diagonal (const TareFisher         *self,
 {
   gsize m = gradient->outputs, n = gradient->columns, n_tokens = gradient->n_tokens;
   gboolean tokens = self->diagonal.form == TARE_FISHER_TOKENS;
+  gboolean whole = gradient->length > 0 && n_tokens % gradient->length == 0;
+  float *values = self->diagonal.values + gradient->expert * m * n;
   g_autofree float *product = g_new (float, tokens ? n_tokens * (m + n) : m * n);
 
   if (!tokens)
     {
-      for (gsize t = 0; gradient->length > 0 && t < n_tokens; t += gradient->length)
-        add_squared_product (self, gradient, t, gradient->length, product);
+      for (gsize i = 0; !whole && i < m * n; i++)
+        values[i] = NAN;
+      for (gsize t = 0; whole && t < n_tokens; t += gradient->length)
+        add_squared_product (gradient, t, gradient->length, product, values);
       return;
     }
 
@@ -177,7 +183,7 @@ add_diagonal (const TareFisher         *self,
     }
   cblas_sgemm (CblasRowMajor, CblasTrans, CblasNoTrans, (blasint) m, (blasint) n,
                (blasint) n_tokens, 1.0f, product, (blasint) m, product + n_tokens * m,
-               (blasint) n, 1.0f, self->diagonal.values, (blasint) n);
+               (blasint) n, 1.0f, values, (blasint) n);
 }
 
 static void

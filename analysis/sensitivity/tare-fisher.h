@@ -9,7 +9,8 @@ G_BEGIN_DECLS
  * TareFisherForm:
  * @TARE_FISHER_TOKENS: the mean over tokens of (ȳx')², which one product makes of squares; terms
  *   between the tokens of a sequence are left out
- * @TARE_FISHER_SEQUENCES: the mean over sequences of the squares of each one's own gradient
+ * @TARE_FISHER_SEQUENCES: the mean over sequences of the squares of each one's own gradient; NaN
+ *   where sequences come in pieces, as the tokens of an expert do
  */
 typedef enum
 {
@@ -20,7 +21,7 @@ typedef enum
 /**
  * TareFisherLayer:
  * @tensor: whose it is
- * @outputs: outputs
+ * @outputs: outputs, those of one expert after the other where there are several matrices
  * @columns: inputs
  * @output_squares: outputs: E[ȳ²], ȳ a token's loss's gradient by the layer's output
  * @output_trace: Σ of them: the trace of the activations' Fisher matrix

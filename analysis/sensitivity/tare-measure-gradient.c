@@ -39,15 +39,6 @@ count_layers (TareModel *model)
   return n;
 }
 
-/* Through experts no gradient is led: nothing is known then. */
-static gboolean
-is_differentiable (TareMeasureContext *context)
-{
-  const TareConfig *config = tare_model_get_config (tare_measure_context_get_model (context));
-
-  return config == NULL || config->n_experts == 0;
-}
-
 /* The text for work that takes @cost multiplications of a weight and a token. */
 static gboolean
 take_text (TareMeasureContext  *context,
@@ -113,9 +104,6 @@ find_fisher (TareMeasureContext     *context,
              GError                **error)
 {
   TareFisher *fisher;
-
-  if (!is_differentiable (context))
-    return TRUE;
 
   fisher = tare_measure_context_find (context, "fisher", NULL, make_fisher, free_fisher, progress,
                                       error);
@@ -201,9 +189,6 @@ find_trace (TareMeasureContext  *context,
   Traces *traces;
   gpointer part;
 
-  if (!is_differentiable (context))
-    return TRUE;
-
   traces = tare_measure_context_find (context, "hessian-trace", NULL, make_traces, free_traces,
                                       progress, error);
   if (traces == NULL)
@@ -275,9 +260,6 @@ find_eigenvalue (TareMeasureContext  *context,
                  GError             **error)
 {
   const TareMeasureValue *found;
-
-  if (!is_differentiable (context))
-    return TRUE;
 
   found = tare_measure_context_find (context, "hessian-eigenvalue", tensor, make_eigenvalue,
                                      g_free, progress, error);

@@ -13,52 +13,13 @@
 #include "quant/tare-error.h"
 #include "tests/quant/naive.h"
 
-#define LAYER     "model.layers.%d."
-#define MIXTURE   LAYER "block_sparse_moe."
 #define GATE      "blk.1.ffn_gate_exps.weight"
 #define UP        "blk.1.ffn_up_exps.weight"
 #define DOWN      "blk.1.ffn_down_exps.weight"
-#define N_EXPERTS 4
-#define WIDTH     32
-#define INNER     64
+#define N_EXPERTS NAIVE_MIXTRAL_EXPERTS
+#define WIDTH     NAIVE_MIXTRAL_WIDTH
+#define INNER     NAIVE_MIXTRAL_INNER
 #define TOKENS    500
-
-#define EXPERT(e)                                                  \
-  { MIXTURE "experts." #e ".w1.weight", INNER, WIDTH, 0.0f },      \
-  { MIXTURE "experts." #e ".w3.weight", INNER, WIDTH, 0.0f },      \
-  { MIXTURE "experts." #e ".w2.weight", WIDTH, INNER, 0.0f }
-
-static TareModel *
-open_mixtral (void)
-{
-  static const Made made[] = {
-    { "model.embed_tokens.weight", 1024, WIDTH, 0.0f },
-    { LAYER "input_layernorm.weight", 0, WIDTH, 1.0f },
-    { LAYER "self_attn.q_proj.weight", WIDTH, WIDTH, 0.0f },
-    { LAYER "self_attn.k_proj.weight", WIDTH / 2, WIDTH, 0.0f },
-    { LAYER "self_attn.v_proj.weight", WIDTH / 2, WIDTH, 0.0f },
-    { LAYER "self_attn.o_proj.weight", WIDTH, WIDTH, 0.0f },
-    { LAYER "post_attention_layernorm.weight", 0, WIDTH, 1.0f },
-    { "model.norm.weight", 0, WIDTH, 1.0f },
-    { "lm_head.weight", 1024, WIDTH, 0.0f },
-    { MIXTURE "gate.weight", N_EXPERTS, WIDTH, 0.0f },
-    EXPERT (0), EXPERT (1), EXPERT (2), EXPERT (3),
-  };
-  g_autofree char *folder
-    = naive_make_folder ("mixtral", "{\"architectures\":[\"MixtralForCausalLM\"],"
-                         "\"hidden_size\":32,\"num_hidden_layers\":2,\"num_attention_heads\":2,"
-                         "\"num_key_value_heads\":1,\"vocab_size\":1024,"
-                         "\"max_position_embeddings\":64,\"rms_norm_eps\":1e-5,"
-                         "\"rope_theta\":10000,\"num_experts_per_tok\":2,"
-                         "\"tie_word_embeddings\":false,\"intermediate_size\":64,"
-                         "\"num_local_experts\":4}", made, G_N_ELEMENTS (made), 2);
-  g_autoptr(GError) error = NULL;
-  TareModel *model = tare_model_open (folder, &error);
-
-  g_assert_no_error (error);
-
-  return model;
-}
 
 /* Sums by hand beside those of the collector. */
 typedef struct
@@ -124,7 +85,7 @@ collect (TareModel *model,
 static void
 test_collect (void)
 {
-  g_autoptr(TareModel) model = open_mixtral ();
+  g_autoptr(TareModel) model = naive_open_mixtral ();
   Downs downs;
   g_autoptr(TareCalibration) calibration = collect (model, &downs);
   const TareLayerActivations *all = tare_calibration_lookup (calibration, DOWN);
@@ -186,7 +147,7 @@ assert_shape (GPtrArray  *tensors,
 static void
 test_gguf (void)
 {
-  g_autoptr(TareModel) model = open_mixtral ();
+  g_autoptr(TareModel) model = naive_open_mixtral ();
   Downs downs;
   g_autoptr(TareCalibration) calibration = collect (model, &downs);
   g_autoptr(TareCalibration) again = NULL;
@@ -230,7 +191,7 @@ test_gguf (void)
 static void
 test_dat (void)
 {
-  g_autoptr(TareModel) model = open_mixtral ();
+  g_autoptr(TareModel) model = naive_open_mixtral ();
   Downs downs;
   g_autoptr(TareCalibration) calibration = collect (model, &downs);
   g_autoptr(TareCalibration) again = NULL;
@@ -268,7 +229,7 @@ test_dat (void)
 static void
 test_engine (void)
 {
-  g_autoptr(TareModel) model = open_mixtral ();
+  g_autoptr(TareModel) model = naive_open_mixtral ();
   Downs downs;
   g_autoptr(TareCalibration) calibration = collect (model, &downs);
   g_autoptr(TareEngine) engine = tare_engine_new (model);
@@ -309,7 +270,7 @@ test_engine (void)
 static void
 test_wrong_experts (void)
 {
-  g_autoptr(TareModel) model = open_mixtral ();
+  g_autoptr(TareModel) model = naive_open_mixtral ();
   g_autoptr(TareEngine) engine = tare_engine_new (model);
   g_autoptr(TareCalibration) calibration = tare_calibration_new (NULL, 0);
   const TareAssignment assignment = {

@@ -70,6 +70,46 @@ naive_make_folder (const char *name,
   return folder;
 }
 
+#define LAYER   "model.layers.%d."
+#define MIXTURE LAYER "block_sparse_moe."
+
+#define EXPERT(e)                                                                            \
+  { MIXTURE "experts." #e ".w1.weight", NAIVE_MIXTRAL_INNER, NAIVE_MIXTRAL_WIDTH, 0.0f },      \
+  { MIXTURE "experts." #e ".w3.weight", NAIVE_MIXTRAL_INNER, NAIVE_MIXTRAL_WIDTH, 0.0f },      \
+  { MIXTURE "experts." #e ".w2.weight", NAIVE_MIXTRAL_WIDTH, NAIVE_MIXTRAL_INNER, 0.0f }
+
+TareModel *
+naive_open_mixtral (void)
+{
+  static const Made made[] = {
+    { "model.embed_tokens.weight", 1024, NAIVE_MIXTRAL_WIDTH, 0.0f },
+    { LAYER "input_layernorm.weight", 0, NAIVE_MIXTRAL_WIDTH, 1.0f },
+    { LAYER "self_attn.q_proj.weight", NAIVE_MIXTRAL_WIDTH, NAIVE_MIXTRAL_WIDTH, 0.0f },
+    { LAYER "self_attn.k_proj.weight", NAIVE_MIXTRAL_WIDTH / 2, NAIVE_MIXTRAL_WIDTH, 0.0f },
+    { LAYER "self_attn.v_proj.weight", NAIVE_MIXTRAL_WIDTH / 2, NAIVE_MIXTRAL_WIDTH, 0.0f },
+    { LAYER "self_attn.o_proj.weight", NAIVE_MIXTRAL_WIDTH, NAIVE_MIXTRAL_WIDTH, 0.0f },
+    { LAYER "post_attention_layernorm.weight", 0, NAIVE_MIXTRAL_WIDTH, 1.0f },
+    { "model.norm.weight", 0, NAIVE_MIXTRAL_WIDTH, 1.0f },
+    { "lm_head.weight", 1024, NAIVE_MIXTRAL_WIDTH, 0.0f },
+    { MIXTURE "gate.weight", NAIVE_MIXTRAL_EXPERTS, NAIVE_MIXTRAL_WIDTH, 0.0f },
+    EXPERT (0), EXPERT (1), EXPERT (2), EXPERT (3),
+  };
+  g_autofree char *folder
+    = naive_make_folder ("mixtral", "{\"architectures\":[\"MixtralForCausalLM\"],"
+                         "\"hidden_size\":32,\"num_hidden_layers\":2,\"num_attention_heads\":2,"
+                         "\"num_key_value_heads\":1,\"vocab_size\":1024,"
+                         "\"max_position_embeddings\":64,\"rms_norm_eps\":1e-5,"
+                         "\"rope_theta\":10000,\"num_experts_per_tok\":2,"
+                         "\"tie_word_embeddings\":false,\"intermediate_size\":64,"
+                         "\"num_local_experts\":4}", made, G_N_ELEMENTS (made), 2);
+  g_autoptr(GError) error = NULL;
+  TareModel *model = tare_model_open (folder, &error);
+
+  g_assert_no_error (error);
+
+  return model;
+}
+
 float *
 naive_run_model (const char    *path,
                  const guint32 *tokens)

@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "quant/model/tare-tensor.h"
+#include "quant/model/tare-model.h"
 
 G_BEGIN_DECLS
 
@@ -331,6 +331,13 @@ typedef struct
   float       center;
   gsize       experts;
 } Made;
+
+/* Of naive_open_mixtral(), which has two blocks and the sample's vocabulary. */
+#define NAIVE_MIXTRAL_EXPERTS 4
+#define NAIVE_MIXTRAL_WIDTH   32
+#define NAIVE_MIXTRAL_INNER   64
+
+TareModel *naive_open_mixtral (void);
 
 char  *naive_make_folder (const char    *name,
                           const char    *config,
