@@ -94,6 +94,9 @@ tare_architecture_find (const TareArchitecture *self,
   return NULL;
 }
 
+/* What Hugging Face puts before the parts around the stream. */
+#define STREAM "model."
+
 /* Numbers in a name: of the block and of the expert, -1 where there is none. */
 #define N_HOLES 2
 
@@ -141,14 +144,19 @@ find_name (const TareArchitecture *self,
   return NULL;
 }
 
-static const char *
-skip_prefix (const TareArchitecture *self,
-             const char             *name)
+/* (transfer full): the name as files have it that put nothing before it */
+static char *
+strip_prefix (const TareArchitecture *self,
+              const char             *name)
 {
-  if (self->prefix != NULL && g_str_has_prefix (name, self->prefix))
-    return name + strlen (self->prefix);
+  const char *inner = g_str_has_prefix (name, STREAM) ? name + strlen (STREAM) : NULL;
 
-  return name;
+  if (self->prefix != NULL && g_str_has_prefix (name, self->prefix))
+    return g_strdup (name + strlen (self->prefix));
+  if (self->prefix != NULL && inner != NULL && g_str_has_prefix (inner, self->prefix))
+    return g_strconcat (STREAM, inner + strlen (self->prefix), NULL);
+
+  return g_strdup (name);
 }
 
 static const char *
@@ -169,6 +177,7 @@ char *
 tare_architecture_to_canonical (const TareArchitecture *self,
                                 const char             *name)
 {
+  g_autofree char *bare = NULL;
   const TareTensorName *row = NULL;
   gboolean bias = FALSE;
   gsize length = 0;
@@ -177,9 +186,9 @@ tare_architecture_to_canonical (const TareArchitecture *self,
   g_return_val_if_fail (self != NULL, NULL);
   g_return_val_if_fail (name != NULL, NULL);
 
-  name = skip_prefix (self, name);
-  length = _tare_role_split_name (name, &bias);
-  row = find_name (self, name, length, numbers);
+  bare = strip_prefix (self, name);
+  length = _tare_role_split_name (bare, &bias);
+  row = find_name (self, bare, length, numbers);
   if (row == NULL || numbers[1] >= 0)
     return NULL;
   if (numbers[0] >= 0)
@@ -202,6 +211,7 @@ tare_architecture_expert_to_canonical (const TareArchitecture *self,
                                        const char             *name,
                                        guint                  *expert)
 {
+  g_autofree char *bare = NULL;
   const TareTensorName *row = NULL;
   gboolean bias = FALSE;
   gsize length = 0;
@@ -210,9 +220,9 @@ tare_architecture_expert_to_canonical (const TareArchitecture *self,
   g_return_val_if_fail (self != NULL, NULL);
   g_return_val_if_fail (name != NULL && expert != NULL, NULL);
 
-  name = skip_prefix (self, name);
-  length = _tare_role_split_name (name, &bias);
-  row = find_name (self, name, length, numbers);
+  bare = strip_prefix (self, name);
+  length = _tare_role_split_name (bare, &bias);
+  row = find_name (self, bare, length, numbers);
   if (row == NULL || numbers[1] < 0 || bias)
     return NULL;
 
@@ -235,6 +245,7 @@ tare_architecture_find_stacked (const TareArchitecture *self,
                                 const char             *name,
                                 int                    *block)
 {
+  g_autofree char *bare = NULL;
   gboolean bias = FALSE;
   gsize length = 0;
   int numbers[N_HOLES];
@@ -242,12 +253,12 @@ tare_architecture_find_stacked (const TareArchitecture *self,
   g_return_val_if_fail (self != NULL, NULL);
   g_return_val_if_fail (name != NULL && block != NULL, NULL);
 
-  name = skip_prefix (self, name);
-  length = _tare_role_split_name (name, &bias);
+  bare = strip_prefix (self, name);
+  length = _tare_role_split_name (bare, &bias);
   for (const TareTensorName *row = self->names; !bias && row->role != NULL; row++)
     {
       if (row->stacked == NULL
-          || !match (row->stacked, name, length > 0 ? length : strlen (name), numbers))
+          || !match (row->stacked, bare, length > 0 ? length : strlen (bare), numbers))
         continue;
 
       *block = numbers[0];

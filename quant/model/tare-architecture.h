@@ -95,7 +95,7 @@ typedef struct
  * @names: the tensors, ended by a %NULL role; they also tell whether query, key and value are one
  *   matrix (attn_qkv), whether there is a gate (ffn_gate), whether positions are learned
  *   (position_embd), and which norms there are
- * @prefix: (nullable): what some files put before every name
+ * @prefix: (nullable): what some files put before every name, or after the "model." at its begin
  * @norm: how the stream is normalised
  * @activation: of the feed-forward part, where config.json does not say which
  * @activation_key: (nullable): the key of config.json that names it, "hidden_act" if %NULL

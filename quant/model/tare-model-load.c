@@ -123,7 +123,9 @@ load_config (TareModel  *self,
 }
 
 /* What a model that also sees has besides the text's. */
-static const char *const unseen[] = { "vision_tower.", "multi_modal_projector." };
+static const char *const unseen[] = {
+  "vision_tower.", "multi_modal_projector.", "model.vision_tower.", "model.multi_modal_projector.",
+};
 
 static gboolean
 is_ignored (const TareModel *self,
