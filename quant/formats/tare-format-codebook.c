@@ -2,6 +2,7 @@
 #include "quant/formats/tare-format-grid-private.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "quant/formats/tare-search-private.h"
 
@@ -16,6 +17,9 @@
 
 #define LANES TARE_SEARCH_LANES
 #define MOST TARE_CODEBOOK_MOST
+
+/* Codes whose levels are looked up together. */
+#define LOOK_UPS 64
 
 const TareCodebook _tare_codebook_nf4 = {
   16,
@@ -68,55 +72,83 @@ TARE_CLONES static void
 encode (const TareGrid *self,
         const float    *x,
         gsize           n,
-        float           scale,
         guint8         *codes)
 {
   const TareCodebook *codebook = self->codebook;
   Steps steps;
-  float divisor = scale != 0.0f ? scale : 1.0f;
   const float *restrict in = x;
-  gint32 above[TARE_SEARCH_PIECE];
+  guint8 *restrict out = codes;
 
   list_steps (codebook, &steps);
-  for (gsize begin = 0; begin < n; begin += TARE_SEARCH_PIECE)
+
+  #pragma omp simd
+  for (gsize j = 0; j < n; j++)
     {
-      gsize length = MIN (TARE_SEARCH_PIECE, n - begin);
+      gint32 count = 0;
 
-      #pragma omp simd
-      for (gsize j = 0; j < length; j++)
-        {
-          float quotient = in[begin + j] / divisor;
-          gint32 count = 0;
-
-          for (guint k = 0; k + 1 < MOST; k++)
-            count += quotient > steps.thresholds[k] ? 1 : 0;
-          above[j] = count;
-        }
-
-      for (gsize j = 0; j < length; j++)
-        codes[begin + j] = codebook->order[above[j]];
+      for (guint k = 0; k + 1 < MOST; k++)
+        count += in[j] > steps.thresholds[k] ? 1 : 0;
+      out[j] = (guint8) count;
     }
-}
-
-/* Eight look-ups at a time, one by one: where the compiler gathers them, they are slower. */
-static void
-decode (const TareGrid *self,
-        const guint8   *codes,
-        gsize           n,
-        float           scale,
-        float          *y)
-{
-  const float *levels = self->codebook->levels;
-  const guint8 *restrict in = codes;
-  float *restrict out = y;
-  float products[MOST];
-
-  for (guint k = 0; k < MOST; k++)
-    products[k] = levels[k] * scale;
 
   #pragma GCC unroll 8
   for (gsize j = 0; j < n; j++)
-    out[j] = products[in[j]];
+    out[j] = codebook->order[out[j]];
+}
+
+#if defined (__GNUC__) && !defined (__clang__)
+/* Sixteen levels are two registers of eight, which the machine's permutations look up. */
+TARE_INLINE void
+look_up (const float  *restrict levels,
+         const guint8 *restrict codes,
+         float        *restrict y)
+{
+  typedef gint32 Indices __attribute__ ((vector_size (32)));
+  typedef float Eight __attribute__ ((vector_size (32)));
+  gint32 wide[LOOK_UPS];
+  Eight low, high;
+
+  memcpy (&low, levels, sizeof low);
+  memcpy (&high, levels + 8, sizeof high);
+
+  #pragma omp simd
+  for (gsize j = 0; j < LOOK_UPS; j++)
+    wide[j] = codes[j];
+
+  for (gsize j = 0; j < LOOK_UPS; j += 8)
+    {
+      Indices code;
+      Eight level;
+
+      memcpy (&code, wide + j, sizeof code);
+      level = __builtin_shuffle (low, high, code);
+      memcpy (y + j, &level, sizeof level);
+    }
+}
+#else
+TARE_INLINE void
+look_up (const float  *restrict levels,
+         const guint8 *restrict codes,
+         float        *restrict y)
+{
+  for (gsize j = 0; j < LOOK_UPS; j++)
+    y[j] = levels[codes[j]];
+}
+#endif
+
+TARE_CLONES static void
+decode (const TareGrid *self,
+        const guint8   *codes,
+        gsize           n,
+        float          *y)
+{
+  const float *levels = self->codebook->levels;
+  gsize whole = n - n % LOOK_UPS;
+
+  for (gsize j = 0; j < whole; j += LOOK_UPS)
+    look_up (levels, codes + j, y + j);
+  for (gsize j = whole; j < n; j++)
+    y[j] = levels[codes[j]];
 }
 
 TARE_INLINE void
@@ -180,6 +212,7 @@ measure (const TareGrid *self,
 }
 
 const TareGridClass _tare_codebook_class = {
+  .divides = TRUE,
   .encode = encode,
   .decode = decode,
   .measure = measure,

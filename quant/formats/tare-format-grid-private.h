@@ -12,8 +12,9 @@ typedef struct _TareScaling TareScaling;
 
 /**
  * TareGridClass:
- * @encode: the nearest codes of @x / @scale; what is beyond the largest level takes it
- * @decode: levels times @scale
+ * @divides: whether weights are divided by their scale, or else multiplied by its reciprocal
+ * @encode: the nearest codes of weights whose scale is 1; what is beyond the largest level takes it
+ * @decode: levels
  * @measure: Σw|x - scale q|^p for each of @m scales, a multiple of the search's lanes, with the
  *   nearest levels q; @n is at most the search's piece; p is 2, or 2.4 where @norm is set
  *
@@ -22,15 +23,14 @@ typedef struct _TareScaling TareScaling;
  */
 struct _TareGridClass
 {
+  gboolean divides;
   void (*encode)  (const TareGrid *self,
                    const float    *x,
                    gsize           n,
-                   float           scale,
                    guint8         *codes);
   void (*decode)  (const TareGrid *self,
                    const guint8   *codes,
                    gsize           n,
-                   float           scale,
                    float          *y);
   void (*measure) (const TareGrid *self,
                    gboolean        norm,
@@ -140,6 +140,10 @@ struct _TareScaling
 /* How many levels a matrix may be judged by when something is chosen for all of it. */
 #define TARE_GRID_SAMPLE ((gsize) 1 << 20)
 
+/* Weights that are coded at a time: a multiple of every group, of what is packed into whole bytes,
+ * and of the piece of the search. */
+#define TARE_GRID_SPAN 1280
+
 extern const TareGridClass _tare_minifloat_class;
 extern const TareGridClass _tare_byte_class;
 extern const TareGridClass _tare_codebook_class;
@@ -161,13 +165,34 @@ typedef struct
   const TareProgress *progress;
 } TareGridSample;
 
+void  _tare_grid_encode       (const TareGrid       *self,
+                               const float          *x,
+                               gsize                 n,
+                               gsize                 length,
+                               const float          *scales,
+                               guint8               *codes);
+void  _tare_grid_decode       (const TareGrid       *self,
+                               const guint8         *codes,
+                               gsize                 n,
+                               gsize                 length,
+                               const float          *scales,
+                               float                *y);
 void  _tare_grid_list_factors (TareGrid             *self);
-float _tare_grid_span         (const TareGrid       *self,
+void  _tare_grid_span         (const TareGrid       *self,
                                const TareScaleClass *scale,
                                const TareScalePlace *place,
                                TareRange             range,
-                               float                 minimum,
-                               float                 maximum);
+                               gsize                 n_groups,
+                               float                *scales);
+void  _tare_grid_find_scales  (const TareGrid       *self,
+                               const TareScaleClass *scale,
+                               const TareScalePlace *place,
+                               TareRange             range,
+                               const float          *x,
+                               const float          *w,
+                               gsize                 n,
+                               gsize                 length,
+                               float                *scales);
 float _tare_grid_find_scale   (const TareGrid       *self,
                                const TareScaleClass *scale,
                                const TareScalePlace *place,

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "quant/formats/tare-pack-private.h"
-#include "quant/formats/tare-search-private.h"
 
 /* Rows of codes that stand for fixed levels, with a scale for every group.
  *
@@ -27,7 +26,7 @@
  * decode to NaN or infinity: the byte 0xff of E8M0 stands for NaN, an 8-bit minifloat has codes for
  * either, and a scale may be anything. */
 
-#define PIECE TARE_SEARCH_PIECE
+#define SPAN TARE_GRID_SPAN
 
 static gsize
 group_length (const TareFormat *self,
@@ -115,8 +114,138 @@ get_place (const TareFormat *self,
   };
 }
 
+/* --- weights with a scale for every group --- */
+
+/* With a constant length this becomes a kernel of its own. */
+TARE_INLINE void
+scale_groups (const float *restrict x,
+              gsize                 n_groups,
+              gsize                 length,
+              const float          *factors,
+              gboolean              divides,
+              float        *restrict y)
+{
+  for (gsize g = 0; g < n_groups; g++)
+    {
+      float factor = factors[g];
+
+      #pragma omp simd
+      for (gsize j = 0; j < length; j++)
+        y[g * length + j] = divides ? x[g * length + j] / factor : x[g * length + j] * factor;
+    }
+}
+
+TARE_INLINE void
+scale_lengths (const float *x,
+               gsize        n,
+               gsize        length,
+               const float *factors,
+               gboolean     divides,
+               float       *y)
+{
+  gsize whole = n / length, rest = n % length;
+
+  if (length == 16)
+    scale_groups (x, whole, 16, factors, divides, y);
+  else if (length == 32)
+    scale_groups (x, whole, 32, factors, divides, y);
+  else
+    scale_groups (x, whole, length, factors, divides, y);
+  scale_groups (x + n - rest, rest > 0 ? 1 : 0, rest, factors + whole, divides, y + n - rest);
+}
+
+TARE_CLONES static void
+multiply (const float *x,
+          gsize        n,
+          gsize        length,
+          const float *factors,
+          float       *y)
+{
+  scale_lengths (x, n, length, factors, FALSE, y);
+}
+
+TARE_CLONES static void
+divide (const float *x,
+        gsize        n,
+        gsize        length,
+        const float *divisors,
+        float       *y)
+{
+  scale_lengths (x, n, length, divisors, TRUE, y);
+}
+
+/* In place: what comes out of a look-up. */
+TARE_CLONES static void
+multiply_levels (float       *y,
+                 gsize        n,
+                 gsize        length,
+                 const float *factors)
+{
+  for (gsize begin = 0, g = 0; begin < n; begin += length, g++)
+    {
+      gsize m = MIN (length, n - begin);
+      float factor = factors[g];
+
+      #pragma omp simd
+      for (gsize j = 0; j < m; j++)
+        y[begin + j] *= factor;
+    }
+}
+
+/**
+ * _tare_grid_encode:
+ * @self: a grid
+ * @x: weights
+ * @n: how many, at most %TARE_GRID_SPAN
+ * @length: of a group; the last may be short
+ * @scales: one for each group
+ * @codes: (out): [n] the nearest codes of @x over its scale
+ */
+void
+_tare_grid_encode (const TareGrid *self,
+                   const float    *x,
+                   gsize           n,
+                   gsize           length,
+                   const float    *scales,
+                   guint8         *codes)
+{
+  float factors[SPAN], quotients[SPAN];
+
+  for (gsize g = 0; g * length < n; g++)
+    factors[g] = !self->klass->divides ? invert (scales[g])
+                 : scales[g] != 0.0f   ? scales[g] : 1.0f;
+
+  if (self->klass->divides)
+    divide (x, n, length, factors, quotients);
+  else
+    multiply (x, n, length, factors, quotients);
+  self->klass->encode (self, quotients, n, codes);
+}
+
+/**
+ * _tare_grid_decode:
+ * @self: a grid
+ * @codes: [n]
+ * @n: how many
+ * @length: of a group; the last may be short
+ * @scales: one for each group
+ * @y: (out): [n] levels times their scale
+ */
+void
+_tare_grid_decode (const TareGrid *self,
+                   const guint8   *codes,
+                   gsize           n,
+                   gsize           length,
+                   const float    *scales,
+                   float          *y)
+{
+  self->klass->decode (self, codes, n, y);
+  multiply_levels (y, n, length, scales);
+}
+
 /* --- rows --- */
 
+/* A group that is longer than a span has its scale found where it begins. */
 static void
 encode_groups (const TareFormat *self,
                const TareMatrix *matrix,
@@ -130,32 +259,28 @@ encode_groups (const TareFormat *self,
   gsize columns = matrix->columns;
   gsize length = group_length (self, columns);
   guint8 *scales = codes + _tare_packed_bytes (columns, grid->bits);
-  g_autofree guint8 *trits = grid->bits == TARE_PACK_TERNARY ? g_new (guint8, columns) : NULL;
+  guint8 piece[SPAN];
+  float steps[SPAN];
 
-  for (gsize g = 0; g < place.n_groups; g++)
+  for (gsize begin = 0; begin < columns; begin += SPAN)
     {
-      gsize begin = g * length;
-      gsize end = MIN (begin + length, columns);
-      TareGridSample sample = { x + begin, w + begin, end - begin, 1, 0, NULL };
-      float step;
+      gsize n = MIN (SPAN, columns - begin), step = MIN (length, SPAN);
+      gsize n_groups = (n - 1) / step + 1;
 
-      place.group = g;
-      step = scale->shared ? scale->load (&place, NULL)
-                           : _tare_grid_find_scale (grid, scale, &place, matrix->range, &sample);
-      for (gsize j = begin; j < end; j += PIECE)
+      place.group = begin / length;
+      if (begin % length == 0)
         {
-          guint8 piece[PIECE];
-          gsize n = MIN (PIECE, end - j);
-
-          grid->klass->encode (grid, x + j, n, step, trits != NULL ? trits + j : piece);
-          if (trits == NULL)
-            _tare_pack (piece, n, grid->bits, codes + j / 8 * grid->bits);
+          if (scale->shared)
+            scale->load (&place, n_groups, NULL, steps);
+          else
+            _tare_grid_find_scales (grid, scale, &place, matrix->range, x + begin, w + begin,
+                                    MAX (n, MIN (length, columns - begin)), length, steps);
+          scale->store (&place, n_groups, steps, scales + place.group * scale->bytes);
         }
-      scale->store (&place, step, scales + g * scale->bytes);
-    }
 
-  if (trits != NULL)
-    _tare_pack (trits, columns, TARE_PACK_TERNARY, codes);
+      _tare_grid_encode (grid, x + begin, n, step, steps, piece);
+      _tare_pack (piece, n, grid->bits, codes + _tare_packed_bytes (begin, grid->bits));
+    }
 }
 
 static guint32
@@ -206,29 +331,20 @@ decode_groups (const TareFormat *self,
   const TareScaleClass *scale = self->scaling->klass;
   const guint8 *scales = codes + _tare_packed_bytes (columns, grid->bits);
   gsize length = group_length (self, columns);
-  gsize step = MIN (length, PIECE);
-  g_autofree guint8 *trits = grid->bits == TARE_PACK_TERNARY ? g_new (guint8, columns) : NULL;
-  guint8 piece[PIECE];
+  gsize step = MIN (length, SPAN);
 
-  if (trits != NULL)
-    _tare_unpack (codes, columns, TARE_PACK_TERNARY, trits);
-
-  for (gsize begin = 0; begin < columns; begin += PIECE)
+  for (gsize begin = 0; begin < columns; begin += SPAN)
     {
-      gsize end = MIN (begin + PIECE, columns);
-      const guint8 *unpacked = trits != NULL ? trits + begin : piece;
+      gsize n = MIN (SPAN, columns - begin);
+      const guint8 *packed = codes + _tare_packed_bytes (begin, grid->bits);
+      guint8 piece[SPAN];
+      float steps[SPAN];
 
-      if (grid->bits == 8)
-        unpacked = codes + begin;
-      else if (trits == NULL)
-        _tare_unpack (codes + begin / 8 * grid->bits, end - begin, grid->bits, piece);
-
-      for (gsize j = begin; j < end; j += step)
-        {
-          place.group = j / length;
-          grid->klass->decode (grid, unpacked + (j - begin), MIN (step, end - j),
-                               scale->load (&place, scales + place.group * scale->bytes), y + j);
-        }
+      place.group = begin / length;
+      scale->load (&place, (n - 1) / step + 1, scales + place.group * scale->bytes, steps);
+      if (grid->bits != 8)
+        _tare_unpack (packed, n, grid->bits, piece);
+      _tare_grid_decode (grid, grid->bits == 8 ? packed : piece, n, step, steps, y + begin);
     }
 }
 
@@ -268,8 +384,8 @@ get_levels (const TareFormat *self,
   const TareGrid *grid = self->grid;
   const TareScaleClass *scale = self->scaling->klass;
   TareScalePlace place = { .largest = grid->most, .n_groups = 1 };
-  float largest = MAX (-minimum, maximum);
-  float step = 0.0f;
+  float largest = MAX (MAX (-minimum, maximum), 0.0f);
+  float step = largest;
   guint8 codes[TARE_FORMAT_MAX_LEVELS], parameters[16];
   gsize n_used = 0;
 
@@ -279,20 +395,20 @@ get_levels (const TareFormat *self,
   /* As if it were the only group, so that scales relative to others are what they would be. */
   if (scale->get_parameter_bytes != NULL)
     {
-      step = _tare_grid_span (grid, &_tare_scale_single, &place, TARE_RANGE_MINIMUM_MAXIMUM,
-                              minimum, maximum);
+      _tare_grid_span (grid, &_tare_scale_single, &place, TARE_RANGE_MINIMUM_MAXIMUM, 1, &step);
       g_assert (scale->get_parameter_bytes (1, 1) <= sizeof parameters);
       scale->fit (&step, 1, 1, grid->most, parameters);
       place.parameters = parameters;
     }
-  step = largest > 0.0f ? _tare_grid_span (grid, scale, &place, TARE_RANGE_MINIMUM_MAXIMUM,
-                                           minimum, maximum) : 0.0f;
+  step = largest;
+  if (largest > 0.0f)
+    _tare_grid_span (grid, scale, &place, TARE_RANGE_MINIMUM_MAXIMUM, 1, &step);
 
   for (gsize k = 0; k < grid->n_codes; k++)
     codes[k] = (guint8) k;
 
   /* Codes that stand for no number, or are not written, are no levels. */
-  grid->klass->decode (grid, codes, grid->n_codes, 1.0f, levels);
+  grid->klass->decode (grid, codes, grid->n_codes, levels);
   for (gsize k = 0; k < grid->n_codes; k++)
     if (fabsf (levels[k]) <= grid->most)
       levels[n_used++] = levels[k] * step;
@@ -321,7 +437,7 @@ take_apart (const TareFormat *self,
   if (scale->shared)
     {
       place.parameters = codes;
-      parts->scales[0] = scale->load (&place, NULL);
+      scale->load (&place, 1, NULL, parts->scales);
     }
   else if (n_bytes > 0)
     {
@@ -338,8 +454,8 @@ take_apart (const TareFormat *self,
         parts->codes[i * columns + j] = (gint16) ((grid->signed_codes ? (gint8) unpacked[j]
                                                                       : unpacked[j])
                                                   - grid->offset);
-      for (gsize g = 0; !scale->shared && g < parts->n_groups; g++)
-        parts->scales[i * parts->n_groups + g] = scale->load (&place, scales + g * scale->bytes);
+      if (!scale->shared)
+        scale->load (&place, parts->n_groups, scales, parts->scales + i * parts->n_groups);
     }
 }
 
@@ -357,10 +473,11 @@ put_scales (const TareFormat  *self,
     {
       gsize index = row * parts->n_groups + g;
       guint8 *byte = bytes + g * scale->bytes;
+      float stored;
 
-      scale->store (&place, parts->scales[index], byte);
-      if (scale->load (&place, byte) != parts->scales[index]
-          && !(isnan (parts->scales[index]) && isnan (scale->load (&place, byte))))
+      scale->store (&place, 1, parts->scales + index, byte);
+      scale->load (&place, 1, byte, &stored);
+      if (stored != parts->scales[index] && !(isnan (parts->scales[index]) && isnan (stored)))
         return _tare_parts_fail_scale (self, parts, index, error);
     }
 

@@ -28,18 +28,20 @@ TARE_INLINE void
 encode_nested (const TareGrid *self,
                const float    *x,
                gsize           n,
-               float           inverse,
                guint8         *codes)
 {
   float ratio = (float) (1u << self->nested), lowest = (float) self->lowest;
   float top = (float) self->top, most = ((float) self->top + 1.0f) * ratio;
+  gint32 offset = self->offset;
+  const float *restrict in = x;
+  guint8 *restrict out = codes;
 
   #pragma omp simd
   for (gsize j = 0; j < n; j++)
     {
-      float fine = round_level (x[j] * inverse * ratio, -most, most - 1.0f);
+      float fine = round_level (in[j] * ratio, -most, most - 1.0f);
 
-      codes[j] = (guint8) ((gint32) round_level (fine / ratio, lowest, top) + self->offset);
+      out[j] = (guint8) ((gint32) round_level (fine / ratio, lowest, top) + offset);
     }
 }
 
@@ -47,10 +49,8 @@ TARE_CLONES static void
 encode (const TareGrid *self,
         const float    *x,
         gsize           n,
-        float           scale,
         guint8         *codes)
 {
-  float inverse = invert (scale);
   float lowest = (float) self->lowest, top = (float) self->top, shift = self->shift;
   gint32 offset = self->offset;
   const float *restrict in = x;
@@ -58,20 +58,19 @@ encode (const TareGrid *self,
 
   if (self->nested > 0)
     {
-      encode_nested (self, x, n, inverse, codes);
+      encode_nested (self, x, n, codes);
       return;
     }
 
   #pragma omp simd
   for (gsize j = 0; j < n; j++)
-    out[j] = (guint8) ((gint32) round_level (in[j] * inverse - shift, lowest, top) + offset);
+    out[j] = (guint8) ((gint32) round_level (in[j] - shift, lowest, top) + offset);
 }
 
 TARE_CLONES static void
 decode (const TareGrid *self,
         const guint8   *codes,
         gsize           n,
-        float           scale,
         float          *y)
 {
   gint32 offset = self->offset;
@@ -81,7 +80,7 @@ decode (const TareGrid *self,
 
   #pragma omp simd
   for (gsize j = 0; j < n; j++)
-    out[j] = ((float) ((gint32) in[j] - offset) + shift) * scale;
+    out[j] = (float) ((gint32) in[j] - offset) + shift;
 }
 
 TARE_INLINE void

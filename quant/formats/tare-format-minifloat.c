@@ -70,20 +70,17 @@ TARE_CLONES static void
 encode (const TareGrid *self,
         const float    *x,
         gsize           n,
-        float           scale,
         guint8         *codes)
 {
   Layout layout = lay_out (self);
-  float divisor = scale != 0.0f ? scale : 1.0f;
   const float *restrict in = x;
   guint8 *restrict out = codes;
 
   #pragma omp simd
   for (gsize j = 0; j < n; j++)
     {
-      float quotient = in[j] / divisor;
-      guint32 sign = tare_float_to_bits (quotient) >> 31;
-      float magnitude = fabsf (quotient);
+      guint32 sign = tare_float_to_bits (in[j]) >> 31;
+      float magnitude = fabsf (in[j]);
       gint32 exponent, code;
       float magic;
 
@@ -97,12 +94,13 @@ encode (const TareGrid *self,
     }
 }
 
-TARE_CLONES static void
-decode (const TareGrid *self,
-        const guint8   *codes,
-        gsize           n,
-        float           scale,
-        float          *y)
+/* special: whether there are codes that stand for no number */
+TARE_INLINE void
+decode_levels (const TareGrid *self,
+               gboolean        special,
+               const guint8   *codes,
+               gsize           n,
+               float          *y)
 {
   Layout layout = lay_out (self);
   gint32 base = (127 - self->bias) << FRACTION;
@@ -122,11 +120,24 @@ decode (const TareGrid *self,
       float normal = tare_float_from_bits ((guint32) ((code << layout.shift) + base));
       float subnormal = (normal - zero) * 2.0f;
       float magnitude = code < layout.normal ? subnormal : normal;
-      float special = code == infinite ? INFINITY : NAN;
+      float other = code == infinite ? INFINITY : NAN;
 
-      magnitude = code > highest || in[j] == minus_zero ? special : magnitude;
-      out[j] = tare_float_from_bits (tare_float_to_bits (magnitude) | sign) * scale;
+      if (special)
+        magnitude = code > highest || in[j] == minus_zero ? other : magnitude;
+      out[j] = tare_float_from_bits (tare_float_to_bits (magnitude) | sign);
     }
+}
+
+TARE_CLONES static void
+decode (const TareGrid *self,
+        const guint8   *codes,
+        gsize           n,
+        float          *y)
+{
+  if (self->unsigned_zero || 2 * (self->highest + 1) < self->n_codes)
+    decode_levels (self, TRUE, codes, n, y);
+  else
+    decode_levels (self, FALSE, codes, n, y);
 }
 
 TARE_INLINE void
@@ -188,6 +199,7 @@ measure (const TareGrid *self,
 }
 
 const TareGridClass _tare_minifloat_class = {
+  .divides = TRUE,
   .encode = encode,
   .decode = decode,
   .measure = measure,

@@ -12,24 +12,29 @@
 
 /* Integers in two's complement and units of 1/64. The lowest, -2, has no counterpart: it is read
  * but not written. */
+TARE_CLONES static void
+negate_bytes (guint8 *codes,
+              gsize   n)
+{
+  #pragma omp simd
+  for (gsize j = 0; j < n; j++)
+    codes[j] = (guint8) (codes[j] & 0x80 ? -(codes[j] & 0x7f) : codes[j]);
+}
+
 static void
 encode_bytes (const TareGrid *self,
               const float    *x,
               gsize           n,
-              float           scale,
               guint8         *codes)
 {
-  _tare_minifloat_class.encode (self, x, n, scale, codes);
-
-  for (gsize j = 0; j < n; j++)
-    codes[j] = (guint8) (codes[j] & 0x80 ? -(codes[j] & 0x7f) : codes[j]);
+  _tare_minifloat_class.encode (self, x, n, codes);
+  negate_bytes (codes, n);
 }
 
 TARE_CLONES static void
 decode_bytes (const TareGrid *self,
               const guint8   *codes,
               gsize           n,
-              float           scale,
               float          *y)
 {
   const guint8 *restrict in = codes;
@@ -37,7 +42,7 @@ decode_bytes (const TareGrid *self,
 
   #pragma omp simd
   for (gsize j = 0; j < n; j++)
-    out[j] = (float) (gint8) in[j] * (1.0f / 64.0f) * scale;
+    out[j] = (float) (gint8) in[j] * (1.0f / 64.0f);
 }
 
 static void
@@ -54,6 +59,7 @@ measure_bytes (const TareGrid *self,
 }
 
 const TareGridClass _tare_byte_class = {
+  .divides = TRUE,
   .encode = encode_bytes,
   .decode = decode_bytes,
   .measure = measure_bytes,

@@ -189,15 +189,9 @@ list_scales (const TareFormat  *self,
 
       #pragma omp parallel for schedule (dynamic)
       for (gsize i = first; i < MIN (first + BAND, matrix->rows); i++)
-        for (gsize g = 0; g < n_groups; g++)
-          {
-            gsize begin = g * length;
-            TareGridSample sample = { matrix->x + i * columns + begin, matrix->weights + begin,
-                                      MIN (length, columns - begin), 1, 0, NULL };
-
-            scales[i * n_groups + g] = _tare_grid_find_scale (self->grid, &_tare_scale_single,
-                                                              &place, matrix->range, &sample);
-          }
+        _tare_grid_find_scales (self->grid, &_tare_scale_single, &place, matrix->range,
+                                matrix->x + i * columns, matrix->weights, columns, length,
+                                scales + i * n_groups);
     }
 
   return TRUE;

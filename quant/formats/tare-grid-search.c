@@ -61,7 +61,7 @@ _tare_grid_list_factors (TareGrid *self)
 
   for (gsize k = 0; k < self->n_codes; k++)
     codes[k] = (guint8) k;
-  self->klass->decode (self, codes, self->n_codes, 1.0f, levels);
+  self->klass->decode (self, codes, self->n_codes, levels);
 
   self->factors[0] = 1.0f;
   for (gsize c = 1; c < N_ALIGNED; c++)
@@ -92,8 +92,8 @@ lower_scale (const TareGrid *self,
   guint8 code;
   float level;
 
-  self->klass->encode (self, &largest, 1, scale, &code);
-  self->klass->decode (self, &code, 1, 1.0f, &level);
+  _tare_grid_encode (self, &largest, 1, 1, &scale, &code);
+  self->klass->decode (self, &code, 1, &level);
 
   return level < self->largest ? scale - TARE_HALF_MIN : scale;
 }
@@ -102,33 +102,39 @@ lower_scale (const TareGrid *self,
  * _tare_grid_span:
  * @self: a grid
  * @scale: how scales are stored
- * @place: where this one belongs
+ * @place: where the first of these belongs
  * @range: whether a power of two is to be rounded up
- * @minimum: of the weights
- * @maximum: of the weights
- *
- * Returns: the scale with which the grid reaches from end to end, or for powers that of the OCP's
- *   rule
+ * @n_groups: how many consecutive groups there are, at most %TARE_GRID_SPAN
+ * @scales: (inout): the largest magnitude of each; the scale with which the grid reaches from end
+ *   to end, or for powers that of the OCP's rule
  */
-float
+void
 _tare_grid_span (const TareGrid       *self,
                  const TareScaleClass *scale,
                  const TareScalePlace *place,
                  TareRange             range,
-                 float                 minimum,
-                 float                 maximum)
+                 gsize                 n_groups,
+                 float                *scales)
 {
-  float largest = MAX (MAX (-minimum, maximum), 0.0f);
-  float result = largest / self->largest;
+  int exponent = _tare_get_exponent (self->largest);
+  float largest[TARE_GRID_SPAN];
 
   if (scale->powers && !scale->upward && range != TARE_RANGE_ROUND_UP)
-    return _tare_power_get (_tare_get_exponent (largest) - _tare_get_exponent (self->largest));
+    {
+      for (gsize g = 0; g < n_groups; g++)
+        scales[g] = _tare_power_get (_tare_get_exponent (scales[g]) - exponent);
+      return;
+    }
 
-  scale->round (place, 1, &result);
-  if (scale == &_tare_scale_half && result > TARE_HALF_MIN && result < 0x1p-14f)
-    result = lower_scale (self, largest, result);
-
-  return result;
+  for (gsize g = 0; g < n_groups; g++)
+    {
+      largest[g] = scales[g];
+      scales[g] /= self->largest;
+    }
+  _tare_scale_round_groups (scale, *place, n_groups, scales);
+  for (gsize g = 0; scale == &_tare_scale_half && g < n_groups; g++)
+    if (scales[g] > TARE_HALF_MIN && scales[g] < 0x1p-14f)
+      scales[g] = lower_scale (self, largest[g], scales[g]);
 }
 
 /* --- the search --- */
@@ -246,8 +252,8 @@ refit (const TareGrid       *self,
         float q[PIECE];
         TareSearchSums sums;
 
-        self->klass->encode (self, x, length, scale, codes);
-        self->klass->decode (self, codes, length, 1.0f, q);
+        _tare_grid_encode (self, x, length, length, &scale, codes);
+        self->klass->decode (self, codes, length, q);
         sums = _tare_search_sum (x, sample->w + begin, q, length);
         xq += sums.xq;
         qq += sums.qq;
@@ -336,6 +342,12 @@ find_range (const TareGridSample *sample,
     }
 }
 
+static gboolean
+is_searched (TareRange range)
+{
+  return range != TARE_RANGE_MINIMUM_MAXIMUM && range != TARE_RANGE_ROUND_UP;
+}
+
 /**
  * _tare_grid_find_scale:
  * @self: a grid
@@ -353,12 +365,12 @@ _tare_grid_find_scale (const TareGrid       *self,
                        TareRange             range,
                        const TareGridSample *sample)
 {
-  gboolean searches = range != TARE_RANGE_MINIMUM_MAXIMUM && range != TARE_RANGE_ROUND_UP;
+  gboolean searches = is_searched (range);
   gboolean norm = range == TARE_RANGE_NORM;
   float minimum, maximum, largest, plain;
 
   find_range (sample, &minimum, &maximum);
-  largest = MAX (-minimum, maximum);
+  largest = MAX (MAX (-minimum, maximum), 0.0f);
   if (self->find_scale != NULL && searches)
     {
       float result = sample->rows > 1 ? self->find_scale (sample->x, NULL, sample->rows * sample->n)
@@ -368,11 +380,100 @@ _tare_grid_find_scale (const TareGrid       *self,
       return result;
     }
 
-  plain = _tare_grid_span (self, scale, place, range, minimum, maximum);
+  plain = largest;
+  _tare_grid_span (self, scale, place, range, 1, &plain);
   if (!searches || largest < TARE_SEARCH_SMALLEST || largest > TARE_SEARCH_LARGEST)
     return plain;
   if (scale->powers)
     return search_power (self, norm, sample, plain);
 
   return search_scale (self, scale, place, norm, sample, largest, plain);
+}
+
+/* Magnitudes compare as their bits do, and integers have a maximum that vectors know. */
+TARE_INLINE void
+find_largest (const float *x,
+              gsize        n_groups,
+              gsize        length,
+              float       *largest)
+{
+  for (gsize g = 0; g < n_groups; g++)
+    {
+      gint32 most = 0;
+
+      #pragma omp simd reduction (max : most)
+      for (gsize j = 0; j < length; j++)
+        {
+          gint32 magnitude = (gint32) (tare_float_to_bits (x[g * length + j]) & 0x7fffffff);
+
+          most = most > magnitude ? most : magnitude;
+        }
+      largest[g] = tare_float_from_bits ((guint32) most);
+    }
+}
+
+TARE_CLONES static void
+find_magnitudes (const float *x,
+                 gsize        n,
+                 gsize        length,
+                 float       *largest)
+{
+  gsize whole = n / length, rest = n % length;
+
+  if (length == 16)
+    find_largest (x, whole, 16, largest);
+  else if (length == 32)
+    find_largest (x, whole, 32, largest);
+  else
+    find_largest (x, whole, length, largest);
+  find_largest (x + n - rest, rest > 0 ? 1 : 0, rest, largest + whole);
+}
+
+/**
+ * _tare_grid_find_scales:
+ * @self: a grid
+ * @scale: how scales are stored
+ * @place: where the first of these belongs
+ * @range: how they are chosen
+ * @x: weights
+ * @w: their importance
+ * @n: how many
+ * @length: of a group; the last may be short
+ * @scales: (out): one for each group, as it can be stored
+ *
+ * Finds what _tare_grid_find_scale() does of every group, but many at a time where it can.
+ */
+void
+_tare_grid_find_scales (const TareGrid       *self,
+                        const TareScaleClass *scale,
+                        const TareScalePlace *place,
+                        TareRange             range,
+                        const float          *x,
+                        const float          *w,
+                        gsize                 n,
+                        gsize                 length,
+                        float                *scales)
+{
+  gsize n_groups = (n - 1) / length + 1;
+  TareScalePlace there = *place;
+
+  if (is_searched (range))
+    {
+      for (gsize g = 0; g < n_groups; g++)
+        {
+          TareGridSample sample = { x + g * length, w + g * length, MIN (length, n - g * length),
+                                    1, 0, NULL };
+
+          there.group = place->group + g;
+          scales[g] = _tare_grid_find_scale (self, scale, &there, range, &sample);
+        }
+      return;
+    }
+
+  find_magnitudes (x, n, length, scales);
+  for (gsize g = 0; g < n_groups; g += TARE_GRID_SPAN)
+    {
+      there.group = place->group + g;
+      _tare_grid_span (self, scale, &there, range, MIN (TARE_GRID_SPAN, n_groups - g), scales + g);
+    }
 }

@@ -12,7 +12,7 @@ typedef struct _TareScaleClass TareScaleClass;
  * @parameters: (nullable): what the scales keep once for the matrix
  * @largest: the level of largest magnitude, times which a scale must stay finite
  * @row: of the matrix
- * @group: of the row
+ * @group: of the row; of several groups the first
  * @n_groups: of every row
  *
  * Where a scale belongs, for those that are stored relative to others.
@@ -38,8 +38,10 @@ typedef struct
  *   over @largest as its only one where @fits_scales is not set
  * @round: the nearest of @m scales that can be stored there; none is negative, and of those that
  *   are not zero none becomes zero
- * @load: what is stored there
- * @store: a scale that round() gave
+ * @together: consecutive groups, whatever their rows, for which round() does the same; 0 for all
+ *   of a row
+ * @load: what is stored of @n consecutive groups, @bytes each
+ * @store: scales that round() gave of @n consecutive groups
  *
  * How the scales of groups are stored.
  */
@@ -50,6 +52,7 @@ struct _TareScaleClass
   gboolean upward;
   gboolean shared;
   gboolean fits_scales;
+  gsize    together;
   gsize  (*get_parameter_bytes) (gsize                  rows,
                                  gsize                  n_groups);
   void   (*fit)                 (const float           *scales,
@@ -60,10 +63,13 @@ struct _TareScaleClass
   void   (*round)               (const TareScalePlace  *place,
                                  gsize                  m,
                                  float                 *scale);
-  float  (*load)                (const TareScalePlace  *place,
-                                 const guint8          *bytes);
+  void   (*load)                (const TareScalePlace  *place,
+                                 gsize                  n,
+                                 const guint8          *bytes,
+                                 float                 *scales);
   void   (*store)               (const TareScalePlace  *place,
-                                 float                  scale,
+                                 gsize                  n,
+                                 const float           *scales,
                                  guint8                *bytes);
 };
 
@@ -76,10 +82,14 @@ extern const TareScaleClass _tare_scale_e4m3;
 extern const TareScaleClass _tare_scale_double;
 extern const TareScaleClass _tare_scale_shift;
 
-float    _tare_power_load   (guint8   byte);
-gboolean _tare_power_store  (float    scale,
-                             guint8  *byte);
-float    _tare_power_get    (int      exponent);
-int      _tare_get_exponent (float    magnitude);
+float    _tare_power_load         (guint8                byte);
+gboolean _tare_power_store        (float                 scale,
+                                   guint8               *byte);
+float    _tare_power_get          (int                   exponent);
+int      _tare_get_exponent       (float                 magnitude);
+void     _tare_scale_round_groups (const TareScaleClass *klass,
+                                   TareScalePlace        place,
+                                   gsize                 n,
+                                   float                *scales);
 
 G_END_DECLS

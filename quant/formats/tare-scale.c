@@ -37,20 +37,19 @@ store_single (guint8 *bytes,
 
 /* 16 bits of precision: products with all levels of a minifloat are exact, so that a row's scale is
  * found again in what it decodes to; and the largest level does not become infinite. */
-static float
+TARE_INLINE float
 round_single (float scale,
               float largest)
 {
-  guint32 bits = tare_float_to_bits (scale);
-  guint32 most = tare_float_to_bits (FLT_MAX / MAX (largest, 1.0f)) & 0xffffff00;
-  guint32 least = tare_float_to_bits (SINGLE_LEAST);
+  gint32 most = (gint32) tare_float_to_bits (FLT_MAX / MAX (largest, 1.0f)) & ~0xff;
+  gint32 least = (gint32) tare_float_to_bits (SINGLE_LEAST);
+  gint32 bits = (gint32) tare_float_to_bits (scale);
+  gint32 rounded = (bits + 0x7f + ((bits >> 8) & 1)) & ~0xff;
 
-  if (bits == 0)
-    return 0.0f;
+  rounded = rounded < least ? least : rounded;
+  rounded = rounded > most ? most : rounded;
 
-  bits = (bits + 0x7f + ((bits >> 8) & 1)) & 0xffffff00;
-
-  return tare_float_from_bits (CLAMP (bits, least, most));
+  return tare_float_from_bits (bits == 0 ? 0 : (guint32) rounded);
 }
 
 /* --- binary16 --- */
@@ -65,59 +64,70 @@ round_halves (const TareScalePlace *place,
     scale[c] = round_scale (scale[c]);
 }
 
-static float
-load_half_scale (const TareScalePlace *place,
-                 const guint8         *bytes)
+static void
+load_halves (const TareScalePlace *place,
+             gsize                 n,
+             const guint8         *bytes,
+             float                *scales)
 {
-  return load_half (bytes);
+  tare_half_to_floats (bytes, n, scales);
 }
 
 static void
-store_half_scale (const TareScalePlace *place,
-                  float                 scale,
-                  guint8               *bytes)
+store_halves (const TareScalePlace *place,
+              gsize                 n,
+              const float          *scales,
+              guint8               *bytes)
 {
-  store_half (bytes, scale);
+  tare_half_from_floats (scales, n, bytes);
 }
 
 const TareScaleClass _tare_scale_half = {
   .bytes = 2,
   .round = round_halves,
-  .load = load_half_scale,
-  .store = store_half_scale,
+  .load = load_halves,
+  .store = store_halves,
 };
 
 /* --- binary32 --- */
 
-static void
+TARE_CLONES static void
 round_singles (const TareScalePlace *place,
                gsize                 m,
                float                *scale)
 {
-  for (gsize c = 0; c < m; c++)
-    scale[c] = round_single (scale[c], place->largest);
-}
+  float largest = place->largest;
 
-static float
-load_single_scale (const TareScalePlace *place,
-                   const guint8         *bytes)
-{
-  return load_single (bytes);
+  #pragma omp simd
+  for (gsize c = 0; c < m; c++)
+    scale[c] = round_single (scale[c], largest);
 }
 
 static void
-store_single_scale (const TareScalePlace *place,
-                    float                 scale,
-                    guint8               *bytes)
+load_singles (const TareScalePlace *place,
+              gsize                 n,
+              const guint8         *bytes,
+              float                *scales)
 {
-  store_single (bytes, scale);
+  for (gsize g = 0; g < n; g++)
+    scales[g] = load_single (bytes + 4 * g);
+}
+
+static void
+store_singles (const TareScalePlace *place,
+               gsize                 n,
+               const float          *scales,
+               guint8               *bytes)
+{
+  for (gsize g = 0; g < n; g++)
+    store_single (bytes + 4 * g, scales[g]);
 }
 
 const TareScaleClass _tare_scale_single = {
   .bytes = 4,
   .round = round_singles,
-  .load = load_single_scale,
-  .store = store_single_scale,
+  .load = load_singles,
+  .store = store_singles,
 };
 
 /* --- powers of two, E8M0 --- */
@@ -157,43 +167,62 @@ _tare_get_exponent (float magnitude)
   return (int) (tare_float_to_bits (magnitude) >> 23) - POWER_BIAS;
 }
 
-static void
+TARE_CLONES static void
 round_powers (const TareScalePlace *place,
               gsize                 m,
               float                *scale)
 {
+  float most = 0x1p127f;
+
+  while (!isfinite (most * place->largest))
+    most *= 0.5f;
+
+  #pragma omp simd
   for (gsize c = 0; c < m; c++)
     {
-      int exponent = _tare_get_exponent (scale[c]);
-      gboolean more = (tare_float_to_bits (scale[c]) & 0x7fffff) != 0;
+      gint32 bits = (gint32) tare_float_to_bits (scale[c]);
+      gint32 byte = (bits >> 23) + ((bits & 0x7fffff) != 0 ? 1 : 0);
+      float power = tare_float_from_bits ((guint32) (byte > POWER_MOST ? POWER_MOST : byte) << 23);
 
-      scale[c] = _tare_power_get (exponent + (more ? 1 : 0));
-      while (!isfinite (scale[c] * place->largest))
-        scale[c] *= 0.5f;
+      power = byte > 0 ? power : 0x1p-127f;
+      scale[c] = power < most ? power : most;
     }
 }
 
-static float
-load_power_scale (const TareScalePlace *place,
-                  const guint8         *bytes)
+TARE_CLONES static void
+load_powers (const TareScalePlace *place,
+             gsize                 n,
+             const guint8         *bytes,
+             float                *scales)
 {
-  return _tare_power_load (bytes[0]);
+  const guint8 *restrict in = bytes;
+  float *restrict out = scales;
+
+  #pragma omp simd
+  for (gsize g = 0; g < n; g++)
+    {
+      float power = in[g] == 0 ? 0x1p-127f : tare_float_from_bits ((guint32) in[g] << 23);
+
+      out[g] = in[g] > POWER_MOST ? NAN : power;
+    }
 }
 
 static void
-store_power_scale (const TareScalePlace *place,
-                   float                 scale,
-                   guint8               *bytes)
+store_powers (const TareScalePlace *place,
+              gsize                 n,
+              const float          *scales,
+              guint8               *bytes)
 {
-  _tare_power_store (scale, bytes);
+  for (gsize g = 0; g < n; g++)
+    bytes[g] = isnan (scales[g]) ? POWER_MOST + 1 : (guint8) (tare_float_to_bits (scales[g]) >> 23);
 }
 
 const TareScaleClass _tare_scale_power = {
   .bytes = 1,
   .powers = TRUE,
   .round = round_powers,
-  .load = load_power_scale,
-  .store = store_power_scale,
+  .load = load_powers,
+  .store = store_powers,
 };
 
 const TareScaleClass _tare_scale_power_up = {
@@ -201,8 +230,8 @@ const TareScaleClass _tare_scale_power_up = {
   .powers = TRUE,
   .upward = TRUE,
   .round = round_powers,
-  .load = load_power_scale,
-  .store = store_power_scale,
+  .load = load_powers,
+  .store = store_powers,
 };
 
 /* --- one for the matrix --- */
@@ -224,16 +253,20 @@ fit_tensor (const float *scales,
   store_single (parameters, scales[0]);
 }
 
-static float
-load_tensor_scale (const TareScalePlace *place,
-                   const guint8         *bytes)
+static void
+load_tensor (const TareScalePlace *place,
+             gsize                 n,
+             const guint8         *bytes,
+             float                *scales)
 {
-  return load_single (place->parameters);
+  for (gsize g = 0; g < n; g++)
+    scales[g] = load_single (place->parameters);
 }
 
 static void
 store_nothing (const TareScalePlace *place,
-               float                 scale,
+               gsize                 n,
+               const float          *scales,
                guint8               *bytes)
 {
 }
@@ -243,7 +276,7 @@ const TareScaleClass _tare_scale_tensor = {
   .get_parameter_bytes = get_single_bytes,
   .fit = fit_tensor,
   .round = round_singles,
-  .load = load_tensor_scale,
+  .load = load_tensor,
   .store = store_nothing,
 };
 
@@ -256,35 +289,30 @@ const TareScaleClass _tare_scale_tensor = {
 #define E4M3_SHIFT 20
 #define E4M3_BIAS 0x3c000000
 
-static float
-load_e4m3 (guint8 byte)
+/* byte: one without a sign */
+TARE_INLINE float
+load_e4m3 (gint32 byte)
 {
-  guint code = byte & 0x7f;
+  float magnitude = byte < 8 ? (float) byte * 0x1p-9f
+                             : tare_float_from_bits ((guint32) (byte << E4M3_SHIFT) + E4M3_BIAS);
 
-  if (code > E4M3_MOST)
-    return NAN;
-
-  return code < 8 ? (float) code * 0x1p-9f
-                  : tare_float_from_bits ((code << E4M3_SHIFT) + E4M3_BIAS);
+  return byte > E4M3_MOST ? NAN : magnitude;
 }
 
 /* The nearest, ties to even, and not zero. */
-static guint8
+TARE_INLINE gint32
 find_e4m3 (float x)
 {
-  guint32 bits = tare_float_to_bits (x);
-  guint code;
+  gint32 bits = (gint32) tare_float_to_bits (x);
+  gint32 normal = (bits - E4M3_BIAS + (1 << (E4M3_SHIFT - 1)) - 1 + ((bits >> E4M3_SHIFT) & 1))
+                  >> E4M3_SHIFT;
+  gint32 subnormal = (gint32) rintf ((x < 0x1p-6f ? x : 0.0f) * 0x1p9f);
+  gint32 code = x < 0x1p-6f ? subnormal : normal;
 
-  if (x >= 448.0f)
-    return E4M3_MOST;
+  code = x >= 448.0f ? E4M3_MOST : code;
+  code = code < 1 ? 1 : code;
 
-  if (x < 0x1p-6f)
-    code = (guint) rintf (x * 0x1p9f);
-  else
-    code = (bits - E4M3_BIAS + (1u << (E4M3_SHIFT - 1)) - 1 + ((bits >> E4M3_SHIFT) & 1))
-           >> E4M3_SHIFT;
-
-  return (guint8) CLAMP (code, 1, E4M3_MOST);
+  return code > E4M3_MOST ? E4M3_MOST : code;
 }
 
 /* The scale of the group that has the largest weight becomes 448. */
@@ -298,34 +326,57 @@ fit_e4m3 (const float *scales,
   store_single (parameters, round_single (scales[0] / 448.0f, 448.0f * largest));
 }
 
-static void
+TARE_CLONES static void
 round_e4m3 (const TareScalePlace *place,
             gsize                 m,
             float                *scale)
 {
   float unit = load_single (place->parameters);
+  float divisor = unit > 0.0f ? unit : 1.0f;
 
+  #pragma omp simd
   for (gsize c = 0; c < m; c++)
-    scale[c] = scale[c] > 0.0f && unit > 0.0f ? load_e4m3 (find_e4m3 (scale[c] / unit)) * unit
-                                              : 0.0f;
+    {
+      float rounded = load_e4m3 (find_e4m3 (scale[c] / divisor)) * unit;
+
+      scale[c] = scale[c] > 0.0f && unit > 0.0f ? rounded : 0.0f;
+    }
 }
 
-static float
-load_e4m3_scale (const TareScalePlace *place,
-                 const guint8         *bytes)
+TARE_CLONES static void
+load_e4m3_scales (const TareScalePlace *place,
+                  gsize                 n,
+                  const guint8         *bytes,
+                  float                *scales)
 {
-  return load_e4m3 (bytes[0]) * load_single (place->parameters);
+  float unit = load_single (place->parameters);
+  const guint8 *restrict in = bytes;
+  float *restrict out = scales;
+
+  #pragma omp simd
+  for (gsize g = 0; g < n; g++)
+    out[g] = load_e4m3 (in[g] & 0x7f) * unit;
 }
 
 /* A group of zeros has a scale of one, as in NVIDIA's Model Optimizer. */
-static void
-store_e4m3_scale (const TareScalePlace *place,
-                  float                 scale,
-                  guint8               *bytes)
+TARE_CLONES static void
+store_e4m3_scales (const TareScalePlace *place,
+                   gsize                 n,
+                   const float          *scales,
+                   guint8               *bytes)
 {
   float unit = load_single (place->parameters);
+  float divisor = unit > 0.0f ? unit : 1.0f;
+  const float *restrict in = scales;
+  guint8 *restrict out = bytes;
 
-  bytes[0] = scale > 0.0f && unit > 0.0f ? find_e4m3 (scale / unit) : 0x38;
+  #pragma omp simd
+  for (gsize g = 0; g < n; g++)
+    {
+      gint32 code = find_e4m3 (in[g] / divisor);
+
+      out[g] = (guint8) (in[g] > 0.0f && unit > 0.0f ? code : 0x38);
+    }
 }
 
 const TareScaleClass _tare_scale_e4m3 = {
@@ -333,8 +384,8 @@ const TareScaleClass _tare_scale_e4m3 = {
   .get_parameter_bytes = get_single_bytes,
   .fit = fit_e4m3,
   .round = round_e4m3,
-  .load = load_e4m3_scale,
-  .store = store_e4m3_scale,
+  .load = load_e4m3_scales,
+  .store = store_e4m3_scales,
 };
 
 /* --- double quantization --- */
@@ -420,35 +471,58 @@ fit_double (const float *scales,
     }
 }
 
-/* What the codes of one group stand for: map times reach and mean, within bounds. */
+/* What the codes of some groups stand for: map times reach and mean, within bounds. */
 typedef struct
 {
-  const float *map;
-  float        reach;
-  float        mean;
-  float        most;
+  float scales[MAP];
 } Nest;
 
-static Nest
-open_nest (const TareScalePlace *place)
+static gsize
+find_block (const TareScalePlace *place,
+            gsize                 group)
 {
-  gsize block = (place->row * place->n_groups + place->group) / NESTED;
+  return (place->row * place->n_groups + group) / NESTED;
+}
 
-  return (Nest) {
-    .map = get_map (),
-    .reach = load_single (place->parameters + 4 * (1 + block)),
-    .mean = load_single (place->parameters),
-    .most = FLT_MAX / place->largest,
-  };
+TARE_INLINE float
+get_nested (float level,
+            float reach,
+            float mean,
+            float most)
+{
+  float scale = level * reach + mean;
+
+  scale = scale > 0.0f ? scale : 0.0f;
+
+  return scale < most ? scale : most;
 }
 
 static float
-get_nested (const Nest *nest,
-            guint       code)
+load_reach (const TareScalePlace *place,
+            gsize                 block)
 {
-  float scale = nest->map[code] * nest->reach + nest->mean;
+  return load_single (place->parameters + 4 * (1 + block));
+}
 
-  return MIN (MAX (scale, 0.0f), nest->most);
+TARE_CLONES static void
+list_nested (const float *map,
+             float        reach,
+             float        mean,
+             float        most,
+             Nest        *nest)
+{
+  #pragma omp simd
+  for (gsize k = 0; k < MAP; k++)
+    nest->scales[k] = get_nested (map[k], reach, mean, most);
+}
+
+static void
+open_nest (const TareScalePlace *place,
+           gsize                 block,
+           Nest                 *nest)
+{
+  list_nested (get_map (), load_reach (place, block), load_single (place->parameters),
+               FLT_MAX / place->largest, nest);
 }
 
 /* The code whose scale is nearest; a scale that is not zero stays so if any code allows it. */
@@ -456,27 +530,20 @@ static guint
 find_nested (const Nest *nest,
              float       scale)
 {
-  guint low = 0, high = MAP - 1;
+  const float *scales = nest->scales;
+  guint low = 0;
 
   if (!(scale > 0.0f))
     {
-      while (low + 1 < MAP && get_nested (nest, low + 1) <= 0.0f)
+      while (low + 1 < MAP && scales[low + 1] <= 0.0f)
         low++;
       return low;
     }
 
-  while (high - low > 1)
-    {
-      guint middle = (low + high) / 2;
+  for (guint step = MAP / 2; step > 0; step /= 2)
+    low += low + step < MAP - 1 && scales[low + step] <= scale ? step : 0;
 
-      if (get_nested (nest, middle) > scale)
-        high = middle;
-      else
-        low = middle;
-    }
-
-  return get_nested (nest, low) > 0.0f
-         && scale - get_nested (nest, low) <= get_nested (nest, high) - scale ? low : high;
+  return scales[low] > 0.0f && scale - scales[low] <= scales[low + 1] - scale ? low : low + 1;
 }
 
 static void
@@ -484,39 +551,56 @@ round_double (const TareScalePlace *place,
               gsize                 m,
               float                *scale)
 {
-  Nest nest = open_nest (place);
+  Nest nest;
 
+  open_nest (place, find_block (place, place->group), &nest);
   for (gsize c = 0; c < m; c++)
-    scale[c] = get_nested (&nest, find_nested (&nest, scale[c]));
-}
-
-static float
-load_double_scale (const TareScalePlace *place,
-                   const guint8         *bytes)
-{
-  Nest nest = open_nest (place);
-
-  return get_nested (&nest, bytes[0]);
+    scale[c] = nest.scales[find_nested (&nest, scale[c])];
 }
 
 static void
-store_double_scale (const TareScalePlace *place,
-                    float                 scale,
-                    guint8               *bytes)
+load_doubles (const TareScalePlace *place,
+              gsize                 n,
+              const guint8         *bytes,
+              float                *scales)
 {
-  Nest nest = open_nest (place);
+  const float *map = get_map ();
+  float mean = load_single (place->parameters), most = FLT_MAX / place->largest;
 
-  bytes[0] = (guint8) find_nested (&nest, scale);
+  for (gsize g = 0; g < n; g++)
+    scales[g] = get_nested (map[bytes[g]], load_reach (place, find_block (place, place->group + g)),
+                            mean, most);
+}
+
+static void
+store_doubles (const TareScalePlace *place,
+               gsize                 n,
+               const float          *scales,
+               guint8               *bytes)
+{
+  gsize listed = 0;
+  Nest nest;
+
+  for (gsize g = 0; g < n; g++)
+    {
+      gsize block = find_block (place, place->group + g);
+
+      if (g == 0 || block != listed)
+        open_nest (place, block, &nest);
+      listed = block;
+      bytes[g] = (guint8) find_nested (&nest, scales[g]);
+    }
 }
 
 const TareScaleClass _tare_scale_double = {
   .bytes = 1,
   .fits_scales = TRUE,
+  .together = NESTED,
   .get_parameter_bytes = get_double_bytes,
   .fit = fit_double,
   .round = round_double,
-  .load = load_double_scale,
-  .store = store_double_scale,
+  .load = load_doubles,
+  .store = store_doubles,
 };
 
 /* --- a scale for some rows, divided by powers of two (M2 of ZeroQuant-FP) --- */
@@ -568,11 +652,16 @@ find_shift (const TareScalePlace *place,
   return (guint) CLAMP (exponent, 0, MOST_SHIFT);
 }
 
-static float
-load_shift (const TareScalePlace *place,
-            const guint8         *bytes)
+static void
+load_shifts (const TareScalePlace *place,
+             gsize                 n,
+             const guint8         *bytes,
+             float                *scales)
 {
-  return ldexpf (load_single (place->parameters + place->row / TILE * 4), -(int) bytes[0]);
+  float most = load_single (place->parameters + place->row / TILE * 4);
+
+  for (gsize g = 0; g < n; g++)
+    scales[g] = ldexpf (most, -(int) bytes[g]);
 }
 
 static void
@@ -583,17 +672,21 @@ round_shift (const TareScalePlace *place,
   for (gsize c = 0; c < m; c++)
     {
       guint8 shift = (guint8) find_shift (place, scale[c]);
+      float rounded;
 
-      scale[c] = scale[c] > 0.0f ? load_shift (place, &shift) : 0.0f;
+      load_shifts (place, 1, &shift, &rounded);
+      scale[c] = scale[c] > 0.0f ? rounded : 0.0f;
     }
 }
 
 static void
-store_shift (const TareScalePlace *place,
-             float                 scale,
-             guint8               *bytes)
+store_shifts (const TareScalePlace *place,
+              gsize                 n,
+              const float          *scales,
+              guint8               *bytes)
 {
-  bytes[0] = (guint8) find_shift (place, scale);
+  for (gsize g = 0; g < n; g++)
+    bytes[g] = (guint8) find_shift (place, scales[g]);
 }
 
 const TareScaleClass _tare_scale_shift = {
@@ -602,6 +695,33 @@ const TareScaleClass _tare_scale_shift = {
   .get_parameter_bytes = get_shift_bytes,
   .fit = fit_shift,
   .round = round_shift,
-  .load = load_shift,
-  .store = store_shift,
+  .load = load_shifts,
+  .store = store_shifts,
 };
+
+/**
+ * _tare_scale_round_groups:
+ * @klass: how scales are stored
+ * @place: of the first of @n consecutive groups
+ * @n: how many
+ * @scales: (inout): one for each
+ *
+ * Rounds the scale of every group to one that can be stored there.
+ */
+void
+_tare_scale_round_groups (const TareScaleClass *klass,
+                          TareScalePlace        place,
+                          gsize                 n,
+                          float                *scales)
+{
+  while (n > 0)
+    {
+      gsize index = place.row * place.n_groups + place.group;
+      gsize m = klass->together == 0 ? n : MIN (klass->together - index % klass->together, n);
+
+      klass->round (&place, m, scales);
+      place.group += m;
+      scales += m;
+      n -= m;
+    }
+}
