@@ -9,4 +9,9 @@ G_BEGIN_DECLS
 extern const TareArchitecture _tare_architectures[];
 extern const gsize            _tare_n_architectures;
 
+char *_tare_architecture_to_other_name (const TareArchitecture *self,
+                                        const char             *role,
+                                        int                     block,
+                                        gboolean                bias);
+
 G_END_DECLS

@@ -268,6 +268,22 @@ tare_architecture_find_stacked (const TareArchitecture *self,
   return NULL;
 }
 
+static char *
+fill_name (const TareTensorName *row,
+           int                   block,
+           gboolean              bias)
+{
+  const char *hole = strstr (row->hugging_face, "%d");
+
+  if (hole == NULL)
+    return g_strconcat (row->hugging_face, suffix (bias), NULL);
+  if (strstr (hole + 2, "%d") != NULL)
+    return NULL;
+
+  return g_strdup_printf ("%.*s%d%s%s", (int) (hole - row->hugging_face), row->hugging_face,
+                          block, hole + 2, suffix (bias));
+}
+
 /**
  * tare_architecture_to_hugging_face:
  * @self: an architecture
@@ -282,7 +298,6 @@ tare_architecture_to_hugging_face (const TareArchitecture *self,
 {
   const TareTensorName *row = NULL;
   const TareRole *role = NULL;
-  const char *hole = NULL;
   gboolean bias = FALSE;
   int block = -1;
 
@@ -291,17 +306,33 @@ tare_architecture_to_hugging_face (const TareArchitecture *self,
 
   role = tare_role_from_canonical (canonical, &block, &bias);
   row = role != NULL ? tare_architecture_find (self, role->id) : NULL;
-  if (row == NULL || row->hugging_face == NULL)
-    return NULL;
 
-  hole = strstr (row->hugging_face, "%d");
-  if (hole == NULL)
-    return g_strconcat (row->hugging_face, suffix (bias), NULL);
-  if (strstr (hole + 2, "%d") != NULL)
-    return NULL;
+  return row != NULL && row->hugging_face != NULL ? fill_name (row, block, bias) : NULL;
+}
 
-  return g_strdup_printf ("%.*s%d%s%s", (int) (hole - row->hugging_face), row->hugging_face,
-                          block, hole + 2, suffix (bias));
+/**
+ * _tare_architecture_to_other_name:
+ * @self: an architecture
+ * @role: id of a role
+ * @block: of the tensor, or -1
+ * @bias: whether its bias is meant
+ *
+ * Returns: (nullable) (transfer full): the second name that Hugging Face files have for a tensor,
+ *   or %NULL where there is but one
+ */
+char *
+_tare_architecture_to_other_name (const TareArchitecture *self,
+                                  const char             *role,
+                                  int                     block,
+                                  gboolean                bias)
+{
+  const TareTensorName *first = tare_architecture_find (self, role);
+
+  for (const TareTensorName *row = first; row != NULL && row->role != NULL; row++)
+    if (row != first && strcmp (row->role, role) == 0)
+      return fill_name (row, block, bias);
+
+  return NULL;
 }
 
 /**

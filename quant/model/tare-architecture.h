@@ -91,11 +91,16 @@ typedef struct
  * TareArchitecture:
  * @id: GGUF's general.architecture and the prefix of its keys
  * @label: what a person reads
- * @classes: the "architectures" of config.json that it stands for, %NULL-terminated
+ * @classes: the "architectures" of config.json that it stands for, %NULL-terminated, first the one
+ *   to write
+ * @model_type: (nullable): the "model_type" of config.json, @id if %NULL
+ * @expert_class: (nullable): the class to write of a model with experts, where it is another
+ * @expert_type: (nullable): likewise its "model_type"
  * @names: the tensors, ended by a %NULL role; they also tell whether query, key and value are one
  *   matrix (attn_qkv), whether there is a gate (ffn_gate), whether positions are learned
  *   (position_embd), and which norms there are
  * @prefix: (nullable): what some files put before every name, or after the "model." at its begin
+ * @writes_prefix: whether newly written ones do, but for the output
  * @norm: how the stream is normalised
  * @activation: of the feed-forward part, where config.json does not say which
  * @activation_key: (nullable): the key of config.json that names it, "hidden_act" if %NULL
@@ -128,6 +133,12 @@ typedef struct
  * @renames: (nullable): keys of config.json that have another name elsewhere, theirs and ours in
  *   turn, ended by %NULL
  * @defaults: (nullable): what is meant where config.json does not say, as JSON
+ * @epsilon_key: (nullable): the key of config.json for what keeps norms from dividing by 0,
+ *   "rms_norm_eps" if %NULL
+ * @bias_key: (nullable): the key of config.json that says whether the matrices of attention have
+ *   biases
+ * @older_rope_keys: whether config.json has GPT-NeoX's keys for rotation
+ * @constants: (nullable): what else config.json must say of every model, as JSON
  * @hugging_face_only: whether GGUF does not have it
  * @attention_soft_cap: where the file does not say; 0 where there is no such thing
  * @final_soft_cap: likewise, of the logits
@@ -144,8 +155,12 @@ typedef struct
   const char           *id;
   const char           *label;
   const char *const    *classes;
+  const char           *model_type;
+  const char           *expert_class;
+  const char           *expert_type;
   const TareTensorName *names;
   const char           *prefix;
+  gboolean              writes_prefix;
   TareNorm              norm;
   TareActivation        activation;
   const char           *activation_key;
@@ -171,6 +186,10 @@ typedef struct
   gboolean              multi_query;
   const char *const    *renames;
   const char           *defaults;
+  const char           *epsilon_key;
+  const char           *bias_key;
+  gboolean              older_rope_keys;
+  const char           *constants;
   gboolean              hugging_face_only;
   float                 attention_soft_cap;
   float                 final_soft_cap;

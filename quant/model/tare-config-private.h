@@ -85,6 +85,12 @@ gboolean  _tare_config_read_metadata_rope (const TareConfigSource *source,
                                            const TareArchitecture *architecture,
                                            TareConfig             *self);
 gboolean  _tare_config_rotates            (const TareArchitecture *architecture);
+double    _tare_config_longrope_attention (guint                   context,
+                                           guint                   original);
+void      _tare_config_make_divisors      (const TareConfig       *self,
+                                           float                  *divisors);
+gboolean  _tare_config_take_divisors      (TareConfig             *self,
+                                           const float            *divisors);
 float     _tare_config_usual_scale        (const TareConfig       *self,
                                            const TareArchitecture *architecture);
 

@@ -129,8 +129,20 @@ read_factors (const TareConfigSource *source,
   return TRUE;
 }
 
-/* Ding et al., "LongRoPE: Extending LLM Context Window Beyond 2 Million Tokens" (2024); cosine and
- * sine are multiplied by sqrt (1 + ln (context / original) / ln (original)). */
+/* Ding et al., "LongRoPE: Extending LLM Context Window Beyond 2 Million Tokens" (2024): what cosine
+ * and sine are multiplied by, sqrt (1 + ln (context / original) / ln (original)). */
+double
+_tare_config_longrope_attention (guint context,
+                                 guint original)
+{
+  double stretch = (double) context / (double) original;
+
+  if (stretch > 1.0 && original > 1)
+    return sqrt (1.0 + log (stretch) / log ((double) original));
+
+  return 1.0;
+}
+
 static gboolean
 read_longrope (const TareConfigSource *source,
                const TareArchitecture *architecture,
@@ -138,8 +150,6 @@ read_longrope (const TareConfigSource *source,
                TareConfig             *self)
 {
   guint n = self->rope_width / 2;
-  double original = self->rope_original_context;
-  double stretch = self->context / original;
 
   self->rope_scaling = TARE_ROPE_SCALING_LONGROPE;
   self->rope_factor = 1.0f;
@@ -147,9 +157,8 @@ read_longrope (const TareConfigSource *source,
     return _tare_config_fail (source, TARE_ERROR_UNSUPPORTED, "rope_type",
                               "is 'longrope', which only Phi-3 takes");
 
-  self->rope_attention_factor = 1.0f;
-  if (stretch > 1.0 && original > 1.0)
-    self->rope_attention_factor = (float) sqrt (1.0 + log (stretch) / log (original));
+  self->rope_attention_factor = (float) _tare_config_longrope_attention (
+    self->context, self->rope_original_context);
 
   return read_factors (source, rope, "short_factor", n, self->rope_short_factors)
          && read_factors (source, rope, "long_factor", n, self->rope_long_factors);

@@ -114,5 +114,10 @@ gboolean tare_config_read_metadata  (TareConfig              *self,
 void     tare_config_write_metadata (const TareConfig        *self,
                                      const TareArchitecture  *architecture,
                                      TareMetadata            *metadata);
+gboolean tare_config_write_json     (const TareConfig        *self,
+                                     const TareArchitecture  *architecture,
+                                     JsonObject              *object,
+                                     const char              *path,
+                                     GError                 **error);
 
 G_END_DECLS

@@ -99,6 +99,23 @@ take_name (TareModel *self,
   self->name = g_utf8_make_valid (name, -1);
 }
 
+/* llama.cpp writes Phi-3's divisors and what goes with them, but not that it is longrope. */
+static void
+take_factors (TareModel *self)
+{
+  TareConfig *config = &self->config;
+  g_autofree char *key = g_strconcat (self->architecture->id, ".rope.scaling.attn_factor", NULL);
+  double attention = 1.0;
+
+  if (config->rope_scaling != TARE_ROPE_SCALING_NONE
+      || tare_architecture_find (self->architecture, "rope_factors_long") == NULL)
+    return;
+
+  tare_metadata_get_number (self->metadata, key, &attention);
+  config->rope_scaling = TARE_ROPE_SCALING_LONGROPE;
+  config->rope_attention_factor = (float) attention;
+}
+
 /* The embedding's rows are the vocabulary, whatever the keys say: llama.cpp goes by them too. */
 static void
 complete_config (TareModel *self)
@@ -117,6 +134,8 @@ complete_config (TareModel *self)
         output = TRUE;
       else if (strcmp (tensor->canonical, "rope_freqs.weight") == 0)
         divisors = TRUE;
+      else if (strcmp (tensor->canonical, "rope_factors_long.weight") == 0)
+        take_factors (self);
     }
 
   config->tied = !output;

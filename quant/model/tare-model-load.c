@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include <math.h>
 #include <string.h>
 
+#include "quant/model/tare-config-private.h"
 #include "quant/model/tare-file-private.h"
 #include "quant/model/tare-gguf.h"
 #include "quant/model/tare-json.h"
@@ -215,28 +215,15 @@ new_floats (TareModel     *self,
                            n * sizeof *values);
 }
 
-/* The divisors of the rotary frequencies as GGUF has them (the "llama3" scaling of transformers):
- * 1 for short waves, the factor for long ones, a blend between. */
+/* The divisors of the rotary frequencies as GGUF has them. */
 static void
 derive_rope_freqs (TareModel *self)
 {
-  const TareConfig *config = &self->config;
-  guint n = config->rope_width / 2;
+  guint n = self->config.rope_width / 2;
   guint64 shape[] = { n };
   g_autofree float *divisors = g_new (float, MAX (n, 1));
-  double low = (double) config->rope_low_frequency;
-  double high = (double) config->rope_high_frequency;
-  double factor = (double) config->rope_factor;
 
-  for (guint i = 0; i < n; i++)
-    {
-      double frequency = pow ((double) config->rope_base, -2.0 * i / config->rope_width);
-      double waves = config->rope_original_context * frequency / (2.0 * G_PI);
-      double blend = CLAMP ((waves - low) / (high - low), 0.0, 1.0);
-
-      divisors[i] = (float) (1.0 / ((1.0 - blend) / factor + blend));
-    }
-
+  _tare_config_make_divisors (&self->config, divisors);
   g_ptr_array_add (self->tensors, new_floats (self, "rope_freqs.weight", 1, shape, divisors, n));
 }
 

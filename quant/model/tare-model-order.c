@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <string.h>
 
+#include "quant/model/tare-architecture-private.h"
 #include "quant/model/tare-layout.h"
 #include "quant/model/tare-model-private.h"
 #include "quant/model/tare-tensor-private.h"
@@ -40,19 +41,64 @@ _tare_model_find_order (TareModel        *self,
     order->head_rows = head;
 }
 
+/**
+ * _tare_model_repeats_embedding:
+ * @self: a model
+ *
+ * Returns: whether its output is the embedding over again, as llama.cpp wants it of architectures
+ *   that Hugging Face has without
+ */
+gboolean
+_tare_model_repeats_embedding (TareModel *self)
+{
+  const TareTensor *embedding = tare_model_lookup (self, "token_embd.weight");
+  const TareTensor *output = tare_model_lookup (self, "output.weight");
+
+  if (self->architecture == NULL || !self->architecture->copies_output || embedding == NULL
+      || output == NULL)
+    return FALSE;
+  if (output->file == embedding->file && output->offset == embedding->offset)
+    return TRUE;
+
+  return self->metadata != NULL && self->architecture->tied
+         && output->format == embedding->format && output->bytes == embedding->bytes
+         && output->rows == embedding->rows
+         && memcmp (tare_file_get_data (output->file) + output->offset,
+                    tare_file_get_data (embedding->file) + embedding->offset,
+                    output->bytes) == 0;
+}
+
 /* Whether a tensor was made when the folder was opened, and is in none of its files. */
 static gboolean
 is_derived (TareModel        *self,
             const TareTensor *tensor)
 {
-  const TareTensor *embedding = tare_model_lookup (self, "token_embd.weight");
-
   if (strcmp (tensor->canonical, "rope_freqs.weight") == 0)
     return TRUE;
 
-  return self->architecture->copies_output && embedding != NULL
-         && strcmp (tensor->canonical, "output.weight") == 0
-         && tensor->file == embedding->file && tensor->offset == embedding->offset;
+  return strcmp (tensor->canonical, "output.weight") == 0 && _tare_model_repeats_embedding (self);
+}
+
+/* The name that a folder has for a tensor of a GGUF file; the first norm of two side by side may
+ * have another than it has alone. */
+static char *
+make_name (TareModel        *self,
+           const TareTensor *tensor)
+{
+  const TareArchitecture *architecture = self->architecture;
+  g_autofree char *name = NULL;
+
+  if (architecture != NULL && tensor->role != NULL
+      && tare_model_lookup_role (self, "attn_norm_2", tensor->block, FALSE) != NULL)
+    name = _tare_architecture_to_other_name (architecture, tensor->role->id, tensor->block,
+                                             tensor->bias);
+  if (architecture != NULL && name == NULL)
+    name = tare_architecture_to_hugging_face (architecture, tensor->canonical);
+
+  if (name == NULL || !architecture->writes_prefix || strcmp (tensor->role->id, "output") == 0)
+    return g_steal_pointer (&name);
+
+  return g_strconcat (architecture->prefix, name, NULL);
 }
 
 /**
@@ -94,8 +140,7 @@ tare_model_dup_folder_tensor (TareModel        *self,
     return g_steal_pointer (&copy);
 
   g_free (copy->name);
-  copy->name = self->architecture != NULL
-               ? tare_architecture_to_hugging_face (self->architecture, tensor->canonical) : NULL;
+  copy->name = make_name (self, tensor);
   if (copy->name == NULL)
     return NULL;
 

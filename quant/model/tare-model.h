@@ -49,6 +49,9 @@ guint64                 tare_model_get_bytes             (TareModel   *self);
 guint                   tare_model_get_n_blocks          (TareModel   *self);
 char                   *tare_model_dup_hash              (TareModel   *self);
 
+JsonObject             *tare_model_dup_config            (TareModel   *self,
+                                                          GError     **error);
+JsonObject             *tare_model_dup_generation_config (TareModel   *self);
 TareTokenizer          *tare_model_get_tokenizer         (TareModel   *self,
                                                           GError     **error);
 TareMetadata           *tare_model_dup_metadata          (TareModel   *self,

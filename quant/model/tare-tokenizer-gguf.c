@@ -240,7 +240,6 @@ prepare_unigram (TareTokenizer  *self,
 {
   gsize length = tare_metadata_get_length (metadata, PREFIX "precompiled_charsmap");
   g_autofree guint8 *data = g_malloc (length + 1);
-  gboolean trims = FALSE;
 
   _tare_tokenizer_prepare_unigram (self);
   self->normalizer = _tare_normalizer_new ();
@@ -261,8 +260,10 @@ prepare_unigram (TareTokenizer  *self,
     }
   if (length > 0 && !_tare_normalizer_add_map (self->normalizer, data, length, path, error))
     return FALSE;
-  tare_metadata_get_boolean (metadata, PREFIX "remove_extra_whitespaces", &trims);
-  if (trims)
+  if (length > 0)
+    self->charsmap = g_bytes_new (data, length);
+  tare_metadata_get_boolean (metadata, PREFIX "remove_extra_whitespaces", &self->trims);
+  if (self->trims)
     _tare_normalizer_add_trim (self->normalizer);
 
   return TRUE;
@@ -301,6 +302,8 @@ new_of_json (TareMetadata  *metadata,
   if (self == NULL)
     return NULL;
   g_clear_pointer (&self->chat_template, g_free);
+  if (self->json == NULL)
+    self->json = g_strdup (json);
   if (!read_specials (self, metadata, path, error))
     return NULL;
 

@@ -474,6 +474,8 @@ struct _TareTokenizer
   char                     *continuing;
   char                     *chat_template;
   char                     *json;
+  GBytes                   *charsmap;
+  gboolean                  trims;
 };
 
 TareTokenizer *_tare_tokenizer_new               (const TareTokenizerModel  *model,

@@ -76,6 +76,7 @@ tare_tokenizer_unref (TareTokenizer *self)
   g_free (self->continuing);
   g_free (self->chat_template);
   g_free (self->json);
+  g_clear_pointer (&self->charsmap, g_bytes_unref);
   g_free (self);
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
+#include <json-glib/json-glib.h>
+
 #include "quant/model/tare-metadata.h"
 
 G_BEGIN_DECLS
@@ -64,6 +66,8 @@ char          *tare_tokenizer_dup_text          (TareTokenizer   *self,
 void           tare_tokenizer_write_metadata    (TareTokenizer   *self,
                                                  guint            vocabulary,
                                                  TareMetadata    *metadata);
+JsonObject    *tare_tokenizer_dup_json          (TareTokenizer   *self);
+JsonObject    *tare_tokenizer_dup_config        (TareTokenizer   *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TareTokenizer, tare_tokenizer_unref)
 

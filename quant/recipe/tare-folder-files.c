@@ -76,6 +76,62 @@ load_config (const char  *folder,
   return node != NULL ? json_object_ref (json_node_get_object (node)) : NULL;
 }
 
+/* The type that most values are in, which transformers runs the model in. */
+static const char *
+find_torch_type (GArray *items)
+{
+  static const char *const types[][2] = {
+    { "F32", "float32" }, { "F16", "float16" }, { "BF16", "bfloat16" },
+  };
+  const char *found = types[0][1];
+  guint64 most = 0;
+
+  for (gsize i = 0; i < G_N_ELEMENTS (types); i++)
+    {
+      guint64 bytes = 0;
+
+      for (guint j = 0; j < items->len; j++)
+        {
+          const TareItem *item = &g_array_index (items, TareItem, j);
+
+          if (item->packer == NULL && strcmp (item->outputs[0].dtype, types[i][0]) == 0)
+            bytes += item->outputs[0].bytes;
+        }
+      if (bytes > most)
+        {
+          most = bytes;
+          found = types[i][1];
+        }
+    }
+
+  return found;
+}
+
+/* What lies beside the weights of a folder, made from what a GGUF file says of itself. */
+static gboolean
+make_files (TareModel              *model,
+            TareSafetensorsWriter  *writer,
+            GError                **error)
+{
+  TareTokenizer *tokenizer = tare_model_get_tokenizer (model, error);
+  g_autoptr(JsonObject) json = NULL;
+  g_autoptr(JsonObject) settings = NULL;
+  g_autoptr(JsonObject) generation = NULL;
+
+  if (tokenizer == NULL)
+    return FALSE;
+
+  json = tare_tokenizer_dup_json (tokenizer);
+  settings = tare_tokenizer_dup_config (tokenizer);
+  json_object_set_int_member (settings, "model_max_length",
+                              tare_model_get_config (model)->context);
+  generation = tare_model_dup_generation_config (model);
+
+  return write_json (writer, "tokenizer.json", json, error)
+         && write_json (writer, "tokenizer_config.json", settings, error)
+         && write_json (writer, "generation_config.json", generation, error);
+}
+
 /**
  * _tare_folder_describe:
  * @kind: of folder
@@ -85,7 +141,7 @@ load_config (const char  *folder,
  * @error: return location
  *
  * Writes config.json, which says how the weights are stored, and carries over what else goes with
- * a model: tokenizer, generation settings, chat template, code.
+ * a model: tokenizer, generation settings, chat template, code. Of a GGUF file all of that is made.
  *
  * Returns: %FALSE with @error set where a file cannot be read or written
  */
@@ -97,12 +153,16 @@ _tare_folder_describe (const TareFolderKind   *kind,
                        GError                **error)
 {
   const char *folder = tare_model_get_folder (model);
-  g_autoptr(JsonObject) config = load_config (folder, error);
+  gboolean gguf = strcmp (tare_model_get_container (model), "gguf") == 0;
+  g_autoptr(JsonObject) config = gguf ? tare_model_dup_config (model, error)
+                                      : load_config (folder, error);
   JsonObject *quantization;
 
   if (config == NULL)
     return FALSE;
 
+  if (gguf)
+    json_object_set_string_member (config, "torch_dtype", find_torch_type (items));
   json_object_remove_member (config, "quantization_config");
   json_object_remove_member (config, "compression_config");
   if (kind->configure != NULL)
@@ -114,5 +174,5 @@ _tare_folder_describe (const TareFolderKind   *kind,
           && !write_json (writer, kind->copy_name, quantization, error)))
     return FALSE;
 
-  return carry_files (folder, writer, error);
+  return gguf ? make_files (model, writer, error) : carry_files (folder, writer, error);
 }

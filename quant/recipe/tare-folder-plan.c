@@ -349,7 +349,7 @@ check_experts (TareModel  *model,
     {
       const TareTensor *tensor = tare_model_get_tensor (model, i);
 
-      if (tensor->n_slices == 0)
+      if (tare_tensor_get_n_matrices (tensor) == 1 && tensor->n_slices == 0)
         continue;
       g_set_error (error, TARE_ERROR, TARE_ERROR_UNSUPPORTED,
                    "%s: %s: experts that lie in tensors of their own cannot be written to a "
@@ -360,22 +360,34 @@ check_experts (TareModel  *model,
   return TRUE;
 }
 
-/* A GGUF file does not have what a folder needs beside the weights. */
+/* Of a GGUF file all that a folder has beside the weights is made: it must be known how. */
+static gboolean
+check_gguf (TareModel  *model,
+            GError    **error)
+{
+  g_autoptr(JsonObject) config = NULL;
+
+  if (tare_model_get_architecture (model) == NULL)
+    {
+      g_set_error (error, TARE_ERROR, TARE_ERROR_UNSUPPORTED,
+                   "%s: Hugging Face's names for the tensors of architecture '%s' are not known, "
+                   "so no folder can be written", tare_model_get_path (model),
+                   tare_model_get_architecture_name (model));
+      return FALSE;
+    }
+  config = tare_model_dup_config (model, error);
+
+  return config != NULL && tare_model_get_tokenizer (model, error) != NULL;
+}
+
 static gboolean
 check_source (const TareFolderKind  *kind,
               TareModel             *model,
               GError               **error)
 {
-  const TareArchitecture *architecture = tare_model_get_architecture (model);
-
-  if (strcmp (tare_model_get_container (model), "safetensors") != 0)
-    {
-      g_set_error (error, TARE_ERROR, TARE_ERROR_UNSUPPORTED,
-                   "%s: a folder of safetensors is written from such a folder alone: a GGUF file "
-                   "has no config.json and no tokenizer.json", tare_model_get_path (model));
-      return FALSE;
-    }
-  if (!kind->runtime || architecture != NULL)
+  if (strcmp (tare_model_get_container (model), "gguf") == 0)
+    return check_gguf (model, error);
+  if (!kind->runtime || tare_model_get_architecture (model) != NULL)
     return TRUE;
 
   g_set_error (error, TARE_ERROR, TARE_ERROR_UNSUPPORTED,

@@ -22,8 +22,10 @@ LLVMFuzzerTestOneInput (const uint8_t *data,
     {
       const TareArchitecture *architecture = tare_architecture_get (i);
       g_autoptr(TareMetadata) metadata = tare_metadata_new ();
+      g_autoptr(JsonObject) object = json_object_new ();
       TareConfig config;
       TareConfig again;
+      TareConfig said;
 
       if (!tare_config_read_json (&config, architecture, json_node_get_object (root), "fuzz", NULL))
         continue;
@@ -31,6 +33,15 @@ LLVMFuzzerTestOneInput (const uint8_t *data,
       tare_config_write_metadata (&config, architecture, metadata);
       g_assert_true (tare_config_read_metadata (&again, architecture, metadata, "fuzz", NULL));
       g_assert_cmpuint (again.width, ==, config.width);
+      /* Also as a config.json, where that can say it, which then says the same. */
+      if (!tare_config_write_json (&config, architecture, object, "fuzz", NULL))
+        continue;
+      g_assert_true (tare_config_read_json (&said, architecture, object, "fuzz", NULL));
+      g_assert_cmpuint (said.rope_width, ==, config.rope_width);
+      g_assert_cmpuint (said.n_key_value_heads, ==, config.n_key_value_heads);
+      g_assert_true (said.rope_scaling == config.rope_scaling);
+      g_assert_true (said.rope_base == config.rope_base);
+      g_assert_true (said.norm_epsilon == config.norm_epsilon);
     }
 
   return 0;

@@ -510,9 +510,6 @@ test_unheld (void)
 
   for (gsize i = 0; i < G_N_ELEMENTS (runtimes); i++)
     check_refused (runtimes[i], NULL, blocks, "blk.0.attn_q.weight (Q4_K)");
-
-  TARE_TEST_NEED_SHARED (gguf, "models/tare-sample/tare-sample-bf16.gguf");
-  check_refused ("tare", gguf, blocks, "has no config.json");
 }
 
 /* Nothing is left where something was wrong, and what is there stays. */

@@ -230,6 +230,7 @@ test_words (void)
                            "\"\xe5\x8d\x9a\":18,\"\xe6\x8e\xa8\":19,\"zz\":20"), NULL);
   g_autoptr(TareMetadata) metadata = tare_metadata_new ();
   g_autoptr(TareTokenizer) again = NULL;
+  g_autoptr(TareTokenizer) json = NULL;
   g_autoptr(GError) error = NULL;
   static const guint32 tokens[] = { 7, 4, 5, 10, 8, 9 };
   g_autoptr(GString) back = tare_tokenizer_decode (tokenizer, tokens, G_N_ELEMENTS (tokens));
@@ -241,9 +242,10 @@ test_words (void)
   again = tare_tokenizer_new_from_metadata (metadata, "written", &error);
   g_assert_no_error (error);
 
-  for (guint i = 0; i < 2; i++)
+  json = tokenizer_rewrite (again);
+  for (guint i = 0; i < 3; i++)
     {
-      TareTokenizer *which = i == 0 ? tokenizer : again;
+      TareTokenizer *which = i == 0 ? tokenizer : i == 1 ? again : json;
 
       tokenizer_check (which, "UNwant\xc3\xa9" "d,running", TARE_TOKEN_FLAGS_NONE, "7 4 5 10 8 9");
       tokenizer_check (which, "", TARE_TOKEN_FLAGS_NONE, "");
@@ -343,6 +345,8 @@ test_gguf_normalizer (void)
   g_autoptr(TareMetadata) metadata = tare_metadata_new ();
   g_autoptr(TareTokenizer) tokenizer = NULL;
   g_autoptr(TareTokenizer) plain = NULL;
+  g_autoptr(TareTokenizer) plain_json = NULL;
+  g_autoptr(TareTokenizer) json = NULL;
   g_autoptr(GError) error = NULL;
 
   tare_metadata_set_string (metadata, "tokenizer.ggml.model", "t5");
@@ -352,7 +356,9 @@ test_gguf_normalizer (void)
   tare_metadata_set_u32 (metadata, "tokenizer.ggml.unknown_token_id", 0);
   plain = tare_tokenizer_new_from_metadata (metadata, "plain", &error);
   g_assert_no_error (error);
+  plain_json = tokenizer_rewrite (plain);
   tokenizer_check (plain, " A  b ", TARE_TOKEN_FLAGS_NONE, "1 1 0 1 1 3 1");
+  tokenizer_check (plain_json, " A  b ", TARE_TOKEN_FLAGS_NONE, "1 1 0 1 1 3 1");
 
   /* As signed bytes, as some writers have them. */
   for (gsize i = 0; i < length; i++)
@@ -363,11 +369,69 @@ test_gguf_normalizer (void)
   g_assert_no_error (error);
   tokenizer_check (tokenizer, " A  b ", TARE_TOKEN_FLAGS_NONE, "4 1 3");
   tokenizer_check (tokenizer, "  ", TARE_TOKEN_FLAGS_NONE, "");
+  json = tokenizer_rewrite (tokenizer);
+  tokenizer_check (json, " A  b ", TARE_TOKEN_FLAGS_NONE, "4 1 3");
+  tokenizer_check (json, "  ", TARE_TOKEN_FLAGS_NONE, "");
 
   values[0] = 256;
   tare_metadata_set_i32s (metadata, "tokenizer.ggml.precompiled_charsmap", values, length);
   g_assert_null (tare_tokenizer_new_from_metadata (metadata, "whole", &error));
   g_assert_error (error, TARE_ERROR, TARE_ERROR_INVALID);
+}
+
+/* Of a GGUF file the tokenizer.json that is made splits as its own name for that says, whichever
+ * it is, finds what is special, and says of both ends what the keys do. */
+static void
+test_rewritten (void)
+{
+  static const char *const texts[] = {
+    "Hello world, it's 'REally 1234567 $5.00!!\r\n\r\n  x <|endoftext|> e\xcc\x81 \xe5\xb7\xa5",
+    "  a  b\t\xc2\xa0(c) 12 345 y'all'LL \xe2\x80\xa6\n\n", "",
+  };
+  static const char *const names[] = {
+    "gpt-2", "llama-bpe", "smaug-bpe", "qwen2", "smollm", "falcon", "deepseek-llm",
+    "deepseek-coder", "deepseek-v3", "tekken", "gpt-4o", "bloom", "viking", "bailingmoe",
+    "seed-coder", "default",
+  };
+  g_autofree char *folder = tare_test_source ("data/sample");
+  g_autoptr(GError) error = NULL;
+  g_autoptr(TareTokenizer) sample = tare_tokenizer_new_from_folder (folder, &error);
+  g_autoptr(TareMetadata) metadata = tare_metadata_new ();
+
+  g_assert_no_error (error);
+  tare_tokenizer_write_metadata (sample, 1030, metadata);
+  tare_metadata_set_boolean (metadata, "tokenizer.ggml.add_eos_token", TRUE);
+  tare_metadata_set_string (metadata, "tokenizer.chat_template", "{{ messages }}");
+  for (gsize i = 0; i < G_N_ELEMENTS (names); i++)
+    {
+      g_autoptr(TareMetadata) back = tare_metadata_new ();
+      g_autoptr(TareTokenizer) gguf = NULL;
+      g_autoptr(TareTokenizer) json = NULL;
+
+      tare_metadata_set_string (metadata, "tokenizer.ggml.pre", names[i]);
+      gguf = tare_tokenizer_new_from_metadata (metadata, names[i], &error);
+      g_assert_no_error (error);
+      json = tokenizer_rewrite (gguf);
+      for (gsize j = 0; j < G_N_ELEMENTS (texts); j++)
+        for (guint flags = 0; flags < 8; flags++)
+          {
+            g_autoptr(GArray) a = tare_tokenizer_encode (gguf, texts[j], strlen (texts[j]),
+                                                         (TareTokenFlags) flags);
+            g_autoptr(GArray) b = tare_tokenizer_encode (json, texts[j], strlen (texts[j]),
+                                                         (TareTokenFlags) flags);
+
+            g_assert_cmpmem (a->data, a->len * sizeof (guint32),
+                             b->data, b->len * sizeof (guint32));
+          }
+
+      /* The first name of those that split alike. */
+      tare_tokenizer_write_metadata (json, 1030, back);
+      g_assert_cmpstr (tare_metadata_get_string (back, "tokenizer.ggml.pre"), ==,
+                       g_str_equal (names[i], "smaug-bpe") ? "dbrx" : names[i]);
+      g_assert_cmpstr (tare_metadata_get_string (back, "tokenizer.chat_template"), ==,
+                       "{{ messages }}");
+      g_assert_cmpuint (tare_tokenizer_get_n_tokens (json), ==, 1024);
+    }
 }
 
 static void
@@ -431,6 +495,7 @@ main (int   argc,
   g_test_add_func ("/tokenizer-kinds/words-naive", test_words_naive);
   g_test_add_func ("/tokenizer-kinds/gguf-normalizer", test_gguf_normalizer);
   g_test_add_func ("/tokenizer-kinds/normalizers", test_normalizers);
+  g_test_add_func ("/tokenizer-kinds/rewritten", test_rewritten);
 
   return g_test_run ();
 }

@@ -3,6 +3,7 @@
 
 #include "quant/model/tare-gguf.h"
 #include "quant/model/tare-tokenizer.h"
+#include "tests/quant/tokenizer-fixture.h"
 #include "tests/tare-test.h"
 
 /* TARE_TEST_NEED_SHARED for a name that is made here. */
@@ -124,9 +125,11 @@ test_cases (gconstpointer data)
   NEED (json_path, json_name);
   g_autoptr(TareTokenizer) from_gguf = load_gguf (gguf_path);
   g_autoptr(TareTokenizer) from_json = load_json (json_path);
+  g_autoptr(TareTokenizer) from_made = tokenizer_rewrite (from_gguf);
   g_autoptr(TareMetadata) written = tare_metadata_new ();
 
   check_cases (from_gguf, name);
+  check_cases (from_made, name);
   check_cases (from_json, name);
 
   tare_tokenizer_write_metadata (from_json, (guint) tare_tokenizer_get_n_tokens (from_json),
@@ -157,10 +160,12 @@ test_pieces (void)
   g_autoptr(TareTokenizer) from_gguf = load_gguf (gguf_path);
   g_autoptr(TareTokenizer) from_folder = load_folder (folder_path);
   g_autoptr(TareTokenizer) from_written = write_and_read (from_folder);
+  g_autoptr(TareTokenizer) from_made = tokenizer_rewrite (from_gguf);
 
   check_cases (from_gguf, "stories260K");
   check_cases (from_folder, "stories260K");
   check_cases (from_written, "stories260K");
+  check_cases (from_made, "stories260K");
 }
 
 typedef struct

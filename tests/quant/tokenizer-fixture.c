@@ -43,6 +43,22 @@ tokenizer_parse (const char *json,
   return tokenizer;
 }
 
+/* Through the tokenizer.json that is made of it. */
+TareTokenizer *
+tokenizer_rewrite (TareTokenizer *tokenizer)
+{
+  g_autoptr(JsonNode) root = json_node_new (JSON_NODE_OBJECT);
+  g_autoptr(JsonNode) settings = json_node_new (JSON_NODE_OBJECT);
+  g_autofree char *json = NULL, *config = NULL;
+
+  json_node_take_object (root, tare_tokenizer_dup_json (tokenizer));
+  json_node_take_object (settings, tare_tokenizer_dup_config (tokenizer));
+  json = json_to_string (root, FALSE);
+  config = json_to_string (settings, FALSE);
+
+  return tokenizer_parse (json, config);
+}
+
 /* Encodes and holds the tokens against "1 2 3". */
 void
 tokenizer_check (TareTokenizer  *tokenizer,

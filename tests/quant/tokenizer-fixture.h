@@ -10,6 +10,7 @@ char          *tokenizer_bytes_json (const char     *vocab,
                                      const char     *rest);
 TareTokenizer *tokenizer_parse      (const char     *json,
                                      const char     *config);
+TareTokenizer *tokenizer_rewrite    (TareTokenizer  *tokenizer);
 void           tokenizer_check      (TareTokenizer  *tokenizer,
                                      const char     *text,
                                      TareTokenFlags  flags,
