@@ -31,10 +31,12 @@
 
 #define EXPERTS "model.layers.%d.mlp.experts."
 
+#define GATE_UP EXPERTS "gate_up_proj", "ffn_gate_up_exps"
+
 /* The three matrices of every expert, by the names of its own. */
 #define EXPERT_NAMES(prefix, gate, up, down, flags)                                         \
-  { "ffn_gate_exps", prefix "experts.%d." gate, flags, EXPERTS "gate_up_proj" },            \
-  { "ffn_up_exps", prefix "experts.%d." up, flags, EXPERTS "gate_up_proj" },                \
+  { "ffn_gate_exps", prefix "experts.%d." gate, flags, GATE_UP },                           \
+  { "ffn_up_exps", prefix "experts.%d." up, flags, GATE_UP },                               \
   { "ffn_down_exps", prefix "experts.%d." down, flags, EXPERTS "down_proj" }
 
 #define QWEN_EXPERT_NAMES                                                                   \

@@ -234,7 +234,7 @@ tare_architecture_expert_to_canonical (const TareArchitecture *self,
 /**
  * tare_architecture_find_stacked:
  * @self: an architecture
- * @name: a tensor's name in a Hugging Face file
+ * @name: a tensor's name in a Hugging Face file or in a GGUF file
  * @block: (out): its block
  *
  * Returns: (nullable) (transfer none): the first row of those whose experts' matrices it holds, or
@@ -257,8 +257,11 @@ tare_architecture_find_stacked (const TareArchitecture *self,
   length = _tare_role_split_name (bare, &bias);
   for (const TareTensorName *row = self->names; !bias && row->role != NULL; row++)
     {
-      if (row->stacked == NULL
-          || !match (row->stacked, bare, length > 0 ? length : strlen (bare), numbers))
+      g_autofree char *joined = g_strconcat ("blk.%d.", row->joined, NULL);
+
+      if ((row->stacked == NULL
+           || !match (row->stacked, bare, length > 0 ? length : strlen (bare), numbers))
+          && (row->joined == NULL || !match (joined, bare, length, numbers)))
         continue;
 
       *block = numbers[0];

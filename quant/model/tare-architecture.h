@@ -76,6 +76,7 @@ typedef enum
  * @flags: what is particular about it
  * @stacked: (nullable): what newer Hugging Face files call the experts' matrices in one tensor, in
  *   full: experts x rows x columns, which for gate and up are both in it, gate over up
+ * @joined: (nullable): the stem of what some GGUF files call the same
  *
  * Without the ".weight" or ".bias" at its end. A norm has a bias only where it must have one.
  */
@@ -85,6 +86,7 @@ typedef struct
   const char      *hugging_face;
   TareTensorFlags  flags;
   const char      *stacked;
+  const char      *joined;
 } TareTensorName;
 
 /**

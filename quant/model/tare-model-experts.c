@@ -3,7 +3,8 @@
 /*
  * Hugging Face files have every matrix of every expert in a tensor of its own, or, newer ones, the
  * gates and ups of all in one; GGUF has the gates of all experts in one tensor, and the ups, and
- * the downs. Here both become what GGUF has, without moving a byte.
+ * the downs, or, in some files, gates over ups too. Here all become what most GGUF files have,
+ * without moving a byte.
  */
 #include <string.h>
 
@@ -181,6 +182,7 @@ part_stacked (TareModel  *self,
       for (gsize i = 0; i < n_experts; i++)
         set_slice (made, i, tensor, (i * tensor->shape[1] + part * rows) * row_bytes);
       made->offset = made->slices[0].offset;
+      made->role = tare_role_from_canonical (canonical, &made->block, &made->bias);
       g_ptr_array_add (parted, made);
       part++;
     }
@@ -188,11 +190,21 @@ part_stacked (TareModel  *self,
   return TRUE;
 }
 
-static void
-part_all (TareModel *self)
+/**
+ * _tare_model_part_experts:
+ * @self: a model that is being opened, whose tensors are read
+ *
+ * Makes two tensors of one that has the gates and the ups of all experts.
+ */
+void
+_tare_model_part_experts (TareModel *self)
 {
-  g_autoptr(GPtrArray) all = g_steal_pointer (&self->tensors);
+  g_autoptr(GPtrArray) all = NULL;
 
+  if (self->architecture == NULL || self->config.n_experts == 0)
+    return;
+
+  all = g_steal_pointer (&self->tensors);
   self->tensors = g_ptr_array_new_with_free_func ((GDestroyNotify) tare_tensor_free);
   g_ptr_array_set_free_func (all, NULL);
   for (guint i = 0; i < all->len; i++)
@@ -225,7 +237,7 @@ _tare_model_join_experts (TareModel *self)
   if (self->architecture == NULL || n_experts == 0)
     return;
 
-  part_all (self);
+  _tare_model_part_experts (self);
   rest = g_ptr_array_new_with_free_func ((GDestroyNotify) tare_tensor_free);
   families = collect_families (self, rest);
   g_ptr_array_set_free_func (self->tensors, NULL);

@@ -192,5 +192,10 @@ _tare_model_load_gguf (TareModel  *self,
   if (n_parts > 1 && !load_parts (self, file, n_parts, error))
     return FALSE;
 
-  return load_config (self, file, error);
+  if (!load_config (self, file, error))
+    return FALSE;
+
+  _tare_model_part_experts (self);
+
+  return TRUE;
 }

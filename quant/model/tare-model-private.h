@@ -77,6 +77,7 @@ void     _tare_model_find_order        (TareModel        *self,
                                         TareOrder        *order);
 gboolean _tare_model_repeats_embedding (TareModel  *self);
 GError  *_tare_model_gather            (TareModel  *self);
+void     _tare_model_part_experts      (TareModel  *self);
 void     _tare_model_join_experts      (TareModel  *self);
 gboolean _tare_model_arrange           (TareModel  *self,
                                         GError    **error);

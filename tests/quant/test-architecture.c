@@ -103,6 +103,10 @@ test_experts (void)
   g_assert_cmpstr (tare_architecture_find_stacked (llama, "model.layers.5.mlp.experts.down_proj",
                                                    &block)->role, ==, "ffn_down_exps");
   g_assert_cmpint (block, ==, 5);
+  g_assert_cmpstr (tare_architecture_find_stacked (llama, "blk.6.ffn_gate_up_exps.weight",
+                                                   &block)->role, ==, "ffn_gate_exps");
+  g_assert_cmpint (block, ==, 6);
+  g_assert_null (tare_architecture_find_stacked (llama, "blk.6.ffn_gate_exps.weight", &block));
   g_assert_null (tare_architecture_find_stacked (llama, "model.layers.5.mlp.down_proj", &block));
 }
 

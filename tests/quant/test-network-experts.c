@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "quant/model/tare-gguf.h"
 #include "quant/network/tare-network.h"
 #include "quant/recipe/tare-engine.h"
 #include "quant/recipe/tare-target.h"
@@ -430,6 +431,129 @@ test_recipe (void)
   tare_recipe_weights_free (weights);
 }
 
+/* Rows of one expert of @tensor, as they are stored. */
+static void
+append_expert (GByteArray       *bytes,
+               const TareTensor *tensor,
+               gsize             expert)
+{
+  gsize rows = tensor->rows / N_EXPERTS;
+  gsize n = (gsize) tensor->bytes / N_EXPERTS;
+  gsize length = bytes->len;
+
+  g_byte_array_set_size (bytes, (guint) (length + n));
+  tare_tensor_copy_rows (tensor, expert * rows, rows, bytes->data + length);
+}
+
+static const TareTensor *
+find_tensor (GPtrArray  *tensors,
+             const char *role,
+             int         block)
+{
+  g_autofree char *name = g_strdup_printf ("blk.%d.%s.weight", block, role);
+
+  for (guint i = 0; i < tensors->len; i++)
+    {
+      const TareTensor *tensor = g_ptr_array_index (tensors, i);
+
+      if (strcmp (tensor->name, name) == 0)
+        return tensor;
+    }
+
+  return NULL;
+}
+
+static void
+plan_joined (TareGgufWriter   *writer,
+             const TareTensor *tensor,
+             gboolean          gates)
+{
+  g_autofree char *name = gates ? g_strdup_printf ("blk.%d.ffn_gate_up_exps.weight", tensor->block)
+                                : g_strdup (tensor->name);
+  guint64 sizes[TARE_TENSOR_MAX_DIMENSIONS];
+
+  memcpy (sizes, tensor->shape, sizeof sizes);
+  sizes[1] *= gates ? 2 : 1;
+  g_assert_true (tare_gguf_writer_add (writer, name, tensor->format->ggml_type,
+                                       tensor->n_dimensions, sizes, NULL));
+}
+
+/* Writes a model again with the gates of all experts over their ups in one tensor of each block. */
+static void
+join_gates (TareFile   *file,
+            const char *path)
+{
+  g_autoptr(GPtrArray) tensors = g_ptr_array_new_with_free_func ((GDestroyNotify) tare_tensor_free);
+  g_autoptr(TareMetadata) metadata = NULL;
+  g_autoptr(TareGgufWriter) writer = NULL;
+
+  g_assert_true (tare_gguf_read (file, tensors, &metadata, NULL));
+  writer = tare_gguf_writer_new (path, metadata, NULL);
+  for (guint i = tensors->len; i-- > 0;)
+    if (strstr (((TareTensor *) g_ptr_array_index (tensors, i))->name, "ffn_up_exps") == NULL)
+      plan_joined (writer, g_ptr_array_index (tensors, i),
+                   strstr (((TareTensor *) g_ptr_array_index (tensors, i))->name,
+                           "ffn_gate_exps") != NULL);
+
+  for (guint i = tensors->len; i-- > 0;)
+    {
+      const TareTensor *tensor = g_ptr_array_index (tensors, i);
+      gboolean gates = strstr (tensor->name, "ffn_gate_exps") != NULL;
+      g_autoptr(GByteArray) bytes = g_byte_array_new ();
+
+      for (gsize e = 0; gates && e < N_EXPERTS; e++)
+        {
+          append_expert (bytes, tensor, e);
+          append_expert (bytes, find_tensor (tensors, "ffn_up_exps", tensor->block), e);
+        }
+      if (!gates)
+        {
+          g_byte_array_set_size (bytes, (guint) tensor->bytes);
+          tare_tensor_copy_rows (tensor, 0, tensor->rows, bytes->data);
+        }
+      if (strstr (tensor->name, "ffn_up_exps") == NULL)
+        g_assert_true (tare_gguf_writer_write (writer, bytes->data, bytes->len, NULL));
+    }
+  g_assert_nonnull (tare_gguf_writer_finish (writer, NULL));
+  g_assert_true (tare_gguf_writer_commit (writer, NULL));
+}
+
+/* Some GGUF files have gates over ups, in blocks of numbers as well: it is the same model. */
+static void
+test_joined (void)
+{
+  const TareAssignment eight = { .format = tare_format_lookup ("q8_0") };
+  g_autofree char *folder = make_mixtral ();
+  g_autofree char *path = tare_test_temporary ("apart.gguf");
+  g_autofree char *other = tare_test_temporary ("joined.gguf");
+  g_autoptr(TareRecipe) none = tare_recipe_new ();
+  g_autoptr(TareRecipe) recipe = tare_recipe_with_rule (none, "blk.*_exps.weight", &eight);
+  g_autoptr(TareModel) model = tare_model_open (folder, NULL);
+  g_autoptr(TareEngine) engine = tare_engine_new (model);
+  g_autoptr(TareModel) apart = NULL, joined = NULL;
+  g_autoptr(TareFile) file = NULL;
+  g_autoptr(GError) error = NULL;
+  gsize n = N_TOKENS * shape.vocabulary;
+  g_autofree float *truth = NULL, *found = NULL;
+
+  tare_target_write (tare_target_lookup ("gguf"), engine, recipe, NULL, path, NULL, NULL, &error);
+  g_assert_no_error (error);
+  file = tare_file_open (path, NULL);
+  join_gates (file, other);
+  apart = tare_model_open (path, NULL);
+  joined = tare_model_open (other, &error);
+  g_assert_no_error (error);
+  tare_model_check_runnable (joined, &error);
+  g_assert_no_error (error);
+
+  g_assert_cmpuint (tare_model_get_n_tensors (joined), ==, tare_model_get_n_tensors (apart));
+  g_assert_cmpstr (tare_model_lookup (joined, "blk.1.ffn_up_exps.weight")->name, ==,
+                   "blk.1.ffn_gate_up_exps.weight");
+  truth = run_weights (apart, &tare_weights_of_file, 0);
+  found = run_weights (joined, &tare_weights_of_file, 0);
+  g_assert_cmpmem (truth, n * sizeof *truth, found, n * sizeof *found);
+}
+
 /* How many tokens went to each expert. */
 typedef struct
 {
@@ -547,6 +671,7 @@ main (int    argc,
   g_test_add_func ("/network-experts/qwen3moe", test_qwen3moe);
   g_test_add_func ("/network-experts/stacked", test_stacked);
   g_test_add_func ("/network-experts/recipe", test_recipe);
+  g_test_add_func ("/network-experts/joined", test_joined);
   g_test_add_func ("/network-experts/observer", test_observer);
   g_test_add_func ("/network-experts/tensors", test_tensors);
   g_test_add_func ("/network-experts/incomplete", test_incomplete);
