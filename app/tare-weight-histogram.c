@@ -4,6 +4,7 @@
 #include <glib/gi18n.h>
 #include <math.h>
 
+#include "analysis/statistics/tare-shape.h"
 #include "widgets/tare-histogram-plot.h"
 #include "widgets/tare-marker-plot.h"
 
@@ -16,29 +17,6 @@ struct _TareWeightHistogram
   guint           n_levels;
   char           *caption;
 };
-
-/* The value below which a share of the weights lies, by the histogram. */
-static double
-find_quantile (const TareStatistics *statistics,
-               double                share)
-{
-  double width = ((double) statistics->maximum - (double) statistics->minimum)
-                 / TARE_HISTOGRAM_BINS;
-  double wanted = share * (double) statistics->n;
-  double below = 0.0;
-
-  for (gsize i = 0; i < TARE_HISTOGRAM_BINS; i++)
-    {
-      double count = (double) statistics->histogram[i];
-
-      if (count > 0.0 && below + count >= wanted)
-        return (double) statistics->minimum
-               + width * ((double) i + CLAMP ((wanted - below) / count, 0.0, 1.0));
-      below += count;
-    }
-
-  return (double) statistics->maximum;
-}
 
 static int
 compare_floats (gconstpointer a,
@@ -90,8 +68,8 @@ tare_weight_histogram_find_typical_range (const TareStatistics *statistics,
       return;
     }
 
-  *minimum = find_quantile (statistics, 1.0 - share);
-  *maximum = find_quantile (statistics, share);
+  *minimum = tare_shape_get_quantile (statistics, 1.0 - share);
+  *maximum = tare_shape_get_quantile (statistics, share);
 }
 
 static char *

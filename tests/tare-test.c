@@ -5,6 +5,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "quant/tare-hash.h"
+
 /**
  * tare_test_shared:
  * @name: a path below the folder of reference data
@@ -170,6 +172,20 @@ tare_test_difference (const float *a,
     }
 
   return norm > 0.0 ? sqrt (difference / norm) : sqrt (difference);
+}
+
+/**
+ * tare_test_hash:
+ * @data: (array length=n) (element-type guint8): bytes
+ * @n: how many
+ *
+ * Returns: their hash, for goldens
+ */
+guint64
+tare_test_hash (gconstpointer data,
+                gsize         n)
+{
+  return tare_hash_bytes (TARE_HASH_START, data, n);
 }
 
 /**

@@ -20,6 +20,8 @@ GBytes   *tare_test_load_bytes    (const char   *path);
 double    tare_test_difference    (const float  *a,
                                    const float  *b,
                                    gsize         n);
+guint64   tare_test_hash          (gconstpointer data,
+                                   gsize         n);
 void      tare_test_fill_gaussian (float        *x,
                                    gsize         n,
                                    guint32       seed);

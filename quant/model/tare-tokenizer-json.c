@@ -360,14 +360,6 @@ read_merges (TareTokenizer              *self,
   return TRUE;
 }
 
-static guint32
-find_token (TareTokenizer *self,
-            const char    *name)
-{
-  return name != NULL ? _tare_vocabulary_find (&self->vocabulary, name, strlen (name))
-                      : TARE_TOKEN_NONE;
-}
-
 /* A token by its name in tokenizer_config.json, a string or an object, or its id in config.json. */
 static gboolean
 read_special (TareTokenizer              *self,
@@ -388,7 +380,8 @@ read_special (TareTokenizer              *self,
       name = object != NULL ? tare_json_get_string (object, "content")
              : tare_json_get_string (source->tokenizer, key);
     }
-  if ((*token = find_token (self, name)) != TARE_TOKEN_NONE || source->config == NULL)
+  *token = _tare_vocabulary_find_name (&self->vocabulary, name);
+  if (*token != TARE_TOKEN_NONE || source->config == NULL)
     return TRUE;
 
   node = json_object_get_member (source->config, id_key);
@@ -406,7 +399,7 @@ read_specials (TareTokenizer              *self,
                const TareTokenizerSource  *source,
                GError                    **error)
 {
-  guint32 unknown = find_token (self, get_unknown (source));
+  guint32 unknown = _tare_vocabulary_find_name (&self->vocabulary, get_unknown (source));
 
   _tare_source_read_template (source, self);
   if (!read_special (self, source, "bos_token", &self->begin, error)
@@ -449,7 +442,7 @@ unescape_added (TareTokenizer              *self,
           g_auto(GStrv) parts = g_strsplit (piece->text, ESCAPED_SPACE, -1);
           g_autofree char *name = g_strjoinv (" ", parts);
 
-          if (find_token (self, name) != TARE_TOKEN_NONE)
+          if (_tare_vocabulary_find_name (&self->vocabulary, name) != TARE_TOKEN_NONE)
             continue;
           piece->text = g_string_chunk_insert (self->vocabulary.texts, name);
           piece->length = (guint32) strlen (name);

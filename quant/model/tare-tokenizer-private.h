@@ -336,6 +336,8 @@ gboolean   _tare_vocabulary_index      (TareVocabulary       *self,
 guint32    _tare_vocabulary_find       (const TareVocabulary *self,
                                         const char           *text,
                                         gsize                 length);
+guint32    _tare_vocabulary_find_name  (const TareVocabulary *self,
+                                        const char           *name);
 guint32    _tare_vocabulary_add_symbol (TareVocabulary       *self,
                                         const char           *text,
                                         gsize                 length);

@@ -7,14 +7,6 @@
 
 #include "quant/model/tare-json.h"
 
-static guint32
-find_token (TareTokenizer *self,
-            const char    *name)
-{
-  return name != NULL ? _tare_vocabulary_find (&self->vocabulary, name, strlen (name))
-                      : TARE_TOKEN_NONE;
-}
-
 static void
 append_token (TareTokenizer *self,
               GArray        *tokens,
@@ -37,7 +29,8 @@ append_end (TareTokenizer *self,
 
   if (name != NULL && JSON_NODE_HOLDS_VALUE (name)
       && json_node_get_value_type (name) == G_TYPE_STRING)
-    append_token (self, tokens, find_token (self, json_node_get_string (name)));
+    append_token (self, tokens, _tare_vocabulary_find_name (&self->vocabulary,
+                                                            json_node_get_string (name)));
 }
 
 /* One special token of a template may stand for several ids. */
@@ -52,7 +45,7 @@ append_special (TareTokenizer *self,
   JsonArray *ids = special != NULL ? tare_json_get_array (special, "ids") : NULL;
 
   if (ids == NULL)
-    append_token (self, tokens, find_token (self, id));
+    append_token (self, tokens, _tare_vocabulary_find_name (&self->vocabulary, id));
   for (guint i = 0; ids != NULL && i < json_array_get_length (ids); i++)
     {
       JsonNode *node = json_array_get_element (ids, i);

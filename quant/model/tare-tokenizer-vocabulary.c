@@ -4,19 +4,17 @@
 #include <string.h>
 
 #include "quant/tare-error.h"
+#include "quant/tare-hash.h"
 
 /* No token that means anything is longer; what is longer makes tables of its splits costly. */
 #define MAXIMUM_LENGTH 4096
 
-/* FNV-1a: G. Fowler, L. C. Noll, K.-P. Vo. */
+/* Folded, since slots are found by its low bits. */
 static guint64
 hash (const char *text,
       gsize       length)
 {
-  guint64 value = G_GUINT64_CONSTANT (0xcbf29ce484222325);
-
-  for (gsize i = 0; i < length; i++)
-    value = (value ^ (guint8) text[i]) * G_GUINT64_CONSTANT (0x100000001b3);
+  guint64 value = tare_hash_bytes (TARE_HASH_START, text, length);
 
   return value ^ value >> 32;
 }
@@ -190,6 +188,20 @@ _tare_vocabulary_find (const TareVocabulary *self,
     return TARE_TOKEN_NONE;
 
   return *find_slot (self, text, length);
+}
+
+/**
+ * _tare_vocabulary_find_name:
+ * @self: an indexed vocabulary
+ * @name: (nullable): a name
+ *
+ * Returns: the symbol of that name, or %TARE_TOKEN_NONE
+ */
+guint32
+_tare_vocabulary_find_name (const TareVocabulary *self,
+                            const char           *name)
+{
+  return name != NULL ? _tare_vocabulary_find (self, name, strlen (name)) : TARE_TOKEN_NONE;
 }
 
 /**

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "quant/tare-error.h"
+#include "quant/tare-hash.h"
 
 /* Rows that one thread rounds at a time. */
 #define ROWS 32
@@ -280,20 +281,6 @@ tare_activation_format_check (const TareActivationFormat  *self,
   return FALSE;
 }
 
-/* FNV-1a (Fowler, Noll, Vo; RFC draft-eastlake-fnv), 64 bits. */
-static guint64
-hash_bytes (guint64     hash,
-            const void *data,
-            gsize       length)
-{
-  const guint8 *bytes = data;
-
-  for (gsize i = 0; i < length; i++)
-    hash = (hash ^ bytes[i]) * G_GUINT64_CONSTANT (0x100000001b3);
-
-  return hash;
-}
-
 /**
  * tare_activation_format_hash:
  * @self: how to round
@@ -303,18 +290,18 @@ hash_bytes (guint64     hash,
 guint64
 tare_activation_format_hash (const TareActivationFormat *self)
 {
-  guint64 hash = G_GUINT64_CONSTANT (0xcbf29ce484222325);
+  guint64 hash = TARE_HASH_START;
   guint64 kinds[2] = { (guint64) self->range, (guint64) self->scale };
   double clip = get_clip (self);
 
   if (self->format == NULL)
     return 0;
 
-  hash = hash_bytes (hash, self->format->id, strlen (self->format->id));
-  hash = hash_bytes (hash, kinds, sizeof kinds);
-  hash = hash_bytes (hash, &clip, sizeof clip);
+  hash = tare_hash_bytes (hash, self->format->id, strlen (self->format->id));
+  hash = tare_hash_bytes (hash, kinds, sizeof kinds);
+  hash = tare_hash_bytes (hash, &clip, sizeof clip);
   if (self->scale != TARE_ACTIVATION_SCALE_TOKEN && self->limits != NULL)
-    hash = hash_bytes (hash, self->limits, self->n_limits * sizeof *self->limits);
+    hash = tare_hash_bytes (hash, self->limits, self->n_limits * sizeof *self->limits);
 
   return MAX (hash, 1);
 }

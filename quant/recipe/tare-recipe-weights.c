@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "quant/recipe/tare-engine-private.h"
+#include "quant/tare-hash.h"
 
 static gboolean
 load (gpointer             data,
@@ -57,18 +58,6 @@ load_rows (gpointer             data,
   return TRUE;
 }
 
-/* FNV-1a (Fowler, Noll, Vo; RFC draft-eastlake-fnv), 64 bits. */
-static guint64
-hash_string (const char *text)
-{
-  guint64 hash = G_GUINT64_CONSTANT (0xcbf29ce484222325);
-
-  for (const char *c = text; *c != '\0'; c++)
-    hash = (hash ^ (guint8) *c) * G_GUINT64_CONSTANT (0x100000001b3);
-
-  return hash;
-}
-
 static guint64
 fingerprint (gpointer          data,
              const TareTensor *tensor)
@@ -83,7 +72,7 @@ fingerprint (gpointer          data,
     return 0;
 
   key = _tare_engine_make_key (tensor, format, &assignment, self->calibration);
-  hash = hash_string (key);
+  hash = tare_hash_bytes (TARE_HASH_START, key, strlen (key));
 
   return hash != 0 ? hash : 1;
 }

@@ -357,19 +357,6 @@ static const Golden goldens[] = {
   { "tq2_0", "tq2_0", FALSE, naive_tq2_0, { 64 }, 1, 0x527e3d5e2635760d, 0xd8182155b53e5d6d },
 };
 
-static guint64
-hash (gconstpointer data,
-      gsize         n)
-{
-  const guint8 *bytes = data;
-  guint64 value = 0xcbf29ce484222325;
-
-  for (gsize i = 0; i < n; i++)
-    value = (value ^ bytes[i]) * 0x100000001b3;
-
-  return value;
-}
-
 /* Sixteen blocks of random bytes whose scales are finite; that byte of iq1_m holds four bits of its
  * scale, and others. */
 static guint8 *
@@ -409,9 +396,9 @@ test_golden (void)
       g_autofree float *y = g_new (float, columns);
       gsize n_bytes = tare_format_get_bytes (format, 1, columns);
 
-      g_assert_cmphex (hash (bytes, n_bytes), ==, goldens[i].bytes_hash);
+      g_assert_cmphex (tare_test_hash (bytes, n_bytes), ==, goldens[i].bytes_hash);
       tare_format_decode (format, bytes, 1, columns, y);
-      g_assert_cmphex (hash (y, columns * sizeof (float)), ==, goldens[i].output_hash);
+      g_assert_cmphex (tare_test_hash (y, columns * sizeof (float)), ==, goldens[i].output_hash);
     }
 }
 

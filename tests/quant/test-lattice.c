@@ -5,19 +5,6 @@
 
 #include "tests/tare-test.h"
 
-static guint64
-hash (gconstpointer data,
-      gsize         n)
-{
-  const guint8 *bytes = data;
-  guint64 value = 0xcbf29ce484222325;
-
-  for (gsize i = 0; i < n; i++)
-    value = (value ^ bytes[i]) * 0x100000001b3;
-
-  return value;
-}
-
 /* The tables that ggml holds. */
 static void
 test_points (void)
@@ -43,7 +30,8 @@ test_points (void)
 
       g_assert_cmpuint (lattice->n_points, ==, truths[i].n_points);
       g_assert_cmpuint (lattice->n_elements, ==, truths[i].n_elements);
-      g_assert_cmphex (hash (lattice->points, lattice->n_points * lattice->n_elements), ==,
+      g_assert_cmphex (tare_test_hash (lattice->points,
+                                       lattice->n_points * lattice->n_elements), ==,
                        truths[i].hash);
     }
 }

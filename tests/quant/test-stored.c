@@ -95,18 +95,6 @@ draw (guint32 *state)
   return *state >> 8;
 }
 
-static guint64
-hash (gconstpointer bytes,
-      gsize         n)
-{
-  guint64 value = G_GUINT64_CONSTANT (0xcbf29ce484222325);
-
-  for (gsize i = 0; i < n; i++)
-    value = (value ^ ((const guint8 *) bytes)[i]) * G_GUINT64_CONSTANT (0x100000001b3);
-
-  return value;
-}
-
 static guint8 *
 draw_codes (guint bits)
 {
@@ -266,9 +254,9 @@ test_pack_quantized (void)
         gsize n;
 
         down = pack (COLUMNS, ROWS, bits, COLUMNS, 1, codes, COLUMNS, 1, &n);
-        g_assert_cmphex (hash (down, 4 * n), ==, packed_hashes[k].down);
+        g_assert_cmphex (tare_test_hash (down, 4 * n), ==, packed_hashes[k].down);
         words = pack (ROWS, COLUMNS, bits, 1, COLUMNS * bits / 32, codes, 1, COLUMNS, &n);
-        g_assert_cmphex (hash (words, 4 * n), ==, packed_hashes[k].packed);
+        g_assert_cmphex (tare_test_hash (words, 4 * n), ==, packed_hashes[k].packed);
         add (&builder, "l.weight_packed", "I32", width, words, 4 * n);
         add_scales (&builder, "l.weight_scale", FALSE);
         add (&builder, "l.weight_shape", "I64", "2", dimensions, sizeof dimensions);
@@ -342,12 +330,12 @@ check_gptq (gsize    k,
   gsize n;
 
   words = pack (ROWS, COLUMNS, bits, ROWS, 1, codes, 1, COLUMNS, &n);
-  g_assert_cmphex (hash (words, 4 * n), ==, gptq_hashes[k].codes);
+  g_assert_cmphex (tare_test_hash (words, 4 * n), ==, gptq_hashes[k].codes);
   add (&builder, "l.qweight", "I32", height, words, 4 * n);
   for (gsize i = 0; i < ROWS * 4 && !v2; i++)
     zeros[i]--;
   zero_words = pack (4, ROWS, bits, 1, ROWS * bits / 32, zeros, 4, 1, &n);
-  g_assert_cmphex (hash (zero_words, 4 * n), ==,
+  g_assert_cmphex (tare_test_hash (zero_words, 4 * n), ==,
                    v2 ? gptq_hashes[k].zeros : gptq_hashes[k].zeros_v1);
   add (&builder, "l.qzeros", "I32", zero_width, zero_words, 4 * n);
   add_scales (&builder, "l.scales", TRUE);
@@ -436,8 +424,10 @@ test_awq (void)
           zero_words[i] |= (guint32) zeros[output * 4 + i / (ROWS / 8)] << 4 * k;
       }
   g_assert_cmphex (words[0], ==, 0xdb97420e);
-  g_assert_cmphex (hash (words, COLUMNS * ROWS / 2), ==, G_GUINT64_CONSTANT (0x7ab421b218a5ca25));
-  g_assert_cmphex (hash (zero_words, 4 * ROWS / 2), ==, G_GUINT64_CONSTANT (0x094cf47ede8e1a76));
+  g_assert_cmphex (tare_test_hash (words, COLUMNS * ROWS / 2), ==,
+                   G_GUINT64_CONSTANT (0x7ab421b218a5ca25));
+  g_assert_cmphex (tare_test_hash (zero_words, 4 * ROWS / 2), ==,
+                   G_GUINT64_CONSTANT (0x094cf47ede8e1a76));
   add (&builder, "l.qweight", "I32", "256,8", words, COLUMNS * ROWS / 2);
   add (&builder, "l.qzeros", "I32", "4,8", zero_words, 4 * ROWS / 2);
   add_scales (&builder, "l.scales", TRUE);
