@@ -5,6 +5,7 @@
 
 #include "app/tare-inspector-choice.h"
 #include "app/tare-inspector-facts.h"
+#include "app/tare-inspector-sites.h"
 #include "app/tare-weight-histogram.h"
 
 struct _TareInspector
@@ -22,6 +23,7 @@ struct _TareInspector
   GtkSwitch           *lock_switch;
   TareChart           *chart;
   GtkWidget           *facts;
+  TareInspectorSites  *sites;
 
   TareWeightHistogram *histogram;
   TareSession         *session;
@@ -423,7 +425,8 @@ update (TareInspector *self)
   g_clear_handle_id (&self->refresh, g_source_remove);
   if (get_n_selected (self) == 0)
     {
-      gtk_stack_set_visible_child_name (self->stack, "empty");
+      gtk_stack_set_visible_child_name (self->stack, tare_inspector_sites_update (self->sites)
+                                                       ? "sites" : "empty");
       return;
     }
 
@@ -662,6 +665,7 @@ tare_inspector_class_init (TareInspectorClass *klass)
   object_class->dispose = tare_inspector_dispose;
   g_type_ensure (TARE_TYPE_CHART);
   g_type_ensure (TARE_TYPE_INSPECTOR_FACTS);
+  g_type_ensure (TARE_TYPE_INSPECTOR_SITES);
 
   gtk_widget_class_set_template_from_resource (widget_class,
                                                "/io/github/tare/Tare/tare-inspector.ui");
@@ -676,6 +680,7 @@ tare_inspector_class_init (TareInspectorClass *klass)
   gtk_widget_class_bind_template_child (widget_class, TareInspector, lock_switch);
   gtk_widget_class_bind_template_child (widget_class, TareInspector, chart);
   gtk_widget_class_bind_template_child (widget_class, TareInspector, facts);
+  gtk_widget_class_bind_template_child (widget_class, TareInspector, sites);
   gtk_widget_class_bind_template_callback (widget_class, format_changed_cb);
   gtk_widget_class_bind_template_callback (widget_class, method_changed_cb);
   gtk_widget_class_bind_template_callback (widget_class, range_changed_cb);
@@ -714,6 +719,7 @@ tare_inspector_set_session (TareInspector *self,
   g_signal_connect_object (session, "layer-changed", G_CALLBACK (layer_changed_cb), self,
                            G_CONNECT_SWAPPED);
   tare_inspector_facts_set_session (TARE_INSPECTOR_FACTS (self->facts), session);
+  tare_inspector_sites_set_session (self->sites, session);
   update (self);
 }
 

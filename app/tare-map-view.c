@@ -5,6 +5,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "app/tare-map-measure.h"
+#include "app/tare-map-sites.h"
 #include "app/tare-text.h"
 
 /* How long news of single layers is gathered before the map is filled again, in milliseconds. */
@@ -13,103 +15,29 @@
 /* The letters of a row's label where a tensor has no known role. */
 #define LONGEST_ROW_LABEL 14
 
-/**
- * Measure:
- * @id: what actions and tests call it
- * @label: what a person reads
- * @unit: of the legend
- * @minimum: the first colour; NaN for the least there is
- * @maximum: the last colour; NaN for the most there is
- * @get: its value for a layer
- * @write: the letters in a cell
- *
- * What the colour of the map can show.
- */
-typedef struct
-{
-  const char *id;
-  const char *label;
-  const char *unit;
-  double      minimum;
-  double      maximum;
-  double    (*get)   (TareLayer *layer);
-  char     *(*write) (double     value);
-} Measure;
-
-static double get_error       (TareLayer *layer);
-static double get_outliers    (TareLayer *layer);
-static double get_sensitivity (TareLayer *layer);
-static char  *write_bits      (double     value);
-static char  *write_number    (double     value);
-
-static const Measure measures[] = {
-  { "bits", N_("Bits per weight"), N_("bits per weight"), 2.0, 16.0,
-    tare_layer_get_bits, write_bits },
-  { "error", N_("Relative error"), N_("relative error, %"), 0.0, NAN,
-    get_error, write_number },
-  { "outliers", N_("Outliers"), N_("weights beyond 6 σ, ‰"), 0.0, NAN,
-    get_outliers, write_number },
-  { "sensitivity", N_("Sensitivity"), N_("log₁₀ of the proxy loss"), NAN, NAN,
-    get_sensitivity, write_number },
-};
-
 struct _TareMapView
 {
   AdwBin         parent_instance;
 
   GtkDropDown   *measure_drop;
+  GtkWidget     *sites_button;
   GtkWidget     *brush_button;
   TareFormatMap *map;
 
   TareSession   *session;
-  const Measure *measure;
+  const TareMapMeasure *measure;
   /* Of each layer its cell, and of each cell its first layer, or TARE_FORMAT_MAP_NO_CELL. */
   GArray        *cells;
   GArray        *layers;
+  /* What stands below the weights, where it is wanted or the recipe speaks of it. */
+  TareMapSites   sites;
+  gboolean       sites_wanted;
+  gboolean       sites_shown;
   guint          refresh;
   gboolean       syncing;
 };
 
 G_DEFINE_FINAL_TYPE (TareMapView, tare_map_view, ADW_TYPE_BIN)
-
-static double
-get_error (TareLayer *layer)
-{
-  return 100.0 * tare_layer_get_error (layer);
-}
-
-static double
-get_outliers (TareLayer *layer)
-{
-  return 1000.0 * tare_layer_get_outliers (layer);
-}
-
-static double
-get_sensitivity (TareLayer *layer)
-{
-  double loss = tare_layer_get_sensitivity (layer);
-
-  return loss > 0.0 ? log10 (loss) : (double) NAN;
-}
-
-static char *
-write_bits (double value)
-{
-  return isfinite (value) ? g_strdup_printf ("%.3g", value) : g_strdup ("");
-}
-
-/* Four letters at most, for a cell is small; the tooltip has them all. */
-static char *
-write_number (double value)
-{
-  double magnitude = fabs (value);
-  int decimals = magnitude < 10.0 ? 2 : magnitude < 100.0 ? 1 : 0;
-
-  if (!isfinite (value))
-    return g_strdup ("");
-
-  return g_strdup_printf ("%.*f", value < 0.0 ? MAX (decimals - 1, 0) : decimals, value);
-}
 
 /* To two digits, outwards, so that the legend has short numbers. */
 static double
@@ -207,6 +135,8 @@ lay_out (TareMapView *self)
   const TareTensor *last = NULL;
   guint n_columns = MAX (roles->len, 1);
 
+  tare_map_sites_lay_out (&self->sites, self->sites_shown ? self->session : NULL, roles,
+                          n_columns, rows);
   g_array_set_size (self->cells, 0);
   for (guint i = 0; i < n; i++)
     {
@@ -251,6 +181,7 @@ lay_out (TareMapView *self)
   tare_format_map_set_shape (self->map, (const char *const *) rows->pdata,
                              (const char *const *) columns->pdata,
                              (const char *const *) tooltips->pdata);
+  tare_map_sites_name (&self->sites, self->map);
 }
 
 /* --- the cells --- */
@@ -273,8 +204,8 @@ describe_layer (TareLayer *layer)
 }
 
 /* One for each family; the map has shapes to spare. */
-static TareFormatMark
-get_mark (const TareFormat *format)
+TareFormatMark
+tare_map_view_get_mark (const TareFormat *format)
 {
   if (format == NULL || (guint) format->family + 1 >= TARE_FORMAT_MARK_N)
     return TARE_FORMAT_MARK_NONE;
@@ -323,7 +254,7 @@ name_marks (TareMapView          *self,
   for (gsize i = 0; i < tare_format_get_n_formats (); i++)
     {
       const TareFormat *format = tare_format_get (i);
-      TareFormatMark mark = get_mark (format);
+      TareFormatMark mark = tare_map_view_get_mark (format);
 
       if (mark != TARE_FORMAT_MARK_NONE)
         tare_format_map_set_mark_name (self->map, mark,
@@ -331,6 +262,12 @@ name_marks (TareMapView          *self,
                                          ? _(tare_format_family_get_label (format->family))
                                          : NULL);
     }
+}
+
+static gboolean
+shows_bits (TareMapView *self)
+{
+  return self->measure == tare_map_measure_get (0);
 }
 
 static void
@@ -358,10 +295,12 @@ fill (TareMapView *self)
       cells[i].tooltip = describe_layer (layer);
       cells[i].locked = tare_layer_get_assignment (layer).locked;
       cells[i].stale = !tare_layer_is_measured (layer);
-      cells[i].mark = get_mark (tare_layer_get_format (layer));
+      cells[i].mark = tare_map_view_get_mark (tare_layer_get_format (layer));
       g_ptr_array_add (texts, (gpointer) cells[i].label);
       g_ptr_array_add (texts, (gpointer) cells[i].tooltip);
     }
+  tare_map_sites_fill (&self->sites, shows_bits (self), cells, texts);
+  tare_map_sites_name (&self->sites, self->map);
 
   get_scale (self, &minimum, &maximum);
   tare_format_map_set_scale (self->map, minimum, maximum, _(self->measure->unit));
@@ -400,12 +339,63 @@ update_brush (TareMapView *self)
   gtk_widget_set_tooltip_text (self->brush_button, tooltip);
 }
 
+static void selection_changed_cb (TareMapView *self);
+
+static void
+lay_out_anew (TareMapView *self)
+{
+  g_clear_handle_id (&self->refresh, g_source_remove);
+  self->syncing = TRUE;
+  lay_out (self);
+  self->syncing = FALSE;
+  fill (self);
+  selection_changed_cb (self);
+}
+
+/* Activations are shown where the recipe rounds them, and where somebody wants to; TRUE if that is
+ * another answer than before. */
+static gboolean
+update_sites (TareMapView *self)
+{
+  gboolean rounds = tare_recipe_rounds_activations (tare_session_get_recipe (self->session));
+  gboolean possible = tare_session_get_n_sites (self->session) > 0;
+  gboolean shown = possible && (rounds || self->sites_wanted);
+  gboolean changed = shown != self->sites_shown;
+
+  self->sites_shown = shown;
+  self->syncing = TRUE;
+  gtk_toggle_button_set_active (GTK_TOGGLE_BUTTON (self->sites_button), shown);
+  self->syncing = FALSE;
+  gtk_widget_set_sensitive (self->sites_button, possible && !rounds);
+  gtk_widget_set_tooltip_text (self->sites_button,
+                               rounds ? _("The Recipe Rounds Activations")
+                                      : _("Show Activations and the KV Cache"));
+
+  return changed;
+}
+
+static void
+sites_toggled_cb (TareMapView *self)
+{
+  if (self->syncing || self->session == NULL)
+    return;
+
+  self->sites_wanted = gtk_toggle_button_get_active (GTK_TOGGLE_BUTTON (self->sites_button));
+  if (!self->sites_wanted)
+    tare_session_set_site_selection (self->session, NULL, 0);
+  if (update_sites (self))
+    lay_out_anew (self);
+}
+
 static void
 recipe_changed_cb (TareMapView *self)
 {
   g_clear_handle_id (&self->refresh, g_source_remove);
   update_brush (self);
-  fill (self);
+  if (update_sites (self))
+    lay_out_anew (self);
+  else
+    fill (self);
 }
 
 static void
@@ -422,6 +412,7 @@ selection_changed_cb (TareMapView *self)
     if (selection[i] < self->cells->len
         && get_index (self->cells, selection[i]) != TARE_FORMAT_MAP_NO_CELL)
       g_array_append_val (cells, g_array_index (self->cells, guint, selection[i]));
+  tare_map_sites_select (&self->sites, cells);
 
   self->syncing = TRUE;
   tare_format_map_set_selection (self->map, (const guint *) cells->data, cells->len);
@@ -431,11 +422,8 @@ selection_changed_cb (TareMapView *self)
 static void
 model_changed_cb (TareMapView *self)
 {
-  g_clear_handle_id (&self->refresh, g_source_remove);
-  self->syncing = TRUE;
-  lay_out (self);
-  self->syncing = FALSE;
-  fill (self);
+  update_sites (self);
+  lay_out_anew (self);
 }
 
 /* --- what the user does to the map --- */
@@ -465,6 +453,7 @@ map_selection_changed_cb (TareMapView *self)
 {
   g_autofree guint *cells = NULL;
   g_autoptr(GArray) layers = NULL;
+  g_autoptr(GArray) sites = NULL;
   guint n;
 
   if (self->syncing || self->session == NULL)
@@ -472,8 +461,12 @@ map_selection_changed_cb (TareMapView *self)
 
   cells = tare_format_map_dup_selection (self->map, &n);
   layers = list_layers (self, cells, n);
+  sites = tare_map_sites_list (&self->sites, cells, n);
   self->syncing = TRUE;
-  tare_session_set_selection (self->session, (const guint *) layers->data, layers->len);
+  if (sites->len > 0)
+    tare_session_set_site_selection (self->session, (const guint *) sites->data, sites->len);
+  else
+    tare_session_set_selection (self->session, (const guint *) layers->data, layers->len);
   self->syncing = FALSE;
 }
 
@@ -488,6 +481,7 @@ painting_cb (TareMapView *self,
   const TareFormat *format;
   g_autofree char *label = NULL;
 
+  tare_map_sites_paint (&self->sites, self->map, shows_bits (self), position);
   if (position >= self->layers->len
       || get_index (self->layers, position) == TARE_FORMAT_MAP_NO_CELL)
     return;
@@ -496,12 +490,12 @@ painting_cb (TareMapView *self,
                                                           get_index (self->layers, position)));
   format = brush.format != NULL ? tare_format_fit (brush.format, tensor->columns)
                                 : tensor->format;
-  cell.value = format != NULL && self->measure->get == tare_layer_get_bits
+  cell.value = format != NULL && shows_bits (self)
                  ? tare_format_get_bits_per_weight (format, tensor->rows, tensor->columns)
                  : (double) NAN;
   label = self->measure->write (cell.value);
   cell.label = label;
-  cell.mark = get_mark (format);
+  cell.mark = tare_map_view_get_mark (format);
   tare_format_map_set_cell (self->map, position, &cell);
 }
 
@@ -511,9 +505,13 @@ painted_cb (TareMapView *self,
             guint        n)
 {
   TareAssignment brush = tare_session_get_brush (self->session);
+  TareAssignment site_brush = tare_session_get_site_brush (self->session);
   g_autoptr(GArray) layers = list_layers (self, cells, n);
+  g_autoptr(GArray) sites = tare_map_sites_list (&self->sites, cells, n);
 
   tare_session_assign (self->session, (const guint *) layers->data, layers->len, &brush);
+  tare_session_assign_sites (self->session, (const guint *) sites->data, sites->len, &site_brush,
+                             NULL);
   /* Where nothing changed, what was painted over comes back. */
   queue_refresh (self);
 }
@@ -524,10 +522,13 @@ bits_requested_cb (TareMapView *self,
 {
   TareAssignment brush = tare_session_get_brush (self->session);
   const TareFormat *format = tare_map_view_format_for_bits (bits);
-  guint n;
+  guint n, n_sites;
   const guint *selection = tare_session_get_selection (self->session, &n);
 
-  if (format == NULL)
+  tare_session_get_site_selection (self->session, &n_sites);
+  if (n_sites > 0 && tare_map_sites_set_bits (&self->sites, bits))
+    return;
+  if (format == NULL || n_sites > 0)
     {
       gtk_widget_error_bell (GTK_WIDGET (self));
       return;
@@ -548,10 +549,10 @@ measure_changed_cb (TareMapView *self)
 {
   guint selected = gtk_drop_down_get_selected (self->measure_drop);
 
-  if (selected >= G_N_ELEMENTS (measures) || self->session == NULL)
+  if (selected >= tare_map_measure_get_n_measures () || self->session == NULL)
     return;
 
-  self->measure = &measures[selected];
+  self->measure = tare_map_measure_get (selected);
   fill (self);
 }
 
@@ -575,6 +576,7 @@ tare_map_view_finalize (GObject *object)
 
   g_clear_pointer (&self->cells, g_array_unref);
   g_clear_pointer (&self->layers, g_array_unref);
+  tare_map_sites_clear (&self->sites);
 
   G_OBJECT_CLASS (tare_map_view_parent_class)->finalize (object);
 }
@@ -592,9 +594,11 @@ tare_map_view_class_init (TareMapViewClass *klass)
   gtk_widget_class_set_template_from_resource (widget_class,
                                                "/io/github/tare/Tare/tare-map-view.ui");
   gtk_widget_class_bind_template_child (widget_class, TareMapView, measure_drop);
+  gtk_widget_class_bind_template_child (widget_class, TareMapView, sites_button);
   gtk_widget_class_bind_template_child (widget_class, TareMapView, brush_button);
   gtk_widget_class_bind_template_child (widget_class, TareMapView, map);
   gtk_widget_class_bind_template_callback (widget_class, measure_changed_cb);
+  gtk_widget_class_bind_template_callback (widget_class, sites_toggled_cb);
 }
 
 static void
@@ -602,13 +606,14 @@ tare_map_view_init (TareMapView *self)
 {
   g_autoptr(GtkStringList) labels = gtk_string_list_new (NULL);
 
-  self->measure = &measures[0];
+  self->measure = tare_map_measure_get (0);
   self->cells = g_array_new (FALSE, FALSE, sizeof (guint));
   self->layers = g_array_new (FALSE, FALSE, sizeof (guint));
+  tare_map_sites_init (&self->sites);
   gtk_widget_init_template (GTK_WIDGET (self));
 
-  for (gsize i = 0; i < G_N_ELEMENTS (measures); i++)
-    gtk_string_list_append (labels, _(measures[i].label));
+  for (gsize i = 0; i < tare_map_measure_get_n_measures (); i++)
+    gtk_string_list_append (labels, _(tare_map_measure_get (i)->label));
   gtk_drop_down_set_model (self->measure_drop, G_LIST_MODEL (labels));
   tare_format_map_set_stale_name (self->map, _("not yet measured"));
 
@@ -680,6 +685,37 @@ tare_map_view_get_cell (TareMapView *self,
 }
 
 /**
+ * tare_map_view_get_site_cell:
+ * @self: the view
+ * @site: index of activations
+ *
+ * Returns: their cell, or %TARE_FORMAT_MAP_NO_CELL while the map does not show them
+ */
+guint
+tare_map_view_get_site_cell (TareMapView *self,
+                             guint        site)
+{
+  g_return_val_if_fail (TARE_IS_MAP_VIEW (self), TARE_FORMAT_MAP_NO_CELL);
+
+  return site < self->sites.cells->len ? get_index (self->sites.cells, site)
+                                       : TARE_FORMAT_MAP_NO_CELL;
+}
+
+/**
+ * tare_map_view_get_sites_button:
+ * @self: the view
+ *
+ * Returns: (transfer none): the button that shows activations below the weights
+ */
+GtkWidget *
+tare_map_view_get_sites_button (TareMapView *self)
+{
+  g_return_val_if_fail (TARE_IS_MAP_VIEW (self), NULL);
+
+  return self->sites_button;
+}
+
+/**
  * tare_map_view_set_measure:
  * @self: the view
  * @id: "bits", "error", "outliers" or "sensitivity"
@@ -692,8 +728,8 @@ tare_map_view_set_measure (TareMapView *self,
 {
   g_return_if_fail (TARE_IS_MAP_VIEW (self));
 
-  for (guint i = 0; i < G_N_ELEMENTS (measures); i++)
-    if (g_str_equal (measures[i].id, id))
+  for (guint i = 0; i < tare_map_measure_get_n_measures (); i++)
+    if (g_str_equal (tare_map_measure_get (i)->id, id))
       gtk_drop_down_set_selected (self->measure_drop, i);
 }
 

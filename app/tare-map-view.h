@@ -22,6 +22,10 @@ void              tare_map_view_set_session     (TareMapView   *self,
 TareFormatMap    *tare_map_view_get_map         (TareMapView   *self);
 guint             tare_map_view_get_cell        (TareMapView   *self,
                                                  guint          layer);
+guint             tare_map_view_get_site_cell   (TareMapView   *self,
+                                                 guint          site);
+GtkWidget        *tare_map_view_get_sites_button
+                                                (TareMapView   *self);
 void              tare_map_view_set_measure     (TareMapView   *self,
                                                  const char    *id);
 const TareFormat *tare_map_view_format_for_bits (guint          bits);

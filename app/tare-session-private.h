@@ -62,9 +62,12 @@ struct _TareSession
   TareEngine       *engine;
   GListStore       *layers;
   GArray           *selection;
+  GPtrArray        *sites;
+  GArray           *site_selection;
 
   TareHistory      *history;
   TareAssignment    brush;
+  TareAssignment    site_brush;
   char             *recipe_path;
 
   TareCalibration  *calibration;
@@ -99,6 +102,16 @@ void _tare_session_start_weighing  (TareSession       *self);
 void _tare_session_cancel_work     (TareSession       *self);
 void _tare_session_schedule        (TareSession       *self);
 void _tare_session_drop_evaluation (TareSession       *self);
+void _tare_session_init_sites      (TareSession       *self);
+void _tare_session_clear_sites     (TareSession       *self);
+void _tare_session_list_sites      (TareSession       *self);
+GArray *
+     _tare_session_sort_indices    (const guint       *indices,
+                                    guint              n_indices,
+                                    guint              n);
+gboolean
+     _tare_session_take_selection  (GArray           **selection,
+                                    GArray            *next);
 void _tare_session_keep_soon       (TareSession       *self);
 void _tare_session_forget          (TareSession       *self);
 void _tare_session_recover         (TareSession       *self);

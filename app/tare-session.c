@@ -37,6 +37,7 @@ tare_session_finalize (GObject *object)
   g_clear_object (&self->history);
   g_clear_object (&self->layers);
   g_clear_pointer (&self->selection, g_array_unref);
+  _tare_session_clear_sites (self);
   g_clear_pointer (&self->token_scores, tare_token_scores_unref);
   g_clear_pointer (&self->calibration, tare_calibration_unref);
   g_clear_pointer (&self->engine, tare_engine_unref);
@@ -146,6 +147,7 @@ tare_session_init (TareSession *self)
   self->jobs = tare_job_queue_new ();
   self->layers = g_list_store_new (TARE_TYPE_LAYER);
   self->selection = g_array_new (FALSE, FALSE, sizeof (guint));
+  _tare_session_init_sites (self);
   self->reference = tare_format_lookup (REFERENCE_FORMAT);
   self->brush = (TareAssignment) {
     .format = self->reference,
@@ -231,6 +233,7 @@ _tare_session_set_model (TareSession *self,
     }
   start_history (self, recipe);
   fill_layers (self);
+  _tare_session_list_sites (self);
   apply_recipe (self);
 
   _tare_session_emit (self, TARE_SESSION_SIGNAL_MODEL_CHANGED);
@@ -397,48 +400,30 @@ tare_session_get_selection (TareSession *self,
   return (const guint *) self->selection->data;
 }
 
-static int
-compare_indices (gconstpointer a,
-                 gconstpointer b)
-{
-  guint first = *(const guint *) a;
-  guint second = *(const guint *) b;
-
-  return (first > second) - (first < second);
-}
-
 /**
  * tare_session_set_selection:
  * @self: the session
  * @indices: (array length=n_indices): which layers, in any order
  * @n_indices: how many
  *
- * Selects these layers everywhere.
+ * Selects these layers everywhere, and no activations.
  */
 void
 tare_session_set_selection (TareSession *self,
                             const guint *indices,
                             guint        n_indices)
 {
-  g_autoptr(GArray) selection = g_array_sized_new (FALSE, FALSE, sizeof (guint), n_indices);
-  guint n_layers;
+  GArray *next;
+  gboolean changed;
 
   g_return_if_fail (TARE_IS_SESSION (self));
 
-  n_layers = tare_session_get_n_layers (self);
-  for (guint i = 0; i < n_indices; i++)
-    if (indices[i] < n_layers)
-      g_array_append_val (selection, indices[i]);
-  g_array_sort (selection, compare_indices);
-
-  if (selection->len == self->selection->len
-      && (selection->len == 0
-          || memcmp (selection->data, self->selection->data, selection->len * sizeof (guint)) == 0))
-    return;
-
-  g_array_unref (self->selection);
-  self->selection = g_steal_pointer (&selection);
-  _tare_session_emit (self, TARE_SESSION_SIGNAL_SELECTION_CHANGED);
+  next = _tare_session_sort_indices (indices, n_indices, tare_session_get_n_layers (self));
+  changed = self->site_selection->len > 0;
+  g_array_set_size (self->site_selection, 0);
+  changed = _tare_session_take_selection (&self->selection, next) || changed;
+  if (changed)
+    _tare_session_emit (self, TARE_SESSION_SIGNAL_SELECTION_CHANGED);
 }
 
 /**

@@ -7,6 +7,7 @@
 #include "app/tare-history.h"
 #include "app/tare-job-queue.h"
 #include "app/tare-layer.h"
+#include "quant/network/tare-activation-site.h"
 #include "quant/recipe/tare-target.h"
 
 G_BEGIN_DECLS
@@ -33,7 +34,7 @@ typedef enum
  * Signals:
  * "model-changed": another model is open (or none); layers and figures are new
  * "recipe-changed": the present recipe, its undo labels or its saved mark moved
- * "selection-changed": other layers are selected
+ * "selection-changed": other layers or activations are selected
  * "layer-changed" (guint index): something about one layer is known anew
  * "figures-changed": size, perplexity, KL or their states
  * "calibration-changed": a calibration was made or dropped
@@ -64,6 +65,27 @@ const guint        *tare_session_get_selection        (TareSession           *se
 void                tare_session_set_selection        (TareSession           *self,
                                                        const guint           *indices,
                                                        guint                  n_indices);
+
+guint               tare_session_get_n_sites          (TareSession           *self);
+const TareActivationSite *
+                    tare_session_get_site             (TareSession           *self,
+                                                       guint                  index);
+TareAssignment      tare_session_get_site_assignment  (TareSession           *self,
+                                                       guint                  index);
+const guint        *tare_session_get_site_selection   (TareSession           *self,
+                                                       guint                 *n_selected);
+void                tare_session_set_site_selection   (TareSession           *self,
+                                                       const guint           *indices,
+                                                       guint                  n_indices);
+void                tare_session_assign_sites         (TareSession           *self,
+                                                       const guint           *indices,
+                                                       guint                  n_indices,
+                                                       const TareAssignment  *assignment,
+                                                       const char            *label);
+TareAssignment      tare_session_get_site_brush       (TareSession           *self);
+void                tare_session_set_site_brush       (TareSession           *self,
+                                                       const TareAssignment  *assignment);
+guint64             tare_session_get_cache_bytes      (TareSession           *self);
 
 TareRecipe         *tare_session_get_recipe           (TareSession           *self);
 TareHistory        *tare_session_get_history          (TareSession           *self);

@@ -34,6 +34,9 @@ _tare_format_map_clear (TareFormatMap *self)
   g_clear_pointer (&self->rows, g_strfreev);
   g_clear_pointer (&self->columns, g_strfreev);
   g_clear_pointer (&self->tooltips, g_strfreev);
+  g_clear_pointer (&self->row_breaks, g_free);
+  g_clear_pointer (&self->row_names, g_strfreev);
+  self->n_row_breaks = 0;
   self->n_rows = self->n_columns = 0;
   self->cursor = self->anchor = self->hover = TARE_FORMAT_MAP_NO_CELL;
   self->drag = DRAG_NONE;
@@ -93,19 +96,19 @@ scroll_to (TareFormatMap *self,
 {
   int frames[2] = { self->label_width, self->header_height + self->legend_height };
   int sizes[2] = { self->cell_width, self->cell_height };
-  guint places[2];
+  int begins[2];
 
   if (cell >= n_cells (self))
     return;
 
-  places[0] = cell % self->n_columns;
-  places[1] = self->n_rows - 1 - cell / self->n_columns;
+  begins[0] = (int) (cell % self->n_columns) * self->cell_width;
+  begins[1] = _tare_format_map_get_row_top (self, cell / self->n_columns);
   for (guint i = 0; i < 2; i++)
     if (self->adjustments[i] != NULL)
       {
         double value = gtk_adjustment_get_value (self->adjustments[i]);
         double inner = gtk_adjustment_get_page_size (self->adjustments[i]) - frames[i];
-        double begin = (double) places[i] * sizes[i];
+        double begin = begins[i];
 
         if (begin < value)
           gtk_adjustment_set_value (self->adjustments[i], begin);
@@ -447,6 +450,8 @@ tare_format_map_is_selected (TareFormatMap *self,
 /**
  * tare_format_map_select_all:
  * @self: the map
+ *
+ * Selects all cells of the section that the cursor is in, of the last where there is no cursor.
  */
 void
 tare_format_map_select_all (TareFormatMap *self)
@@ -458,6 +463,10 @@ tare_format_map_select_all (TareFormatMap *self)
   selected = g_new0 (guint8, MAX (1, n_cells (self)));
   for (guint i = 0; i < n_cells (self); i++)
     selected[i] = self->cells[i].present;
+  if (n_cells (self) > 0)
+    _tare_format_map_keep_section (self, selected,
+                                   self->cursor < n_cells (self) ? self->cursor / self->n_columns
+                                                                 : self->n_rows - 1);
   _tare_format_map_select (self, selected);
 }
 

@@ -363,7 +363,7 @@ update_cells_node (TareFormatMap *self,
 
         if (cell->present)
           draw_cell (self, snapshot, cell, column * self->cell_width,
-                     (self->n_rows - 1 - row) * self->cell_height);
+                     _tare_format_map_get_row_top (self, row));
       }
   self->cells_node = gtk_snapshot_free_to_node (snapshot);
 }
@@ -390,7 +390,7 @@ draw_outline (TareFormatMap *self,
     for (int column = 0; column < (int) self->n_columns; column++)
       {
         double x = column * self->cell_width;
-        double y = ((int) self->n_rows - 1 - row) * self->cell_height;
+        double y = _tare_format_map_get_row_top (self, (guint) row);
         double width = self->cell_width, height = self->cell_height;
 
         if (!is_chosen (self, set, row, column))
@@ -426,13 +426,13 @@ draw_overlays (TareFormatMap *self,
   if (self->hover < n && self->cells[self->hover].present)
     _tare_ink_ring (snapshot, self->brush ? &self->ink.accent : &line,
                     self->hover % self->n_columns * self->cell_width + GAP,
-                    (self->n_rows - 1 - self->hover / self->n_columns) * self->cell_height + GAP,
+                    _tare_format_map_get_row_top (self, self->hover / self->n_columns) + GAP,
                     self->cell_width - 2 * GAP, self->cell_height - 2 * GAP, 1.0);
 
   if (self->cursor < n && (state & GTK_STATE_FLAG_FOCUS_VISIBLE) != 0)
     {
       double x = self->cursor % self->n_columns * self->cell_width;
-      double y = (self->n_rows - 1 - self->cursor / self->n_columns) * self->cell_height;
+      double y = _tare_format_map_get_row_top (self, self->cursor / self->n_columns);
 
       _tare_ink_ring (snapshot, &around, x + 1.0, y + 1.0, self->cell_width - 2.0,
                       self->cell_height - 2.0, 1.0);
@@ -495,7 +495,7 @@ draw_rows (TareFormatMap *self,
       Text *text = get_text (self, self->rows[row]);
       gboolean here = self->cursor < self->n_rows * self->n_columns
                       && self->cursor / self->n_columns == row;
-      double y = self->header_height + (self->n_rows - 1 - row) * self->cell_height - scroll;
+      double y = self->header_height + _tare_format_map_get_row_top (self, row) - scroll;
 
       draw_text (self, snapshot, self->rows[row],
                  here ? &self->ink.foreground : &self->ink.dim,
@@ -647,16 +647,15 @@ _tare_format_map_snapshot (GtkWidget   *widget,
   double top = _tare_format_map_get_scroll (self, GTK_ORIENTATION_VERTICAL);
   int width = gtk_widget_get_width (widget), height = gtk_widget_get_height (widget);
   int inner = MIN (height - self->header_height - self->legend_height,
-                   (int) self->n_rows * self->cell_height);
+                   (int) self->n_rows * self->cell_height + _tare_format_map_get_gaps (self));
   guint first, last;
 
   if (self->n_rows == 0 || self->n_columns == 0 || inner <= 0 || self->cell_height <= 0)
     return;
 
   /* Row 0 is at the bottom. */
-  last = self->n_rows - 1 - MIN ((guint) (top / self->cell_height), self->n_rows - 1);
-  first = self->n_rows - 1
-          - MIN ((guint) ((top + inner - 1.0) / self->cell_height), self->n_rows - 1);
+  last = _tare_format_map_get_row_at (self, top, NULL);
+  first = _tare_format_map_get_row_at (self, top + inner - 1.0, NULL);
   update_cells_node (self, first, last);
 
   /* One pixel more all around, for the outline of the cells at the border. */
@@ -677,5 +676,6 @@ _tare_format_map_snapshot (GtkWidget   *widget,
   _tare_format_map_draw_breaks (self, snapshot, self->header_height + inner);
   draw_columns (self, snapshot, width);
   draw_rows (self, snapshot, first, last, inner);
+  _tare_format_map_draw_row_names (self, snapshot, width, inner);
   _tare_format_map_lay_legend (self, snapshot, width, self->header_height + inner);
 }

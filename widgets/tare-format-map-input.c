@@ -19,16 +19,14 @@ nearest_cell (TareFormatMap *self,
   double column = floor ((x - self->label_width
                           + _tare_format_map_get_scroll (self, GTK_ORIENTATION_HORIZONTAL))
                          / self->cell_width);
-  double row = self->n_rows - 1
-               - floor ((y - self->header_height
-                         + _tare_format_map_get_scroll (self, GTK_ORIENTATION_VERTICAL))
-                        / self->cell_height);
+  double top = _tare_format_map_get_scroll (self, GTK_ORIENTATION_VERTICAL);
 
-  return (guint) CLAMP (row, 0.0, self->n_rows - 1.0) * self->n_columns
+  return _tare_format_map_get_row_at (self, y - self->header_height + top, NULL) * self->n_columns
          + (guint) CLAMP (column, 0.0, self->n_columns - 1.0);
 }
 
-/* Selects the rectangle between two cells, on top of @base if there is one. */
+/* Selects the rectangle between two cells, on top of @base if there is one; no more of either than
+ * the section of the first. */
 static void
 select_rectangle (TareFormatMap *self,
                   guint          from,
@@ -51,6 +49,7 @@ select_rectangle (TareFormatMap *self,
         selected[cell] |= self->cells[cell].present;
       }
 
+  _tare_format_map_keep_section (self, selected, from / self->n_columns);
   _tare_format_map_select (self, selected);
 }
 
@@ -61,6 +60,7 @@ toggle (TareFormatMap *self,
   g_autofree guint8 *selected = g_memdup2 (self->selected, n_cells (self));
 
   selected[cell] = !selected[cell];
+  _tare_format_map_keep_section (self, selected, cell / self->n_columns);
   _tare_format_map_select (self, selected);
 }
 
@@ -68,7 +68,14 @@ static void
 paint_cell (TareFormatMap *self,
             guint          cell)
 {
+  guint first, last;
+
   if (self->stroke[cell] || !self->cells[cell].present)
+    return;
+  if (self->stroke_row == TARE_FORMAT_MAP_NO_CELL)
+    self->stroke_row = cell / self->n_columns;
+  tare_format_map_get_section (self, self->stroke_row, &first, &last);
+  if (cell / self->n_columns < first || cell / self->n_columns > last)
     return;
 
   self->stroke[cell] = TRUE;
@@ -139,10 +146,14 @@ press_label (TareFormatMap   *self,
     }
   else if (y < self->header_height && x >= self->label_width)
     {
-      from = cell % self->n_columns;
-      to = from + (self->n_rows - 1) * self->n_columns;
-      if (extend)
-        from = self->anchor % self->n_columns;
+      guint column = cell % self->n_columns;
+      guint first, last;
+
+      /* Of the section that begins under the label. */
+      cell = nearest_cell (self, x, self->header_height);
+      tare_format_map_get_section (self, cell / self->n_columns, &first, &last);
+      from = first * self->n_columns + (extend ? self->anchor % self->n_columns : column);
+      to = last * self->n_columns + column;
     }
   else
     return FALSE;
@@ -202,6 +213,7 @@ drag_begin_cb (GtkGestureDrag *gesture,
     {
       self->drag = DRAG_PAINT;
       memset (self->stroke, 0, n_cells (self));
+      self->stroke_row = TARE_FORMAT_MAP_NO_CELL;
       if (cell != TARE_FORMAT_MAP_NO_CELL)
         {
           self->cursor = self->anchor = cell;

@@ -43,12 +43,16 @@ struct _TareFormatMap
   char           *stale_name;
   guint          *breaks;    /* (nullable): columns that begin a group */
   guint           n_breaks;
+  guint          *row_breaks;   /* (nullable): rows above which a section ends, rising */
+  char          **row_names;    /* (nullable): of the sections below the breaks */
+  guint           n_row_breaks;
   GtkWidget      *popover;   /* (nullable): with the parts of a cell */
 
   /* what is chosen; one byte per cell */
   guint8         *selected;
   guint8         *before;    /* the selection when the drag began */
   guint8         *stroke;    /* cells passed over by the brush */
+  guint           stroke_row;   /* the first of them, whose section it stays in */
   guint           cursor;
   guint           anchor;
   guint           hover;
@@ -96,6 +100,19 @@ void    _tare_format_map_add_input      (TareFormatMap *self);
 void    _tare_format_map_draw_breaks    (TareFormatMap *self,
                                          GtkSnapshot   *snapshot,
                                          int            height);
+int     _tare_format_map_get_row_top    (TareFormatMap *self,
+                                         guint          row);
+guint   _tare_format_map_get_row_at     (TareFormatMap *self,
+                                         double         y,
+                                         gboolean      *between);
+int     _tare_format_map_get_gaps       (TareFormatMap *self);
+void    _tare_format_map_draw_row_names (TareFormatMap *self,
+                                         GtkSnapshot   *snapshot,
+                                         int            width,
+                                         int            height);
+void    _tare_format_map_keep_section   (TareFormatMap *self,
+                                         guint8        *cells,
+                                         guint          row);
 double  _tare_format_map_get_scroll     (TareFormatMap  *self,
                                          GtkOrientation  orientation);
 void    _tare_format_map_clear          (TareFormatMap *self);

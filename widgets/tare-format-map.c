@@ -72,7 +72,8 @@ content_size (TareFormatMap  *self,
   if (orientation == GTK_ORIENTATION_HORIZONTAL)
     return self->label_width + (int) self->n_columns * self->cell_width + 2;
 
-  return self->header_height + (int) self->n_rows * self->cell_height + self->legend_height;
+  return self->header_height + (int) self->n_rows * self->cell_height
+         + _tare_format_map_get_gaps (self) + self->legend_height;
 }
 
 void
@@ -131,7 +132,8 @@ tare_format_map_measure (GtkWidget      *widget,
     {
       int width = for_size > 0 ? for_size
                                : self->label_width + (int) self->n_columns * self->least_width;
-      int frame = self->header_height + _tare_format_map_lay_legend (self, NULL, width, 0);
+      int frame = self->header_height + _tare_format_map_lay_legend (self, NULL, width, 0)
+                  + _tare_format_map_get_gaps (self);
 
       *minimum = frame + (int) self->n_rows * self->least_height;
       *natural = frame + (int) self->n_rows * (self->least_height + 4);
@@ -167,7 +169,8 @@ tare_format_map_size_allocate (GtkWidget *widget,
 
   self->legend_height = _tare_format_map_lay_legend (self, NULL, width, 0);
   cell_width = (width - self->label_width - 2) / (int) self->n_columns;
-  cell_height = (height - self->header_height - self->legend_height) / (int) self->n_rows;
+  cell_height = (height - self->header_height - self->legend_height
+                 - _tare_format_map_get_gaps (self)) / (int) self->n_rows;
   cell_width = CLAMP (cell_width, self->least_width, MAX (LARGEST_WIDTH, self->least_width));
   cell_height = CLAMP (cell_height, self->least_height, MAX (LARGEST_HEIGHT, self->least_height));
 
@@ -495,8 +498,9 @@ tare_format_map_get_cell_at (TareFormatMap *self,
                              double         x,
                              double         y)
 {
-  double bottom, column, row;
-  guint cell;
+  double bottom, column;
+  gboolean between;
+  guint cell, row;
 
   g_return_val_if_fail (TARE_IS_FORMAT_MAP (self), TARE_FORMAT_MAP_NO_CELL);
 
@@ -507,14 +511,14 @@ tare_format_map_get_cell_at (TareFormatMap *self,
   column = floor ((x - self->label_width
                    + _tare_format_map_get_scroll (self, GTK_ORIENTATION_HORIZONTAL))
                   / self->cell_width);
-  row = self->n_rows - 1
-        - floor ((y - self->header_height
-                  + _tare_format_map_get_scroll (self, GTK_ORIENTATION_VERTICAL))
-                 / self->cell_height);
-  if (column >= self->n_columns || row < 0.0)
+  row = _tare_format_map_get_row_at (self, y - self->header_height
+                                       + _tare_format_map_get_scroll (self,
+                                                                      GTK_ORIENTATION_VERTICAL),
+                                     &between);
+  if (column >= self->n_columns || between)
     return TARE_FORMAT_MAP_NO_CELL;
 
-  cell = (guint) row * self->n_columns + (guint) column;
+  cell = row * self->n_columns + (guint) column;
 
   return self->cells[cell].present ? cell : TARE_FORMAT_MAP_NO_CELL;
 }
@@ -540,7 +544,7 @@ tare_format_map_get_cell_area (TareFormatMap *self,
   area->x = self->label_width + (int) (cell % self->n_columns) * self->cell_width
             - (int) _tare_format_map_get_scroll (self, GTK_ORIENTATION_HORIZONTAL);
   area->y = self->header_height
-            + (int) (self->n_rows - 1 - cell / self->n_columns) * self->cell_height
+            + _tare_format_map_get_row_top (self, cell / self->n_columns)
             - (int) _tare_format_map_get_scroll (self, GTK_ORIENTATION_VERTICAL);
   area->width = self->cell_width;
   area->height = self->cell_height;

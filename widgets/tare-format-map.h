@@ -127,5 +127,13 @@ TareFormatMap *
 void       tare_format_map_set_breaks     (TareFormatMap        *self,
                                            const guint          *columns,
                                            guint                 n);
+void       tare_format_map_set_row_breaks (TareFormatMap        *self,
+                                           const guint          *rows,
+                                           const char *const    *names,
+                                           guint                 n);
+void       tare_format_map_get_section    (TareFormatMap        *self,
+                                           guint                 row,
+                                           guint                *first,
+                                           guint                *last);
 
 G_END_DECLS

@@ -7,13 +7,15 @@
 #include "quant/tare-error.h"
 #include "quant/tare-hash.h"
 
+#define N_(text) (text)
+
 /* Rows that one thread rounds at a time. */
 #define ROWS 32
 
 static const TareActivationScaleInfo scales[] = {
-  { TARE_ACTIVATION_SCALE_TOKEN, "token" },
-  { TARE_ACTIVATION_SCALE_TENSOR, "tensor" },
-  { TARE_ACTIVATION_SCALE_CHANNEL, "channel" },
+  { TARE_ACTIVATION_SCALE_TOKEN, "token", N_("Each token's own") },
+  { TARE_ACTIVATION_SCALE_TENSOR, "tensor", N_("One, as calibrated") },
+  { TARE_ACTIVATION_SCALE_CHANNEL, "channel", N_("Each column's, as calibrated") },
 };
 
 /**

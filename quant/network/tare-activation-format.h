@@ -25,6 +25,7 @@ typedef struct
 {
   TareActivationScale  scale;
   const char          *id;
+  const char          *label;
 } TareActivationScaleInfo;
 
 gsize                          tare_activation_scale_get_n_scales (void);

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "quant/network/tare-activation-site.h"
+
 /* One rule, shared by all the recipes that have it. */
 typedef struct
 {
@@ -399,6 +401,58 @@ tare_recipe_resolve_activation (TareRecipe *self,
     }
 
   return assignment;
+}
+
+/**
+ * tare_recipe_rounds_activations:
+ * @self: a recipe
+ *
+ * Returns: whether a rule of it gives activations a format
+ */
+gboolean
+tare_recipe_rounds_activations (TareRecipe *self)
+{
+  g_return_val_if_fail (self != NULL, FALSE);
+
+  for (guint i = 0; i < self->rules->len; i++)
+    {
+      const TareRule *rule = tare_recipe_get_rule (self, i);
+
+      if (rule->assignment.format != NULL && tare_recipe_is_of_activations (rule->match))
+        return TRUE;
+    }
+
+  return FALSE;
+}
+
+/**
+ * tare_recipe_get_cache_bytes:
+ * @self: a recipe
+ * @model: a model
+ *
+ * Returns: bytes of the keys and values of one token in all blocks, scales and all; those that the
+ *   recipe does not round take 16 bits. 0 where there is no forward pass for @model
+ */
+guint64
+tare_recipe_get_cache_bytes (TareRecipe *self,
+                             TareModel  *model)
+{
+  g_autoptr(GPtrArray) sites = NULL;
+  guint64 bytes = 0;
+
+  g_return_val_if_fail (self != NULL && model != NULL, 0);
+
+  sites = tare_activation_site_list (model);
+  for (guint i = 0; i < sites->len; i++)
+    {
+      const TareActivationSite *site = g_ptr_array_index (sites, i);
+      TareAssignment assignment = tare_recipe_resolve_activation (self, site->name);
+
+      if (tare_activation_site_is_cached (site))
+        bytes += tare_activation_site_get_bytes (site, assignment.format);
+    }
+
+  return bytes;
 }
 
 /**

@@ -68,6 +68,9 @@ TareAssignment  tare_recipe_resolve     (TareRecipe            *self,
 TareAssignment  tare_recipe_resolve_activation (TareRecipe     *self,
                                          const char            *name);
 gboolean        tare_recipe_is_of_activations (const char      *match);
+gboolean        tare_recipe_rounds_activations (TareRecipe     *self);
+guint64         tare_recipe_get_cache_bytes (TareRecipe        *self,
+                                         TareModel             *model);
 
 TareRecipe     *tare_recipe_parse       (const char            *text,
                                          gsize                  length,

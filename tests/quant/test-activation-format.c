@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "quant/network/tare-network.h"
+#include "quant/network/tare-activation-site.h"
 #include "quant/recipe/tare-engine.h"
 #include "quant/tare-error.h"
 
@@ -452,6 +453,49 @@ test_scale_json (void)
     }
 }
 
+/* Each of the activations that are listed makes a difference when it is rounded, and no other name
+ * is known to be rounded. */
+static void
+test_sites (void)
+{
+  g_autoptr(TareModel) model = open_sample ();
+  g_autoptr(GPtrArray) sites = tare_activation_site_list (model);
+  g_autoptr(TareRecipe) none = tare_recipe_new ();
+  g_autofree float *truth = run (model, none);
+
+  g_assert_cmpuint (sites->len, ==, 6 * 7 + 1);
+  for (guint i = 0; i < sites->len; i++)
+    {
+      const TareActivationSite *site = g_ptr_array_index (sites, i);
+      g_autofree char *rule = g_strdup_printf ("{\"match\":\"%s\","
+                                               "\"format\":\"int4_channel\"}",
+                                               site->name);
+
+      if (site->block != 0 && site->block != 4 && site->block != -1)
+        continue;
+      g_assert_true (tare_recipe_is_of_activations (site->name));
+      g_assert_cmpuint (site->columns, ==, site->kind != TARE_SITE_KIND_INPUT ? 64
+                                           : g_str_equal (site->role->id, "ffn_down") ? 768 : 256);
+      g_assert_cmpfloat (differ (model, truth, rule), >, 0.0);
+    }
+}
+
+/* The sample has 6 blocks of 2 heads of 64 keys and 64 values. */
+static void
+test_cache_bytes (void)
+{
+  g_autoptr(TareModel) model = open_sample ();
+  g_autoptr(TareRecipe) none = parse ("{\"match\":\"*\",\"format\":\"q4_k\"}");
+  g_autoptr(TareRecipe) keys = parse ("{\"match\":\"blk.0.attn.key\",\"format\":\"q8_0\"},"
+                                      "{\"match\":\"*.query\",\"format\":\"q8_0\"}");
+
+  g_assert_false (tare_recipe_rounds_activations (none));
+  g_assert_true (tare_recipe_rounds_activations (keys));
+  g_assert_cmpuint (tare_recipe_get_cache_bytes (none, model), ==, 6 * 2 * 128 * 2);
+  /* 32 numbers of Q8_0 are 34 bytes. */
+  g_assert_cmpuint (tare_recipe_get_cache_bytes (keys, model), ==, 11 * 128 * 2 + 4 * 34);
+}
+
 int
 main (int    argc,
       char **argv)
@@ -468,6 +512,8 @@ main (int    argc,
   g_test_add_func ("/activation-format/recipe", test_recipe);
   g_test_add_func ("/activation-format/presets", test_presets);
   g_test_add_func ("/activation-format/refused", test_refused);
+  g_test_add_func ("/activation-format/sites", test_sites);
+  g_test_add_func ("/activation-format/cache-bytes", test_cache_bytes);
 
   return g_test_run ();
 }
