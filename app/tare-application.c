@@ -30,6 +30,8 @@ static const Accelerator accelerators[] = {
   { "win.save-recipe-as", { "<Shift><Ctrl>s" } },
   { "win.open-recipe", { "<Ctrl>r" } },
   { "win.export", { "<Ctrl>e" } },
+  { "win.print-dossier", { "<Ctrl>p" } },
+  { "win.save-dossier", { "<Shift><Ctrl>p" } },
   { "win.calibrate", { "<Ctrl>k" } },
   { "win.measure", { "<Ctrl>m" } },
   { "win.undo", { "<Ctrl>z" } },

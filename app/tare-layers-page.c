@@ -309,6 +309,8 @@ new_menu (void)
   g_menu_item_set_action_and_target (keep, "page.set-format", "s", "");
   g_menu_append_item (rest, keep);
   g_menu_append (rest, _("_Copy Rows"), "page.copy");
+  g_menu_append (rest, _("_Print Dossier…"), "win.print-dossier");
+  g_menu_append (rest, _("_Save Dossier…"), "win.save-dossier");
   g_menu_append_section (menu, _("Set Format"), G_MENU_MODEL (formats));
   g_menu_append_section (menu, NULL, G_MENU_MODEL (rest));
 

@@ -455,6 +455,40 @@ save_recipe_as_cb (GSimpleAction *action,
 }
 
 static void
+print_dossier_cb (GSimpleAction *action,
+                  GVariant      *parameter,
+                  gpointer       user_data)
+{
+  _tare_window_make_dossier (user_data, NULL);
+}
+
+static void
+save_dossier_cb (GSimpleAction *action,
+                 GVariant      *parameter,
+                 gpointer       user_data)
+{
+  TareWindow *self = user_data;
+  guint n;
+  const guint *selection = tare_session_get_selection (self->session, &n);
+  GtkFileChooserNative *dialog;
+  g_autofree char *name = NULL;
+
+  if (n == 0)
+    {
+      _tare_window_notice (self, _("Select a layer first"));
+      return;
+    }
+
+  dialog = new_chooser (self, _("Save the Dossier of the Layer"), GTK_FILE_CHOOSER_ACTION_SAVE,
+                        _("_Save"), _tare_window_make_dossier);
+  name = g_strdup_printf ("%s.pdf", tare_layer_get_tensor (
+                                      tare_session_get_layer (self->session, selection[0]))
+                                      ->canonical);
+  gtk_file_chooser_set_current_name (GTK_FILE_CHOOSER (dialog), name);
+  gtk_native_dialog_show (GTK_NATIVE_DIALOG (dialog));
+}
+
+static void
 show_page_cb (GSimpleAction *action,
               GVariant      *parameter,
               gpointer       user_data)
@@ -521,6 +555,8 @@ static const GActionEntry entries[] = {
   { .name = "compare-model", .activate = compare_model_cb },
   { .name = "compare-folder", .activate = compare_folder_cb },
   { .name = "compare-recipe", .activate = compare_recipe_cb },
+  { .name = "print-dossier", .activate = print_dossier_cb },
+  { .name = "save-dossier", .activate = save_dossier_cb },
   { .name = "show-page", .activate = show_page_cb, .parameter_type = "s" },
   { .name = "show-nth-page", .activate = show_nth_page_cb, .parameter_type = "i" },
   { .name = "find", .activate = find_cb },
@@ -545,6 +581,7 @@ _tare_window_update_actions (TareWindow *self)
   static const char *const of_model[] = {
     "export", "export-to", "open-recipe", "save-recipe", "save-recipe-as", "find", "select-all",
     "show-page", "show-nth-page", "compare-model", "compare-folder", "compare-recipe",
+    "print-dossier", "save-dossier",
   };
   static const char *const of_runnable[] = { "calibrate", "calibrate-with", "measure" };
   TareModel *model = tare_session_get_model (self->session);

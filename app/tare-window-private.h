@@ -3,6 +3,7 @@
 
 #include "app/tare-layers-page.h"
 #include "app/tare-map-view.h"
+#include "app/tare-study.h"
 #include "app/tare-window.h"
 
 G_BEGIN_DECLS
@@ -44,6 +45,8 @@ struct _TareWindow
   GtkNativeDialog      *dialog;
   TareWindowPending     pending;
   char                 *pending_path;
+  TareStudy            *dossier_study;
+  char                 *dossier_path;   /* (nullable): where it goes; otherwise to a printer */
 };
 
 char *_tare_window_find_model    (const char        *path);
@@ -63,6 +66,8 @@ void _tare_window_save_recipe    (TareWindow        *self,
                                   gboolean           choose);
 void _tare_window_export         (TareWindow        *self,
                                   const TareTarget  *target);
+void _tare_window_make_dossier   (TareWindow        *self,
+                                  const char        *path);
 void _tare_window_open_recipe    (TareWindow        *self,
                                   const char        *path);
 

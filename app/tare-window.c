@@ -287,6 +287,8 @@ tare_window_dispose (GObject *object)
   /* Goes last: handlers that listen to it are cut off only when the parent class is through. */
   g_autoptr(TareSession) session = g_steal_pointer (&self->session);
 
+  g_clear_pointer (&self->dossier_study, tare_study_free);
+  g_clear_pointer (&self->dossier_path, g_free);
   if (self->dialog != NULL)
     gtk_native_dialog_destroy (self->dialog);
   g_clear_object (&self->dialog);

@@ -296,7 +296,8 @@ _tare_chart_make_frame (TareChart     *self,
   frame->accent.alpha = 1.0f;
   frame->dark = self->ink.dark;
   frame->high_contrast = self->ink.high_contrast;
-  frame->scale = self->exporting ? EXPORT_SCALE : gtk_widget_get_scale_factor (GTK_WIDGET (self));
+  frame->scale = self->exporting ? TARE_PICTURE_SCALE
+                                 : gtk_widget_get_scale_factor (GTK_WIDGET (self));
   frame->exporting = self->exporting;
   frame->reach = TARE_PLOT_REACH;
   frame->layout = get_layout (self);
@@ -467,7 +468,9 @@ draw_color_scale (TareChart   *self,
       GdkRGBA color;
 
       tare_color_scale_get_color (scale, value, self->ink.dark, &color);
-      _tare_ink_box (snapshot, &color, left, area->top + y, COLOR_BAR, 1.0);
+      /* Down into the next, or there would be seams where it is scaled. */
+      _tare_ink_box (snapshot, &color, left, area->top + y, COLOR_BAR,
+                     MIN (2.0, area->height - y));
     }
   _tare_ink_ring (snapshot, &self->ink.grid, left, area->top, COLOR_BAR, area->height, 1.0);
 

@@ -1,13 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "widgets/tare-chart-private.h"
 
-#include <cairo-pdf.h>
-#include <cairo-svg.h>
-#include <gio/gio.h>
-#include <glib/gi18n-lib.h>
-#include <glib/gstdio.h>
-#include <errno.h>
-#include <string.h>
+#include "widgets/tare-picture.h"
 
 /* What is drawn is no smaller than this, even off the screen. */
 #define LEAST_WIDTH 160
@@ -101,9 +95,9 @@ tare_chart_copy_picture (TareChart *self)
 
   width = MAX (gtk_widget_get_width (GTK_WIDGET (self)), LEAST_WIDTH);
   height = MAX (gtk_widget_get_height (GTK_WIDGET (self)), LEAST_HEIGHT);
-  surface = cairo_image_surface_create (CAIRO_FORMAT_ARGB32, width * EXPORT_SCALE,
-                                        height * EXPORT_SCALE);
-  cairo_surface_set_device_scale (surface, EXPORT_SCALE, EXPORT_SCALE);
+  surface = cairo_image_surface_create (CAIRO_FORMAT_ARGB32, width * TARE_PICTURE_SCALE,
+                                        height * TARE_PICTURE_SCALE);
+  cairo_surface_set_device_scale (surface, TARE_PICTURE_SCALE, TARE_PICTURE_SCALE);
   node = make_node (self, width, height);
   cr = cairo_create (surface);
   gsk_render_node_draw (node, cr);
@@ -112,48 +106,18 @@ tare_chart_copy_picture (TareChart *self)
   cairo_surface_flush (surface);
   stride = (gsize) cairo_image_surface_get_stride (surface);
   bytes = g_bytes_new (cairo_image_surface_get_data (surface),
-                       stride * (gsize) (height * EXPORT_SCALE));
+                       stride * (gsize) (height * TARE_PICTURE_SCALE));
   cairo_surface_destroy (surface);
-  texture = gdk_memory_texture_new (width * EXPORT_SCALE, height * EXPORT_SCALE,
+  texture = gdk_memory_texture_new (width * TARE_PICTURE_SCALE, height * TARE_PICTURE_SCALE,
                                     GDK_MEMORY_DEFAULT, bytes, stride);
   gdk_clipboard_set_texture (gtk_widget_get_clipboard (GTK_WIDGET (self)), texture);
 }
 
-static cairo_status_t
-draw_file (GskRenderNode *node,
-           const char    *path,
-           int            width,
-           int            height)
+static void
+draw_node (cairo_t  *cr,
+           gpointer  node)
 {
-  gboolean svg = g_str_has_suffix (path, ".svg"), pdf = g_str_has_suffix (path, ".pdf");
-  cairo_surface_t *surface;
-  cairo_status_t status;
-  cairo_t *cr;
-
-  if (svg)
-    surface = cairo_svg_surface_create (path, width, height);
-  else if (pdf)
-    surface = cairo_pdf_surface_create (path, width, height);
-  else
-    {
-      surface = cairo_image_surface_create (CAIRO_FORMAT_ARGB32, width * EXPORT_SCALE,
-                                            height * EXPORT_SCALE);
-      cairo_surface_set_device_scale (surface, EXPORT_SCALE, EXPORT_SCALE);
-    }
-
-  cr = cairo_create (surface);
   gsk_render_node_draw (node, cr);
-  status = cairo_status (cr);
-  cairo_destroy (cr);
-  cairo_surface_flush (surface);
-  if (status == CAIRO_STATUS_SUCCESS && !svg && !pdf)
-    status = cairo_surface_write_to_png (surface, path);
-  cairo_surface_finish (surface);
-  if (status == CAIRO_STATUS_SUCCESS)
-    status = cairo_surface_status (surface);
-  cairo_surface_destroy (surface);
-
-  return status;
 }
 
 /**
@@ -176,26 +140,16 @@ tare_chart_save (TareChart   *self,
                  int          height,
                  GError     **error)
 {
-  g_autofree char *partial = NULL;
-  const char *dot;
   GskRenderNode *node;
-  cairo_status_t status;
+  gboolean saved;
 
   g_return_val_if_fail (TARE_IS_CHART (self) && path != NULL, FALSE);
 
-  dot = strrchr (path, '.');
-  if (g_strcmp0 (dot, ".csv") == 0)
+  if (g_str_has_suffix (path, ".csv"))
     {
       g_autofree char *csv = tare_chart_dup_csv (self);
 
       return g_file_set_contents (path, csv, -1, error);
-    }
-  if (dot == NULL || (g_strcmp0 (dot, ".svg") != 0 && g_strcmp0 (dot, ".pdf") != 0
-                      && g_strcmp0 (dot, ".png") != 0))
-    {
-      g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
-                   _("%s: a chart is saved as .svg, .pdf, .png or .csv"), path);
-      return FALSE;
     }
 
   if (width <= 0)
@@ -203,21 +157,37 @@ tare_chart_save (TareChart   *self,
   if (height <= 0)
     height = MAX (gtk_widget_get_height (GTK_WIDGET (self)), LEAST_HEIGHT);
 
-  partial = g_strdup_printf ("%s.part%s", path, dot);
   node = make_node (self, width, height);
-  status = draw_file (node, partial, width, height);
+  saved = tare_picture_save (path, width, height, draw_node, node, error);
   gsk_render_node_unref (node);
 
-  if (status != CAIRO_STATUS_SUCCESS || g_rename (partial, path) != 0)
-    {
-      int code = errno;
+  return saved;
+}
 
-      g_unlink (partial);
-      g_set_error (error, G_IO_ERROR, G_IO_ERROR_FAILED, "%s: %s", path,
-                   status != CAIRO_STATUS_SUCCESS ? cairo_status_to_string (status)
-                                                  : g_strerror (code));
-      return FALSE;
-    }
+/**
+ * tare_chart_print:
+ * @self: the chart, which need not be in a window
+ * @cr: where to draw, from 0, 0 on
+ * @width: how wide, in the pixels of the screen
+ * @height: how high
+ *
+ * Draws the chart onto paper: black on white, whatever the colours of the theme are.
+ */
+void
+tare_chart_print (TareChart *self,
+                  cairo_t   *cr,
+                  int        width,
+                  int        height)
+{
+  TareInk ink;
+  GskRenderNode *node;
 
-  return TRUE;
+  g_return_if_fail (TARE_IS_CHART (self) && cr != NULL);
+
+  ink = self->ink;
+  _tare_ink_print (&self->ink);
+  node = make_node (self, MAX (width, LEAST_WIDTH), MAX (height, LEAST_HEIGHT));
+  self->ink = ink;
+  gsk_render_node_draw (node, cr);
+  gsk_render_node_unref (node);
 }

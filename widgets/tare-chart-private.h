@@ -3,11 +3,9 @@
 
 #include "widgets/tare-chart.h"
 #include "widgets/tare-ink-private.h"
+#include "widgets/tare-picture.h"
 
 G_BEGIN_DECLS
-
-/* A picture in a file is made this much finer than on the screen, to print well. */
-#define EXPORT_SCALE 2
 
 /* Where things are, in the pixels of the chart. */
 typedef struct

@@ -45,5 +45,9 @@ gboolean    tare_chart_save               (TareChart   *self,
                                            int          width,
                                            int          height,
                                            GError     **error);
+void        tare_chart_print              (TareChart   *self,
+                                           cairo_t     *cr,
+                                           int          width,
+                                           int          height);
 
 G_END_DECLS

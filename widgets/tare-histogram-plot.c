@@ -16,6 +16,9 @@
 /* Bars this wide, in pixels, are set apart by a gap. */
 #define GAP_FROM 5.0
 
+/* What a file may scale has no whole pixels: there a bar reaches so far into the next. */
+#define OVERLAP 0.5
+
 /* How thick an outline is, in pixels. */
 #define LINE 2.0
 
@@ -181,7 +184,7 @@ draw_bins (TareHistogramPlot   *self,
           gboolean gap = right - left >= GAP_FROM;
 
           left = round (left);
-          right = round (right) - (gap ? 1.0 : 0.0);
+          right = round (right) - (gap ? 1.0 : frame->exporting ? -OVERLAP : 0.0);
         }
       draw_column (self, snapshot, frame, bar_count (self, bin), left, right, &before);
     }
@@ -212,7 +215,8 @@ draw_pixels (TareHistogramPlot   *self,
           for (guint bin = bar_begin (self, first); bin <= last; bin += self->merge)
             most = MAX (most, bar_count (self, bin));
         }
-      draw_column (self, snapshot, frame, most, pixel, pixel + 1, &before);
+      draw_column (self, snapshot, frame, most, pixel,
+                   pixel + 1 + (frame->exporting && !self->outline ? OVERLAP : 0.0), &before);
     }
 }
 

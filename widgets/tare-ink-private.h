@@ -30,6 +30,7 @@ typedef struct
 
 void _tare_ink_read (TareInk   *self,
                      GtkWidget *widget);
+void _tare_ink_print (TareInk      *self);
 void _tare_ink_box  (GtkSnapshot   *snapshot,
                      const GdkRGBA *color,
                      double         x,

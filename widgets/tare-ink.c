@@ -37,6 +37,22 @@ _tare_ink_read (TareInk   *self,
   look_up (context, "window_bg_color", self->dark ? "#242424" : "#fafafa", &self->background);
 }
 
+/*
+ * _tare_ink_print:
+ * @self: (out caller-allocates): the colours of paper
+ */
+void
+_tare_ink_print (TareInk *self)
+{
+  *self = (TareInk) {
+    .foreground = { 0.0f, 0.0f, 0.0f, 1.0f },
+    .dim = { 0.25f, 0.25f, 0.25f, 1.0f },
+    .grid = { 0.88f, 0.88f, 0.88f, 1.0f },
+    .accent = { 0.0f, 0.0f, 0.0f, 1.0f },
+    .background = { 1.0f, 1.0f, 1.0f, 1.0f },
+  };
+}
+
 /* A filled rectangle. */
 void
 _tare_ink_box (GtkSnapshot   *snapshot,

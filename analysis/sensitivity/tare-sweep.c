@@ -103,8 +103,9 @@ tare_sweep_count_rows (const TareTensor *tensor)
 }
 
 /**
- * tare_sweep_run:
+ * tare_sweep_run_for:
  * @tensor: a matrix
+ * @containers: the formats that one of these can hold
  * @range: how ranges are chosen
  * @importance: (nullable): one weight a column, the mean of x² over calibration tokens
  * @func: told of each format
@@ -113,18 +114,19 @@ tare_sweep_count_rows (const TareTensor *tensor)
  * @error: cancelled, a tensor that cannot be read or is not finite, memory
  *
  * Puts a tensor, or half a million weights of it in bands of rows spread over it, through every
- * format that takes rows of its length.
+ * format that takes rows of its length and that a container holds.
  *
  * Returns: %FALSE on error
  */
 gboolean
-tare_sweep_run (const TareTensor    *tensor,
-                TareRange            range,
-                const float         *importance,
-                TareSweepFunc        func,
-                gpointer             data,
-                const TareProgress  *progress,
-                GError             **error)
+tare_sweep_run_for (const TareTensor    *tensor,
+                    TareContainers       containers,
+                    TareRange            range,
+                    const float         *importance,
+                    TareSweepFunc        func,
+                    gpointer             data,
+                    const TareProgress  *progress,
+                    GError             **error)
 {
   const TareEncoding encoding = {
     .range = range, .percentile = TARE_RANGE_DEFAULT_PERCENTILE, .importance = importance,
@@ -151,7 +153,8 @@ tare_sweep_run (const TareTensor    *tensor,
                                               (double) (i + 1) / (double) n_formats);
       TareSweepPoint point;
 
-      if (!tare_format_accepts (format, tensor->columns))
+      if (!tare_format_accepts (format, tensor->columns)
+          || (format->containers & containers) == 0)
         continue;
       if (!tare_progress_step (&part, 0.0, NULL, error)
           || !try_format (tensor, format, &encoding, x, sample.n_rows, y, &point, &part, error))
@@ -160,4 +163,31 @@ tare_sweep_run (const TareTensor    *tensor,
     }
 
   return tare_progress_step (progress, 1.0, NULL, error);
+}
+
+/**
+ * tare_sweep_run:
+ * @tensor: a matrix
+ * @range: how ranges are chosen
+ * @importance: (nullable): one weight a column, the mean of x² over calibration tokens
+ * @func: told of each format
+ * @data: closure of @func
+ * @progress: (nullable): the progress
+ * @error: cancelled, a tensor that cannot be read or is not finite, memory
+ *
+ * As tare_sweep_run_for() with all formats: Tare's own container holds every one.
+ *
+ * Returns: %FALSE on error
+ */
+gboolean
+tare_sweep_run (const TareTensor    *tensor,
+                TareRange            range,
+                const float         *importance,
+                TareSweepFunc        func,
+                gpointer             data,
+                const TareProgress  *progress,
+                GError             **error)
+{
+  return tare_sweep_run_for (tensor, TARE_CONTAINER_TARE, range, importance, func, data, progress,
+                             error);
 }

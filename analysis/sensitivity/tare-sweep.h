@@ -40,5 +40,13 @@ gboolean tare_sweep_run        (const TareTensor     *tensor,
                                 gpointer              data,
                                 const TareProgress   *progress,
                                 GError              **error);
+gboolean tare_sweep_run_for    (const TareTensor     *tensor,
+                                TareContainers        containers,
+                                TareRange             range,
+                                const float          *importance,
+                                TareSweepFunc         func,
+                                gpointer              data,
+                                const TareProgress   *progress,
+                                GError              **error);
 
 G_END_DECLS

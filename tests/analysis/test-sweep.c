@@ -69,6 +69,38 @@ test_points (void)
     check_point (&g_array_index (points, TareSweepPoint, i), tensor, x);
 }
 
+/* Only what a container holds, and that as among all. */
+static void
+test_container (void)
+{
+  g_autoptr(TareModel) model = open_sample ();
+  const TareTensor *tensor = tare_model_lookup (model, "blk.0.attn_k.weight");
+  g_autoptr(GArray) all = g_array_new (FALSE, FALSE, sizeof (TareSweepPoint));
+  g_autoptr(GArray) points = g_array_new (FALSE, FALSE, sizeof (TareSweepPoint));
+  g_autoptr(GError) error = NULL;
+  guint found = 0;
+
+  tare_sweep_run_for (tensor, TARE_CONTAINER_GPTQ | TARE_CONTAINER_AWQ, TARE_RANGE_MINIMUM_MAXIMUM,
+                      NULL, gather, points, NULL, &error);
+  g_assert_no_error (error);
+  tare_sweep_run (tensor, TARE_RANGE_MINIMUM_MAXIMUM, NULL, gather, all, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (points->len, >, 0);
+  g_assert_cmpuint (points->len, <, all->len);
+  for (guint i = 0; i < all->len; i++)
+    {
+      const TareSweepPoint *point = &g_array_index (all, TareSweepPoint, i);
+
+      if ((point->format->containers & (TARE_CONTAINER_GPTQ | TARE_CONTAINER_AWQ)) == 0)
+        continue;
+      g_assert_true (g_array_index (points, TareSweepPoint, found).format == point->format);
+      g_assert_cmpfloat (g_array_index (points, TareSweepPoint, found).distortion.relative, ==,
+                         point->distortion.relative);
+      found++;
+    }
+  g_assert_cmpuint (found, ==, points->len);
+}
+
 static void
 test_cancelled (void)
 {
@@ -92,6 +124,7 @@ main (int    argc,
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/sweep/points", test_points);
+  g_test_add_func ("/sweep/container", test_container);
   g_test_add_func ("/sweep/cancelled", test_cancelled);
 
   return g_test_run ();
