@@ -80,6 +80,8 @@ struct _TareCodebook
  * @signed_codes: whether a code is an integer in two's complement
  * @codebook: the levels of a codebook
  * @power: the levels are i^(1/a) for integers i: whether a matrix chooses an exponent a
+ * @n_splits: between how many grids a matrix chooses, 0 where this is the only one
+ * @splits: those, by the bits of their exponent, from 1 on
  * @sorted: whether a matrix has its columns ordered by their magnitude
  * @nested: how many bits of integers are rounded away after they were rounded once
  * @find_scale: (nullable): a rule for the scale instead of a search
@@ -107,6 +109,8 @@ struct _TareGrid
   gboolean             signed_codes;
   const TareCodebook  *codebook;
   gboolean             power;
+  guint                n_splits;
+  const TareGrid     **splits;
   gboolean             sorted;
   guint                nested;
   float              (*find_scale) (const float *x,
@@ -202,6 +206,8 @@ double _tare_grid_measure     (const TareGrid       *self,
                                const TareGridSample *sample,
                                float                 scale);
 
+const TareGrid *_tare_grid_choose_split (const TareGrid *self,
+                                         const guint8   *parameters);
 gsize    _tare_grid_get_fitted_bytes (const TareFormat  *self,
                                       gsize              columns);
 gboolean _tare_grid_fit              (const TareFormat  *self,
@@ -224,6 +230,7 @@ extern const TareCodebook _tare_codebook_bnb_fp4;
 TareGrid *_tare_minifloat_new  (guint                 exponent,
                                 guint                 mantissa,
                                 const char           *mode);
+TareGrid *_tare_minifloat_new_split (guint            bits);
 TareGrid *_tare_block_float_new (guint                 bits,
                                  gboolean              bytes);
 TareGrid *_tare_level_new      (guint                 bits,

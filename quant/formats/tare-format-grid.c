@@ -11,6 +11,7 @@
  * A matrix is, with no padding but to whole bytes,
  *
  *   exponent: one binary32, where the levels are i^(1/a): a
+ *   split:    a byte, where there are several grids: the bits of the exponent
  *   order:    one 32-bit number for each column, where columns are sorted: which of the matrix it
  *   is scaling:  what the scales keep once for the matrix, see tare-scale.c
  *   rows
@@ -56,6 +57,7 @@ _tare_grid_get_fitted_bytes (const TareFormat *self,
                              gsize             columns)
 {
   return (self->grid->power ? sizeof (float) : 0)
+         + (self->grid->n_splits > 0 ? 1 : 0)
          + (self->grid->sorted ? columns * sizeof (guint32) : 0);
 }
 
@@ -88,7 +90,7 @@ choose_grid (const TareFormat *self,
   float exponent;
 
   if (!self->grid->power)
-    return self->grid;
+    return _tare_grid_choose_split (self->grid, parameters);
 
   memcpy (&exponent, parameters, sizeof exponent);
   chosen->grid = *self->grid;
@@ -389,7 +391,7 @@ get_levels (const TareFormat *self,
   guint8 codes[TARE_FORMAT_MAX_LEVELS], parameters[16];
   gsize n_used = 0;
 
-  if (grid->power)
+  if (grid->power || grid->n_splits > 0)
     return 0;
 
   /* As if it were the only group, so that scales relative to others are what they would be. */

@@ -240,3 +240,28 @@ _tare_minifloat_new (guint       exponent,
 
   return self;
 }
+
+/* Beyond that many bits the exponent reaches further than weights do. */
+#define MOST_EXPONENT_BITS 5
+
+/**
+ * _tare_minifloat_new_split:
+ * @bits: of a code, from 3 on
+ *
+ * Returns: (transfer full): floats without special codes whose split of exponent and mantissa a
+ *   matrix chooses (Liu et al., LLM-FP4, 2023)
+ */
+TareGrid *
+_tare_minifloat_new_split (guint bits)
+{
+  guint n = MIN (bits - 1, MOST_EXPONENT_BITS);
+  const TareGrid **splits = g_new (const TareGrid *, n);
+  TareGrid *self = _tare_minifloat_new (n, bits - 1 - n, "none");
+
+  for (guint e = 1; e <= n; e++)
+    splits[e - 1] = _tare_minifloat_new (e, bits - 1 - e, "none");
+  self->splits = splits;
+  self->n_splits = n;
+
+  return self;
+}

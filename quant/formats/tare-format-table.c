@@ -368,6 +368,26 @@ list_minifloat (GPtrArray   *list,
     }
 }
 
+/* Each matrix with the split that suits it. */
+static void
+list_split (GPtrArray *list,
+            guint      bits)
+{
+  static const ScalingId wide[] = { TENSOR, WIDE_CHANNEL, WIDE_G128, NO_SCALING };
+  static const ScalingId narrow[] = { TENSOR, WIDE_CHANNEL, G128, NO_SCALING };
+  Elements elements = {
+    .id = put_number ("fp%u_split", bits),
+    .label = put_number ("FP%u split", bits),
+    .noun = g_strdup (g_dgettext ("tare", N_("Floats with their best split (LLM-FP4)"))),
+    .family = TARE_FORMAT_FAMILY_MINIFLOAT,
+    .bits = bits,
+    .grid = _tare_minifloat_new_split (bits),
+    .whole = TRUE,
+  };
+
+  combine (list, elements, bits > 4 ? wide : narrow);
+}
+
 /* --- blocks that share a power of two --- */
 
 static void
@@ -588,6 +608,8 @@ _tare_format_list (GPtrArray *list)
   list_all_integers (list);
   for (gsize i = 0; i < G_N_ELEMENTS (splits); i++)
     list_minifloat (list, &splits[i]);
+  for (guint bits = 8; bits >= 4; bits--)
+    list_split (list, bits);
   list_blocks (list);
   list_codebook (list, "nf4", "NF4", N_("4-bit quantiles of a normal distribution"), 4,
                  &_tare_codebook_nf4);

@@ -8,8 +8,8 @@
 #include "quant/formats/tare-search-private.h"
 #include "quant/tare-error.h"
 
-/* What a grid keeps once for a matrix: the exponent of its levels, the order of its columns, and
- * what its scales are relative to. */
+/* What a grid keeps once for a matrix: the exponent of its levels, or the split of its bits, the
+ * order of its columns, and what its scales are relative to. */
 
 /* Rows between two looks at whether to go on. */
 #define BAND 64
@@ -24,6 +24,9 @@
 
 /* Weights that judge an exponent. */
 #define EXPONENT_SAMPLE ((gsize) 1 << 12)
+
+/* Weights that judge a split. */
+#define SPLIT_SAMPLE ((gsize) 1 << 16)
 
 static gsize
 count_groups (const TareFormat *self,
@@ -197,18 +200,19 @@ list_scales (const TareFormat  *self,
   return TRUE;
 }
 
-/* One scale for all: the searched one by no more rows than tell. */
+/* One scale for all: the searched one by no more rows than tell, of so many weights. */
 static float
 find_shared_scale (const TareFormat *self,
                    const TareGrid   *grid,
-                   const TareMatrix *matrix)
+                   const TareMatrix *matrix,
+                   gsize             most)
 {
   const TareScaleClass *klass = self->scaling->klass;
   TareScalePlace place = { NULL, grid->most, 0, 0, 1 };
   gboolean searches = klass->shared && matrix->range != TARE_RANGE_MINIMUM_MAXIMUM
                       && matrix->range != TARE_RANGE_ROUND_UP;
   gboolean samples = searches && grid->find_scale == NULL;
-  gsize step = samples ? matrix->rows * matrix->columns / TARE_GRID_SAMPLE + 1 : 1;
+  gsize step = samples ? matrix->rows * matrix->columns / most + 1 : 1;
   TareGridSample sample = {
     matrix->x, matrix->weights, matrix->columns, (matrix->rows - 1) / step + 1,
     step * matrix->columns, matrix->progress,
@@ -216,6 +220,131 @@ find_shared_scale (const TareFormat *self,
   TareRange range = klass->shared ? matrix->range : TARE_RANGE_MINIMUM_MAXIMUM;
 
   return _tare_grid_find_scale (grid, &_tare_scale_single, &place, range, &sample);
+}
+
+/* --- the split of bits --- */
+
+/**
+ * _tare_grid_choose_split:
+ * @self: a grid, of several or by itself
+ * @parameters: (nullable): what a matrix keeps
+ *
+ * Returns: (transfer none): the grid that the matrix has chosen
+ */
+const TareGrid *
+_tare_grid_choose_split (const TareGrid *self,
+                         const guint8   *parameters)
+{
+  if (self->n_splits == 0)
+    return self;
+
+  return self->splits[CLAMP (parameters[0], 1, self->n_splits) - 1];
+}
+
+/* Σw|x - y|^p of weights that share a scale: what they decode to, not what they should, since of
+ * two grids that hold them without error none is the better. */
+static double
+measure_rounding (const TareGrid       *grid,
+                  gboolean              norm,
+                  const TareGridSample *sample,
+                  float                 scale)
+{
+  double error = 0.0;
+
+  for (gsize begin = 0; begin < sample->n; begin += TARE_GRID_SPAN)
+    {
+      const float *x = sample->x + begin;
+      gsize n = MIN (TARE_GRID_SPAN, sample->n - begin);
+      guint8 codes[TARE_GRID_SPAN];
+      float y[TARE_GRID_SPAN];
+
+      _tare_grid_encode (grid, x, n, n, &scale, codes);
+      _tare_grid_decode (grid, codes, n, n, &scale, y);
+      for (gsize j = 0; j < n; j++)
+        error += (double) weigh_difference (sample->w[begin + j], x[j] - y[j], norm);
+    }
+
+  return error;
+}
+
+static double
+measure_row (const TareFormat *self,
+             const TareGrid   *grid,
+             const TareMatrix *matrix,
+             gsize             row,
+             float             shared)
+{
+  const TareScaleClass *klass = self->scaling->klass;
+  gsize columns = matrix->columns;
+  gsize length = self->group != 0 ? self->group : columns;
+  gboolean norm = matrix->range == TARE_RANGE_NORM;
+  TareScalePlace place = { NULL, grid->most, row, 0, count_groups (self, columns) };
+  double error = 0.0;
+
+  for (gsize begin = 0; begin < columns; begin += length, place.group++)
+    {
+      TareGridSample sample = { matrix->x + row * columns + begin, matrix->weights + begin,
+                                MIN (length, columns - begin), 1, 0, NULL };
+      float scale = klass->shared ? shared
+                                  : _tare_grid_find_scale (grid, klass, &place, matrix->range,
+                                                           &sample);
+
+      error += measure_rounding (grid, norm, &sample, scale);
+    }
+
+  return error;
+}
+
+/* What a split would cost some of the rows, each of its groups with its own best scale, which is
+ * the same as a best real bias of the exponent. */
+static double
+measure_split (const TareFormat *self,
+               const TareGrid   *grid,
+               const TareMatrix *matrix)
+{
+  gsize wanted = MAX (SPLIT_SAMPLE / matrix->columns, 1);
+  gsize step = MAX (matrix->rows / wanted, 1);
+  gsize n = (matrix->rows - 1) / step + 1;
+  g_autofree double *errors = g_new (double, n);
+  float shared = 0.0f;
+  double error = 0.0;
+
+  if (self->scaling->klass->shared)
+    shared = find_shared_scale (self, grid, matrix, SPLIT_SAMPLE);
+
+  #pragma omp parallel for schedule (dynamic)
+  for (gsize i = 0; i < n; i++)
+    errors[i] = measure_row (self, grid, matrix, i * step, shared);
+  for (gsize i = 0; i < n; i++)
+    error += errors[i];
+
+  return error;
+}
+
+static gboolean
+fit_split (const TareFormat  *self,
+           const TareMatrix  *matrix,
+           guint8            *parameters,
+           GError           **error)
+{
+  double least = (double) INFINITY;
+
+  parameters[0] = 1;
+  for (guint s = 0; s < self->grid->n_splits; s++)
+    {
+      double cost;
+
+      if (!tare_progress_step (matrix->progress, 0.0, NULL, error))
+        return FALSE;
+      cost = measure_split (self, self->grid->splits[s], matrix);
+      if (cost < least)
+        {
+          least = cost;
+          parameters[0] = (guint8) (s + 1);
+        }
+    }
+
+  return TRUE;
 }
 
 /**
@@ -239,7 +368,11 @@ _tare_grid_fit (const TareFormat  *self,
   gsize n_groups = count_groups (self, matrix->columns);
   gsize n_scales = klass->fits_scales ? matrix->rows * n_groups : 1;
   g_autofree float *scales = NULL;
+  const TareGrid *grid;
 
+  if (self->grid->n_splits > 0 && !fit_split (self, matrix, parameters, error))
+    return FALSE;
+  grid = _tare_grid_choose_split (self->grid, parameters);
   if (self->grid->power && !fit_exponent (self, matrix, parameters, error))
     return FALSE;
   if (self->grid->sorted && !fit_order (matrix, parameters, error))
@@ -257,11 +390,11 @@ _tare_grid_fit (const TareFormat  *self,
   if (klass->fits_scales && !list_scales (self, matrix, scales, error))
     return FALSE;
   if (!klass->fits_scales)
-    scales[0] = find_shared_scale (self, self->grid, matrix);
+    scales[0] = find_shared_scale (self, grid, matrix, TARE_GRID_SAMPLE);
   if (!tare_progress_step (matrix->progress, 0.0, NULL, error))
     return FALSE;
 
-  klass->fit (scales, matrix->rows, n_groups, self->grid->most,
+  klass->fit (scales, matrix->rows, n_groups, grid->most,
               parameters + _tare_grid_get_fitted_bytes (self, matrix->columns));
 
   return TRUE;

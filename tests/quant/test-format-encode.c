@@ -530,7 +530,7 @@ is_wide (const TareFormat *format)
 {
   return strstr (format->id, "_e5") != NULL || strstr (format->id, "_e6") != NULL
          || strstr (format->id, "_e7") != NULL || g_str_equal (format->id, "nvfp4")
-         || format->along_outputs;
+         || strstr (format->id, "_split_") != NULL || format->along_outputs;
 }
 
 static void
