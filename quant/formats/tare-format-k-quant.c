@@ -427,17 +427,24 @@ encode_affine (const TareFormat *self,
                gsize             columns,
                guint8           *codes)
 {
-  for (gsize i = 0; i < columns; i += SUPER)
-    {
-      float q[SUPER];
-      TareSuper super;
+  const TareSuperShape *shape = &shapes[self->bits];
+  gsize n_beside = TARE_SUPER_GROUPS / shape->n_groups;
 
-      _tare_super_affine (&shapes[self->bits], search, x + i, weights + i, &super, q);
-      if (self->bits == 2)
-        pack_q2_k (&super, q, codes);
-      else
-        pack_affine (&super, q, self->bits == 5, codes);
-      codes += self->klass->block_bytes;
+  for (gsize i = 0; i < columns; i += n_beside * SUPER)
+    {
+      gsize n_supers = MIN (n_beside, (columns - i) / SUPER);
+      float q[2 * SUPER];
+      TareSuper super[2];
+
+      _tare_super_affine (shape, search, x + i, weights + i, n_supers, super, q);
+      for (gsize k = 0; k < n_supers; k++)
+        {
+          if (self->bits == 2)
+            pack_q2_k (&super[k], q + k * SUPER, codes);
+          else
+            pack_affine (&super[k], q + k * SUPER, self->bits == 5, codes);
+          codes += self->klass->block_bytes;
+        }
     }
 }
 

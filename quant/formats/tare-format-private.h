@@ -166,6 +166,18 @@ store_half (guint8 *bytes,
   bytes[1] = half >> 8;
 }
 
+/* The nearest binary16, ties to even, to a number that is not negative and not above the largest;
+ * in single precision all along, so that a loop of it fills the machine's vectors. */
+TARE_INLINE float
+round_to_half (float magnitude)
+{
+  guint32 bits = tare_float_to_bits (magnitude);
+  float normal = tare_float_from_bits ((bits + 0xfff + ((bits >> 13) & 1)) & 0xffffe000);
+  float subnormal = (magnitude + 0.5f) - 0.5f;
+
+  return magnitude < 0x1p-14f ? subnormal : normal;
+}
+
 /* The nearest scale that binary16 holds: neither infinite nor, unless it is zero, zero. */
 TARE_INLINE float
 round_scale (float scale)
@@ -177,17 +189,19 @@ round_scale (float scale)
   magnitude = magnitude < least ? least : magnitude;
   magnitude = magnitude > TARE_HALF_MAX ? TARE_HALF_MAX : magnitude;
 
-  return sign * tare_half_to_float (tare_half_from_float (magnitude));
+  return sign * round_to_half (magnitude);
 }
 
 /* The nearest offset that binary16 holds, which may be zero. */
 TARE_INLINE float
 round_offset (float offset)
 {
-  offset = offset < -TARE_HALF_MAX ? -TARE_HALF_MAX : offset;
-  offset = offset > TARE_HALF_MAX ? TARE_HALF_MAX : offset;
+  float magnitude = offset < 0.0f ? -offset : offset;
+  float sign = offset < 0.0f ? -1.0f : 1.0f;
 
-  return tare_half_to_float (tare_half_from_float (offset));
+  magnitude = magnitude > TARE_HALF_MAX ? TARE_HALF_MAX : magnitude;
+
+  return sign * round_to_half (magnitude);
 }
 
 TARE_INLINE float

@@ -65,6 +65,7 @@ void _tare_super_affine    (const TareSuperShape *shape,
                             gboolean              search,
                             const float          *x,
                             const float          *w,
+                            gsize                 n_supers,
                             TareSuper            *super,
                             float                *q);
 void _tare_super_symmetric (const TareSuperShape *shape,
