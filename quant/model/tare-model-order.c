@@ -149,6 +149,47 @@ tare_model_dup_folder_tensor (TareModel        *self,
   copy->head_rows = order.head_rows;
   copy->head_groups = order.head_groups;
   copy->transposed = (row->flags & TARE_TENSOR_TRANSPOSED) != 0 && tensor->n_dimensions == 2;
+  /* A linear layer of one output is a vector in GGUF. */
+  if (strcmp (tensor->role->id, "ffn_gate_inp_shexp") == 0 && tensor->n_dimensions == 1)
+    {
+      copy->n_dimensions = 2;
+      copy->shape[1] = copy->shape[0];
+      copy->shape[0] = 1;
+    }
 
   return g_steal_pointer (&copy);
+}
+
+/**
+ * tare_model_dup_folder_expert:
+ * @self: a model
+ * @tensor: one of it, which has the matrices of all experts one over the other
+ * @expert: which, from 0 on
+ *
+ * Returns: (transfer full) (nullable): how a Hugging Face folder has the matrix of one expert, of
+ *   which the same counts as of tare_model_dup_folder_tensor(); %NULL where it has none by itself
+ */
+TareTensor *
+tare_model_dup_folder_expert (TareModel        *self,
+                              const TareTensor *tensor,
+                              gsize             expert)
+{
+  g_autofree char *name = NULL;
+  TareTensor *copy = NULL;
+
+  g_return_val_if_fail (self != NULL, NULL);
+  g_return_val_if_fail (tensor != NULL && tensor->n_dimensions == 3, NULL);
+
+  if (self->architecture != NULL)
+    name = tare_architecture_expert_to_hugging_face (self->architecture, tensor->canonical,
+                                                     (guint) expert);
+  if (name == NULL)
+    return NULL;
+
+  copy = _tare_tensor_new (tensor->file, name, tensor->type_name, tensor->format, 2,
+                           tensor->shape + 1, tensor->offset, tensor->bytes / tensor->shape[0]);
+  copy->role = tensor->role;
+  copy->block = tensor->block;
+
+  return copy;
 }

@@ -44,6 +44,9 @@ const TareTensor       *tare_model_lookup_role           (TareModel   *self,
                                                           gboolean     bias);
 TareTensor             *tare_model_dup_folder_tensor     (TareModel        *self,
                                                           const TareTensor *tensor);
+TareTensor             *tare_model_dup_folder_expert     (TareModel        *self,
+                                                          const TareTensor *tensor,
+                                                          gsize             expert);
 guint64                 tare_model_get_n_weights         (TareModel   *self);
 guint64                 tare_model_get_bytes             (TareModel   *self);
 guint                   tare_model_get_n_blocks          (TareModel   *self);

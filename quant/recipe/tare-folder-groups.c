@@ -14,7 +14,13 @@ static const struct
   { "v_proj", "(q|k|v|qkv)_proj" },
   { "gate_proj", "(gate|up|gate_up)_proj" },
   { "up_proj", "(gate|up|gate_up)_proj" },
+  { "w1", "w(1|2|3)" },
+  { "w2", "w(1|2|3)" },
+  { "w3", "w(1|2|3)" },
 };
+
+/* Before the number of an expert, which the layer that a runtime makes of all of them lacks. */
+#define EXPERTS ".experts."
 
 /* Layers of one scheme whose names differ in the block alone. */
 typedef struct
@@ -44,7 +50,8 @@ series_clear (gpointer data)
   g_string_free (self->blocks, TRUE);
 }
 
-/* The name as an expression, its last part with its siblings and "%" in place of the block. */
+/* The name as an expression, its last part with its siblings and "%" in place of the block. Experts
+ * are all alike, and may be meant by the name that they have together. */
 static char *
 make_stem (const char *name,
            int         block)
@@ -52,6 +59,7 @@ make_stem (const char *name,
   g_autofree char *number = g_strdup_printf (".%d.", block);
   const char *hole = block >= 0 ? strstr (name, number) : NULL;
   GString *stem = g_string_new (NULL);
+  gboolean experts = FALSE;
 
   for (const char *c = name; *c != '\0'; c++)
     {
@@ -61,6 +69,14 @@ make_stem (const char *name,
         {
           g_string_append (stem, "\\.%\\.");
           c += strlen (number) - 1;
+          continue;
+        }
+      if (g_str_has_prefix (c, EXPERTS))
+        {
+          experts = TRUE;
+          g_string_append (stem, "\\.experts(\\.\\d+\\.");
+          c += strlen (EXPERTS);
+          c += strcspn (c, ".");
           continue;
         }
       for (gsize i = 0; i < G_N_ELEMENTS (fused) && c > name && c[-1] == '.'; i++)
@@ -76,7 +92,7 @@ make_stem (const char *name,
       g_string_append_c (stem, *c);
     }
 
-  return g_string_free (stem, FALSE);
+  return g_string_free (g_string_append (stem, experts ? ")?" : ""), FALSE);
 }
 
 static void
@@ -157,7 +173,8 @@ _tare_folder_group_layers (GArray *items)
         {
           const TareItem *item = &g_array_index (items, TareItem, i);
 
-          if (!_tare_folder_is_linear (item->tensor) || get_format (item) != format)
+          if ((!_tare_folder_is_linear (item->tensor) && !_tare_folder_is_router (item->tensor))
+              || get_format (item) != format)
             continue;
           if (group == NULL)
             {

@@ -112,7 +112,7 @@ plan_values (TareItem   *self,
     }
   set_bytes (output);
   if (self->raw)
-    output->bytes = self->tensor->bytes;
+    output->bytes = file->bytes;
   self->n_outputs = 1;
 }
 
@@ -128,6 +128,16 @@ find_offset (TareModel        *model,
     return 0.0f;
 
   return architecture->norm_offset;
+}
+
+static const TarePacker *
+find_packer (const TareFolderKind *kind,
+             const TareItem       *item)
+{
+  if (kind->find_packer == NULL)
+    return NULL;
+
+  return kind->find_packer (item->format != NULL ? item->format : item->tensor->format);
 }
 
 static void
@@ -148,13 +158,45 @@ plan_item (TareItem             *self,
               && (tensor->format == NULL || dtype != NULL);
   if (self->raw)
     dtype = tensor->type_name;
-  if (dtype == NULL && kind->find_packer != NULL)
-    self->packer = kind->find_packer (self->format != NULL ? self->format : tensor->format);
+  if (dtype == NULL)
+    self->packer = find_packer (kind, self);
 
   if (self->packer != NULL)
     self->packer->plan (self);
   else
     plan_values (self, dtype != NULL ? dtype : kind->value_type != NULL ? kind->value_type : "F32");
+}
+
+/* The matrices of the experts, each by itself; together under GGUF's name where they are encoded as
+ * a whole. */
+static void
+add_experts (GArray               *items,
+             const TareFolderKind *kind,
+             TareModel            *model,
+             const TareItem       *whole)
+{
+  const TareTensor *tensor = whole->tensor;
+  const TarePacker *packer = find_packer (kind, whole);
+  gboolean together = packer != NULL && packer->whole;
+  gsize n = together ? 1 : tare_tensor_get_n_matrices (tensor);
+
+  for (gsize i = 0; i < n; i++)
+    {
+      TareItem item = *whole;
+
+      item.expert = i;
+      item.file = tare_model_dup_folder_expert (model, tensor, i);
+      if (item.file == NULL)
+        continue;
+      item.first = i * item.file->rows;
+      if (together)
+        {
+          g_free (item.file->name);
+          item.file->name = g_strdup (tensor->canonical);
+        }
+      plan_item (&item, kind, model);
+      g_array_append_val (items, item);
+    }
 }
 
 /**
@@ -179,13 +221,18 @@ _tare_folder_list_items (const TareFolderKind *kind,
       TareAssignment assignment = tare_recipe_resolve (recipe, tensor);
       TareItem item = { .tensor = tensor };
 
-      item.file = tare_model_dup_folder_tensor (model, tensor);
-      if (item.file == NULL)
-        continue;
       if (assignment.format != NULL)
         item.format = tare_format_fit (assignment.format, tensor->columns);
       if (item.format == tensor->format)
         item.format = NULL;
+      if (tensor->n_dimensions == 3)
+        {
+          add_experts (items, kind, model, &item);
+          continue;
+        }
+      item.file = tare_model_dup_folder_tensor (model, tensor);
+      if (item.file == NULL)
+        continue;
       plan_item (&item, kind, model);
       g_array_append_val (items, item);
     }

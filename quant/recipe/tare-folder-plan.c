@@ -13,6 +13,8 @@
 static const char *const fused[][3] = {
   { "attn_q", "attn_k", "attn_v" },
   { "ffn_gate", "ffn_up", NULL },
+  { "ffn_gate_shexp", "ffn_up_shexp", NULL },
+  { "ffn_gate_exps", "ffn_up_exps", "ffn_down_exps" },
 };
 
 /* What becomes of one tensor. */
@@ -144,7 +146,21 @@ gboolean
 _tare_folder_is_linear (const TareTensor *tensor)
 {
   return tensor->role != NULL && tensor->role->in_block && tensor->role->matrix && !tensor->bias
-         && tensor->n_dimensions == 2;
+         && (tensor->n_dimensions == 2 || tensor->n_dimensions == 3);
+}
+
+/**
+ * _tare_folder_is_router:
+ * @tensor: a tensor
+ *
+ * Returns: whether it is a linear layer that says which experts a token goes to, or how much of
+ *   one it takes, which no runtime quantizes
+ */
+gboolean
+_tare_folder_is_router (const TareTensor *tensor)
+{
+  return tensor->role != NULL && !tensor->bias
+         && g_str_has_prefix (tensor->role->id, "ffn_gate_inp");
 }
 
 /* The rules for one layer by itself. */
@@ -216,10 +232,41 @@ find_choice (GArray     *choices,
   return NULL;
 }
 
+static gboolean
+fits (const Choice     *self,
+      const TareFormat *format)
+{
+  return !is_packed (format) || format->group == 0 || self->tensor->columns % format->group == 0;
+}
+
+/* The format of @most is that of all, if it fits them all. */
+static void
+share (Choice *const        *parts,
+       gsize                 n,
+       const Choice         *most,
+       const TareFolderKind *kind)
+{
+  const TareFormat *format = most->format;
+  gboolean fit = TRUE;
+
+  for (gsize i = 0; i < n; i++)
+    fit = fit && (parts[i] == NULL || fits (parts[i], format));
+  for (gsize i = 0; i < n; i++)
+    {
+      if (parts[i] != NULL && !fit)
+        keep (parts[i], kind, N_("It is run as one with its siblings, whose rows the format does "
+                                 "not fit"));
+      else if (parts[i] != NULL && !agree (parts[i], most))
+        change (parts[i], format,
+                N_("It is run as one with its siblings, and shares their format"));
+    }
+}
+
 /* The one with the most bits is that of all. */
 static void
-fuse (GArray *choices,
-      guint   n_blocks)
+fuse (GArray               *choices,
+      guint                 n_blocks,
+      const TareFolderKind *kind)
 {
   for (guint block = 0; block < n_blocks; block++)
     for (gsize set = 0; set < G_N_ELEMENTS (fused); set++)
@@ -233,10 +280,8 @@ fuse (GArray *choices,
             if (parts[i] != NULL && (most == NULL || get_bits (parts[i]) > get_bits (most)))
               most = parts[i];
           }
-        for (gsize i = 0; i < G_N_ELEMENTS (parts); i++)
-          if (parts[i] != NULL && !agree (parts[i], most))
-            change (parts[i], most->format,
-                    N_("It is run as one with its siblings, and shares their format"));
+        if (most != NULL)
+          share (parts, G_N_ELEMENTS (parts), most, kind);
       }
 }
 
@@ -293,7 +338,8 @@ list_choices (TareModel  *model,
       TareAssignment assignment = tare_recipe_resolve (recipe, tensor);
       Choice choice = { .tensor = tensor };
 
-      choice.file = tare_model_dup_folder_tensor (model, tensor);
+      choice.file = tensor->n_dimensions == 3 ? tare_model_dup_folder_expert (model, tensor, 0)
+                                              : tare_model_dup_folder_tensor (model, tensor);
       if (choice.file == NULL)
         continue;
       if (assignment.format != NULL)
@@ -338,26 +384,6 @@ check_held (const TareFolderKind  *kind,
                tare_model_get_path (model), kind->what, names->str, kind->instead);
 
   return FALSE;
-}
-
-/* Experts that a folder has one by one are one tensor here, which cannot be taken apart again. */
-static gboolean
-check_experts (TareModel  *model,
-               GError    **error)
-{
-  for (gsize i = 0; i < tare_model_get_n_tensors (model); i++)
-    {
-      const TareTensor *tensor = tare_model_get_tensor (model, i);
-
-      if (tare_tensor_get_n_matrices (tensor) == 1 && tensor->n_slices == 0)
-        continue;
-      g_set_error (error, TARE_ERROR, TARE_ERROR_UNSUPPORTED,
-                   "%s: %s: experts that lie in tensors of their own cannot be written to a "
-                   "folder; GGUF can hold them", tare_model_get_path (model), tensor->canonical);
-      return FALSE;
-    }
-
-  return TRUE;
 }
 
 /* Of a GGUF file all that a folder has beside the weights is made: it must be known how. */
@@ -438,6 +464,43 @@ follow_embedding (TarePlan  *plan,
                  N_("It is the embedding, which is written once"));
 }
 
+/* The last rule that speaks of a tensor. */
+static const TareAssignment *
+find_wanted (TareRecipe       *recipe,
+             const TareTensor *tensor)
+{
+  for (gsize i = tare_recipe_get_n_rules (recipe); i > 0; i--)
+    {
+      const TareRule *rule = tare_recipe_get_rule (recipe, i - 1);
+
+      if (!tare_recipe_is_of_activations (rule->match)
+          && g_pattern_match_simple (rule->match, tensor->canonical))
+        return &rule->assignment;
+    }
+
+  return NULL;
+}
+
+/* Routers are kept whatever the rules say, and one that speaks of them is told so. */
+static void
+note_routers (TarePlan   *plan,
+              TareModel  *model,
+              TareRecipe *recipe)
+{
+  for (gsize i = 0; i < tare_model_get_n_tensors (model); i++)
+    {
+      const TareTensor *tensor = tare_model_get_tensor (model, i);
+      const TareAssignment *wanted = _tare_folder_is_router (tensor)
+                                     ? find_wanted (recipe, tensor) : NULL;
+
+      if (wanted == NULL || !is_packed (wanted->format) || wanted->format == tensor->format)
+        continue;
+      tare_plan_add (plan, tensor, wanted->format, NULL,
+                     (gint64) tensor->bytes - (gint64) get_bytes (tensor, wanted->format),
+                     N_("What tells tokens their experts stays unquantized"));
+    }
+}
+
 /* Every rule that was changed, and every format of which only the values are written. */
 static TarePlan *
 make_plan (const TareFolderKind *kind,
@@ -462,6 +525,8 @@ make_plan (const TareFolderKind *kind,
     }
 
   follow_embedding (plan, model);
+  if (kind->runtime)
+    note_routers (plan, model, recipe);
   items = _tare_folder_list_items (kind, model, plan->recipe);
   for (guint i = 0; i < items->len; i++)
     {
@@ -470,7 +535,9 @@ make_plan (const TareFolderKind *kind,
       guint64 bytes = _tare_item_get_bytes (item);
 
       plan->bytes += bytes;
-      if (item->packer == NULL && !item->raw && (is_packed (format) || format == NULL))
+      bytes *= tare_tensor_get_n_matrices (item->tensor);
+      if (item->expert == 0 && item->packer == NULL && !item->raw
+          && (is_packed (format) || format == NULL))
         tare_plan_add (plan, item->tensor, item->format,
                        tare_format_lookup (kind->value_type == NULL ? "f32"
                                            : strcmp (kind->value_type, "F16") == 0 ? "f16"
@@ -492,7 +559,7 @@ _tare_folder_plan (const TareTarget  *self,
   const TareFolderKind *kind = self->variant;
   g_autoptr(GArray) choices = NULL;
 
-  if (!check_source (kind, model, error) || !check_experts (model, error))
+  if (!check_source (kind, model, error))
     return NULL;
 
   choices = list_choices (model, recipe);
@@ -504,7 +571,7 @@ _tare_folder_plan (const TareTarget  *self,
   if (kind->uniform)
     unify (choices, kind);
   if (kind->runtime)
-    fuse (choices, tare_model_get_n_blocks (model));
+    fuse (choices, tare_model_get_n_blocks (model), kind);
 
   return make_plan (kind, model, recipe, choices);
 }

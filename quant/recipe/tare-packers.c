@@ -66,7 +66,7 @@ count_groups (const TareItem *item)
   const TareFormat *format = get_format (item);
 
   return format->group > 0 && !format->per_tensor
-         ? (item->tensor->columns - 1) / format->group + 1 : 1;
+         ? (item->file->columns - 1) / format->group + 1 : 1;
 }
 
 static float
@@ -155,8 +155,8 @@ static void
 plan_packed (TareItem *item)
 {
   const TareFormat *format = get_format (item);
-  gsize rows = item->tensor->rows;
-  gsize columns = item->tensor->columns;
+  gsize rows = item->file->rows;
+  gsize columns = item->file->columns;
   gsize n_groups = count_groups (item);
 
   _tare_item_add_output (item, TARE_PART_CODES, NULL, "I32", rows,
@@ -204,14 +204,14 @@ plan_float8 (TareItem *item)
 {
   const TareFormat *format = get_format (item);
 
-  _tare_item_add_output (item, TARE_PART_CODES, NULL, "F8_E4M3", item->tensor->rows,
-                         item->tensor->columns);
+  _tare_item_add_output (item, TARE_PART_CODES, NULL, "F8_E4M3", item->file->rows,
+                         item->file->columns);
   if (format->per_tensor)
     _tare_item_add_output (item, TARE_PART_SCALES, NULL, "F32", 1, 0);
   else
     _tare_item_add_output (item, TARE_PART_SCALES, NULL,
                            _tare_packer_has_half_scales (format) ? "F16" : "F32",
-                           item->tensor->rows, 1);
+                           item->file->rows, 1);
 }
 
 static void
@@ -233,10 +233,10 @@ const TarePacker _tare_packer_float8 = { "float-quantized", plan_float8, pack_fl
 static void
 plan_nvfp4 (TareItem *item)
 {
-  gsize columns = item->tensor->columns;
+  gsize columns = item->file->columns;
 
-  _tare_item_add_output (item, TARE_PART_CODES, NULL, "U8", item->tensor->rows, columns / 2);
-  _tare_item_add_output (item, TARE_PART_SCALES, NULL, "F8_E4M3", item->tensor->rows, columns / 16);
+  _tare_item_add_output (item, TARE_PART_CODES, NULL, "U8", item->file->rows, columns / 2);
+  _tare_item_add_output (item, TARE_PART_SCALES, NULL, "F8_E4M3", item->file->rows, columns / 16);
   _tare_item_add_output (item, TARE_PART_TENSOR_SCALE, NULL, "F32", 1, 0);
 }
 
@@ -266,10 +266,10 @@ const TarePacker _tare_packer_nvfp4 = { "nvfp4-pack-quantized", plan_nvfp4, pack
 static void
 plan_mxfp4 (TareItem *item)
 {
-  gsize columns = item->tensor->columns;
+  gsize columns = item->file->columns;
 
-  _tare_item_add_output (item, TARE_PART_CODES, NULL, "U8", item->tensor->rows, columns / 2);
-  _tare_item_add_output (item, TARE_PART_SCALES, NULL, "U8", item->tensor->rows, columns / 32);
+  _tare_item_add_output (item, TARE_PART_CODES, NULL, "U8", item->file->rows, columns / 2);
+  _tare_item_add_output (item, TARE_PART_SCALES, NULL, "U8", item->file->rows, columns / 32);
 }
 
 static void
@@ -289,8 +289,8 @@ static void
 plan_gptq (TareItem *item)
 {
   guint bits = get_format (item)->bits;
-  gsize rows = item->tensor->rows;
-  gsize columns = item->tensor->columns;
+  gsize rows = item->file->rows;
+  gsize columns = item->file->columns;
   gsize n_groups = count_groups (item);
 
   _tare_item_add_output (item, TARE_PART_CODES, NULL, "I32", columns * bits / 32, rows);
@@ -349,10 +349,10 @@ const TarePacker _tare_packer_gptq_v2 = { "gptq", plan_gptq, pack_gptq_v2, FALSE
 static void
 plan_awq (TareItem *item)
 {
-  gsize rows = item->tensor->rows;
+  gsize rows = item->file->rows;
   gsize n_groups = count_groups (item);
 
-  _tare_item_add_output (item, TARE_PART_CODES, NULL, "I32", item->tensor->columns, rows / 8);
+  _tare_item_add_output (item, TARE_PART_CODES, NULL, "I32", item->file->columns, rows / 8);
   _tare_item_add_output (item, TARE_PART_ZEROS, NULL, "I32", n_groups, rows / 8);
   _tare_item_add_output (item, TARE_PART_SCALES, NULL, "F16", n_groups, rows);
 }

@@ -29,7 +29,8 @@ shares_scale (const TareTensor *file,
               const TareFormat *format)
 {
   static const char *const fused[] = {
-    "attn_q", "attn_k", "attn_v", "ffn_gate", "ffn_up", NULL,
+    "attn_q", "attn_k", "attn_v", "ffn_gate", "ffn_up", "ffn_gate_exps", "ffn_up_exps",
+    "ffn_gate_shexp", "ffn_up_shexp", NULL,
   };
 
   return find_packer (format) == &_tare_packer_nvfp4 && file->role != NULL

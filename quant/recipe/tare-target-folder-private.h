@@ -40,11 +40,14 @@ typedef struct _TarePacker TarePacker;
  * @format: (nullable): what it is rounded to; %NULL where it is kept
  * @packer: (nullable): how the codes are laid out; %NULL where values are written
  * @raw: whether the bytes of the source are written as they are
+ * @first: the first of the tensor's rows that it has: of an expert, where its matrix begins
+ * @expert: whose matrix it is; 0 also where there are none, or all are in it
  * @offset: what is taken off every value
  * @outputs: what is written, in the order of #TarePart for codes
  * @n_outputs: how many
  *
- * One tensor on its way into a folder.
+ * One tensor on its way into a folder, or the part of one that is an expert's. Those of one tensor
+ * follow one another.
  */
 typedef struct
 {
@@ -54,6 +57,8 @@ typedef struct
   const TareFormat *format;
   const TarePacker *packer;
   gboolean          raw;
+  gsize             first;
+  gsize             expert;
   float             offset;
   TareOutput        outputs[TARE_N_PARTS];
   guint             n_outputs;
@@ -124,6 +129,7 @@ gboolean  _tare_folder_write      (const TareTarget    *self,
                                    const TareProgress  *progress,
                                    GError             **error);
 gboolean  _tare_folder_is_linear  (const TareTensor    *tensor);
+gboolean  _tare_folder_is_router  (const TareTensor    *tensor);
 GArray   *_tare_folder_list_items (const TareFolderKind *kind,
                                    TareModel            *model,
                                    TareRecipe           *recipe);

@@ -98,6 +98,7 @@ read_values (const TareItem  *item,
 {
   const TareTensor *tensor = item->tensor;
 
+  first += item->first;
   if (quantized->bytes == NULL && !tare_tensor_read_rows (tensor, first, n, out, error))
     return FALSE;
   if (quantized->bytes != NULL)
@@ -147,26 +148,26 @@ write_values (Export         *self,
               TareQuantized  *quantized,
               GError        **error)
 {
-  const TareTensor *tensor = item->tensor;
+  const TareTensor *file = item->file;
   Stream stream = { .export = self, .output = &item->outputs[0] };
-  gsize chunk = CLAMP (CHUNK_WEIGHTS / MAX (tensor->columns, 1), 1, MAX (tensor->rows, 1));
+  gsize chunk = CLAMP (CHUNK_WEIGHTS / MAX (file->columns, 1), 1, MAX (file->rows, 1));
   g_autofree float *x = NULL, *ordered = NULL;
 
   if (is_reordered (item))
     {
-      chunk = tensor->rows;
-      ordered = g_malloc_n (chunk * sizeof (float), tensor->columns);
+      chunk = file->rows;
+      ordered = g_malloc_n (chunk * sizeof (float), file->columns);
     }
-  x = g_malloc_n (chunk * sizeof (float), tensor->columns);
-  for (gsize first = 0; first < tensor->rows; first += chunk)
+  x = g_malloc_n (chunk * sizeof (float), file->columns);
+  for (gsize first = 0; first < file->rows; first += chunk)
     {
-      gsize n = MIN (chunk, tensor->rows - first);
+      gsize n = MIN (chunk, file->rows - first);
 
       if (!read_values (item, quantized, first, n, x, error))
         return FALSE;
       if (ordered != NULL)
         reorder (item, x, ordered);
-      if (!put_floats (&stream, ordered != NULL ? ordered : x, n * tensor->columns, error))
+      if (!put_floats (&stream, ordered != NULL ? ordered : x, n * file->columns, error))
         return FALSE;
     }
 
@@ -178,18 +179,26 @@ write_raw (Export    *self,
            TareItem  *item,
            GError   **error)
 {
+  const TareTensor *tensor = item->tensor;
   Stream stream = { .export = self, .output = &item->outputs[0] };
+  const guint8 *bytes = tare_file_get_data (tensor->file) + tensor->offset;
 
-  return put (&stream, tare_file_get_data (item->tensor->file) + item->tensor->offset,
-              item->tensor->bytes, error);
+  if (tensor->n_slices > 0)
+    bytes = tare_file_get_data (tensor->slices[item->expert].file)
+            + tensor->slices[item->expert].offset;
+  else
+    bytes += item->expert * item->file->bytes;
+
+  return put (&stream, bytes, item->file->bytes, error);
 }
 
-/* The same numbers with rows in the file's order. */
+/* The numbers of the item's rows, in the file's order. */
 static TareParts *
-reorder_parts (const TareItem  *item,
-               const TareParts *parts)
+select_parts (const TareItem  *item,
+              const TareParts *parts,
+              gsize            first)
 {
-  TareParts *ordered = tare_parts_new (item->format, parts->rows, parts->columns);
+  TareParts *ordered = tare_parts_new (item->format, item->file->rows, parts->columns);
 
   ordered->tensor_scale = parts->tensor_scale;
   if (item->format->per_tensor)
@@ -198,40 +207,49 @@ reorder_parts (const TareItem  *item,
       if (parts->zeros != NULL)
         ordered->zeros[0] = parts->zeros[0];
     }
-  for (gsize i = 0; i < parts->rows; i++)
+  for (gsize i = 0; i < ordered->rows; i++)
     {
       gsize row = tare_tensor_get_file_row (item->file, i);
 
-      memcpy (ordered->codes + row * parts->columns, parts->codes + i * parts->columns,
+      memcpy (ordered->codes + row * parts->columns, parts->codes + (first + i) * parts->columns,
               parts->columns * sizeof *parts->codes);
       if (item->format->per_tensor)
         continue;
-      memcpy (ordered->scales + row * parts->n_groups, parts->scales + i * parts->n_groups,
+      memcpy (ordered->scales + row * parts->n_groups,
+              parts->scales + (first + i) * parts->n_groups,
               parts->n_groups * sizeof *parts->scales);
       if (parts->zeros != NULL)
-        memcpy (ordered->zeros + row * parts->n_groups, parts->zeros + i * parts->n_groups,
+        memcpy (ordered->zeros + row * parts->n_groups,
+                parts->zeros + (first + i) * parts->n_groups,
                 parts->n_groups * sizeof *parts->zeros);
     }
 
   return ordered;
 }
 
+/* Of an expert its own rows alone, where these are encoded by themselves. */
 static TareParts *
 take_apart (const TareItem  *item,
             TareQuantized   *quantized,
             GError         **error)
 {
   const TareTensor *tensor = item->tensor;
-  g_autoptr(TareParts) parts = tare_parts_new (item->format, tensor->rows, tensor->columns);
+  gboolean alone = tare_format_is_row_local (item->format);
+  gsize rows = alone ? item->file->rows : tensor->rows;
+  gsize skipped = alone ? tare_format_get_bytes (item->format, item->first, tensor->columns) : 0;
+  g_autoptr(TareParts) parts = tare_parts_new (item->format, rows, tensor->columns);
 
-  if (!tare_format_take_apart (item->format, g_bytes_get_data (quantized->bytes, NULL), parts,
-                               error))
+  if (!tare_format_take_apart (item->format,
+                               (const guint8 *) g_bytes_get_data (quantized->bytes, NULL)
+                               + skipped, parts, error))
     {
       g_prefix_error (error, "%s: %s: ", tare_file_get_path (tensor->file), tensor->canonical);
       return NULL;
     }
+  if (item->file->head_rows == 0 && rows == item->file->rows)
+    return g_steal_pointer (&parts);
 
-  return item->file->head_rows > 0 ? reorder_parts (item, parts) : g_steal_pointer (&parts);
+  return select_parts (item, parts, alone ? 0 : item->first);
 }
 
 static gboolean
@@ -284,34 +302,48 @@ write_packed (Export         *self,
 }
 
 static gboolean
-write_item (Export    *self,
-            TareItem  *item,
-            GArray    *exported,
-            GError   **error)
+write_item (Export         *self,
+            TareItem       *item,
+            TareQuantized  *quantized,
+            GError        **error)
 {
-  const TareTensor *tensor = item->tensor;
+  if (item->raw)
+    return write_raw (self, item, error);
+
+  return item->packer != NULL ? write_packed (self, item, quantized, error)
+                              : write_values (self, item, quantized, error);
+}
+
+/* The items of one tensor, which is rounded once. */
+static gboolean
+write_items (Export    *self,
+             TareItem  *items,
+             guint      n,
+             GArray    *exported,
+             GError   **error)
+{
+  const TareTensor *tensor = items->tensor;
   TareAssignment assignment = tare_recipe_resolve (self->recipe, tensor);
   g_autoptr(TareQuantized) quantized = NULL;
-  TareExported row = { .canonical = tensor->canonical, .bytes = _tare_item_get_bytes (item) };
+  TareExported row = { .canonical = tensor->canonical };
   double bytes = (double) MAX (self->bytes, 1);
-  TareProgress part = tare_progress_part (self->progress,
-                                          (double) self->written / bytes * WRITE_SHARE,
-                                          (double) (self->written + row.bytes) / bytes
-                                          * WRITE_SHARE);
+  TareProgress part;
 
+  for (guint i = 0; i < n; i++)
+    row.bytes += _tare_item_get_bytes (&items[i]);
+  part = tare_progress_part (self->progress, (double) self->written / bytes * WRITE_SHARE,
+                             (double) (self->written + row.bytes) / bytes * WRITE_SHARE);
   if (!tare_progress_step (&part, 0.0, tensor->canonical, error))
     return FALSE;
 
   quantized = tare_engine_quantize (self->engine, tensor, &assignment, self->calibration, &part,
                                     error);
-  if (quantized == NULL
-      || !(item->raw ? write_raw (self, item, error)
-           : item->packer != NULL ? write_packed (self, item, quantized, error)
-                                  : write_values (self, item, quantized, error)))
-    return FALSE;
+  for (guint i = 0; i < n; i++)
+    if (quantized == NULL || !write_item (self, &items[i], quantized, error))
+      return FALSE;
   tare_tensor_release_rows (tensor, 0, tensor->rows);
 
-  row.format = item->format != NULL ? item->format : tensor->format;
+  row.format = items->format != NULL ? items->format : tensor->format;
   row.method = quantized->bytes != NULL ? assignment.method : NULL;
   row.distortion = quantized->distortion;
   if (exported != NULL)
@@ -439,9 +471,15 @@ write_all (Export   *self,
             return FALSE;
         }
     }
-  for (guint i = 0; i < self->items->len; i++)
-    if (!write_item (self, &g_array_index (self->items, TareItem, i), exported, error))
-      return FALSE;
+  for (guint i = 0, n = 0; i < self->items->len; i += n)
+    {
+      TareItem *first = &g_array_index (self->items, TareItem, i);
+
+      for (n = 1; i + n < self->items->len && first[n].tensor == first->tensor;)
+        n++;
+      if (!write_items (self, first, n, exported, error))
+        return FALSE;
+    }
 
   if (!_tare_folder_describe (self->kind, tare_engine_get_model (self->engine), self->items,
                               self->writer, error))
