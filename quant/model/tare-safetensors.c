@@ -664,6 +664,11 @@ open_header (Scanner *self)
   if (!tare_cursor_read_u64 (&cursor, &length, self->error))
     return FALSE;
 
+  /* A page or a picture that was dropped reads as a header of any length: say so, not how long. */
+  if (length > MAX_HEADER && (cursor.end == 8 || tare_file_get_data (self->file)[8] != '{'))
+    return _tare_file_fail (self->file, self->error, TARE_ERROR_INVALID,
+                            "no model: neither GGUF nor safetensors");
+
   if (length > MAX_HEADER)
     return _tare_file_fail (self->file, self->error, TARE_ERROR_LIMIT,
                             "not safetensors: a header of %" G_GUINT64_FORMAT " bytes, at most %u "
