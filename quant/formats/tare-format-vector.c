@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "quant/formats/tare-format-private.h"
+#include "quant/formats/tare-format-vector-private.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "quant/formats/tare-bits-private.h"
-#include "quant/formats/tare-vector-means-private.h"
 
 /* Vector quantization, after Liu et al., VPTQ, 2024: a vector of consecutive outputs of one input
  * is the index of a centroid, in half precision, of a codebook for the whole matrix. The few inputs
@@ -18,10 +17,6 @@
  * once find their books again by it. */
 
 #define N_(text) (text)
-
-/* Vectors that a codebook is fitted to: at least so many, and so many for each centroid. */
-#define SAMPLE ((gsize) 1 << 15)
-#define SAMPLE_SHARE 16
 
 /* Of how many inputs one counts as an outlier. */
 #define OUTLIERS 64
@@ -85,24 +80,6 @@ get_row_bytes (const TareFormat *self,
 
   return count_packed_bytes (columns / vector->length, vector->index_bits) +
          columns % vector->length * sizeof (guint16);
-}
-
-static void
-load_halves (const guint8 *bytes,
-             gsize         n,
-             float        *x)
-{
-  for (gsize i = 0; i < n; i++)
-    x[i] = load_half (bytes + 2 * i);
-}
-
-static void
-store_halves (const float *x,
-              gsize        n,
-              guint8      *bytes)
-{
-  for (gsize i = 0; i < n; i++)
-    store_half (bytes + 2 * i, round_offset (x[i]));
 }
 
 /* No centroid lies beyond what half precision holds, and squares must not overflow. */
@@ -212,17 +189,28 @@ tell_books (const TareMatrix *matrix,
 
 /* --- fitting --- */
 
-/* Some vectors, one from each of as many equal stretches of all of them.
+/**
+ * _tare_vectors_take_sample:
+ * @matrix: the weights
+ * @lines: (nullable): some of its rows; %NULL for all of them
+ * @n: how many rows these are
+ * @length: of a vector
+ * @n_sample: no more than there are vectors
+ * @vectors: (out caller-allocates): n_sample x length
+ * @weights: (out caller-allocates): n_sample
  *
- * vectors: (out): [n_sample][length]; weights: (out): [n_sample] */
-static void
-take_sample (const Part *part,
-             gsize       n_sample,
-             float      *vectors,
-             float      *weights)
+ * Takes some vectors, one from each of as many equal stretches of all of them.
+ */
+void
+_tare_vectors_take_sample (const TareMatrix *matrix,
+                           const gsize      *lines,
+                           gsize             n,
+                           gsize             length,
+                           gsize             n_sample,
+                           float            *vectors,
+                           float            *weights)
 {
-  const TareMatrix *matrix = part->matrix;
-  gsize length = part->length, per_line = matrix->columns / length, total = part->n * per_line;
+  gsize per_line = matrix->columns / length, total = n * per_line;
   guint32 state = 1;
 
   for (gsize s = 0; s < n_sample; s++)
@@ -234,9 +222,9 @@ take_sample (const Part *part,
       /* Numerical Recipes' linear congruential generator. */
       state = state * 1664525u + 1013904223u;
       at = MIN (begin + (state >> 8) % MAX (end - begin, 1), total - 1);
-      line = part->lines[at / per_line];
-      clamp_weights (matrix->x + line * matrix->columns + at % per_line * length, length,
-                     vectors + s * length);
+      line = lines != NULL ? lines[at / per_line] : at / per_line;
+      memcpy (vectors + s * length, matrix->x + line * matrix->columns + at % per_line * length,
+              length * sizeof (float));
       weights[s] = matrix->row_weights != NULL ? matrix->row_weights[line] : 1.0f;
     }
 }
@@ -249,12 +237,14 @@ fit_book (const Vector  *vector,
           GError       **error)
 {
   gsize length = vector->length, k = count_centroids (vector);
-  gsize n_sample = MIN (part->n * (part->matrix->columns / length), MAX (SAMPLE, SAMPLE_SHARE * k));
+  gsize n_sample = MIN (part->n * (part->matrix->columns / length),
+                        MAX (TARE_VECTOR_SAMPLE, TARE_VECTOR_SAMPLE_SHARE * k));
   g_autofree float *book = g_new0 (float, k * length);
   g_autofree float *x = g_new (float, MAX (n_sample * length, 1));
   g_autofree float *w = g_new (float, MAX (n_sample, 1));
 
-  take_sample (part, n_sample, x, w);
+  _tare_vectors_take_sample (part->matrix, part->lines, part->n, length, n_sample, x, w);
+  clamp_weights (x, n_sample * length, x);
   if (n_sample > 0
       && !_tare_vector_means (x, w, n_sample, length, k, book, part->matrix->progress, error))
     return FALSE;
@@ -495,17 +485,25 @@ VECTOR (v6_k4096_outliers, 6, 12, 2);
 VECTOR (v4_k256, 4, 8, 1);
 VECTOR (v8_k256, 8, 8, 1);
 
+#define VECTOR_ROW(name, label, description, bits, klass)                                  \
+  { "vq_" name, label, description, TARE_FORMAT_FAMILY_CODEBOOK, bits, 0, 1, -1,           \
+    TARE_CONTAINER_TARE, NULL, klass, FALSE, TRUE, TRUE }
 #define ROW(name, label, description, bits)                                                \
-  { "vq_" #name, label, description, TARE_FORMAT_FAMILY_CODEBOOK, bits, 0, 1, -1,          \
-    TARE_CONTAINER_TARE, NULL, &vector_##name.parent, FALSE, TRUE, TRUE }
+  VECTOR_ROW (#name, label, description, bits, &vector_##name.parent)
 
 static const TareFormat formats[] = {
+  VECTOR_ROW ("v4_k256_residual", "VQ v4 k256 residual",
+              N_("The sum of one of 256 vectors and one of 256 others for 4 outputs of an input"),
+              4, &_tare_vector_sum4_class),
   ROW (v4_k4096, "VQ v4 k4096", N_("The nearest of 4096 vectors for 4 outputs of an input"), 3),
   ROW (v6_k4096, "VQ v6 k4096", N_("The nearest of 4096 vectors for 6 outputs of an input"), 2),
   ROW (v6_k4096_outliers, "VQ v6 k4096 outliers",
        N_("The nearest of 4096 vectors for 6 outputs, of others for the inputs that matter most"),
        2),
   ROW (v4_k256, "VQ v4 k256", N_("The nearest of 256 vectors for 4 outputs of an input"), 2),
+  VECTOR_ROW ("v8_k256_residual", "VQ v8 k256 residual",
+              N_("The sum of one of 256 vectors and one of 256 others for 8 outputs of an input"),
+              2, &_tare_vector_sum8_class),
   ROW (v8_k256, "VQ v8 k256", N_("The nearest of 256 vectors for 8 outputs of an input"), 1),
 };
 

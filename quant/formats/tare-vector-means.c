@@ -216,50 +216,111 @@ draw (guint64 *state)
   return (double) (*state >> 11) / 9007199254740992.0;
 }
 
+/* Vectors among which the first centroids are drawn.
+ *
+ * x: [length][n]; chances: [n], the weighted squared distance to the nearest centroid so far */
+typedef struct
+{
+  gsize   n;
+  gsize   length;
+  float  *x;
+  float  *w;
+  float  *chances;
+} Pool;
+
+static void
+clear_pool (Pool *pool)
+{
+  g_free (pool->x);
+  g_free (pool->w);
+  g_free (pool->chances);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Pool, clear_pool)
+
+/* One of each few neighbours, any of them, so that what recurs among them is not passed over. Those
+ * beyond the last have no weight. Returns: how many have */
+static gsize
+fill_pool (Pool        *pool,
+           const float *x,
+           const float *w,
+           gsize        n,
+           gsize        length,
+           gsize        k,
+           guint64     *state)
+{
+  gsize stride = MAX (n / (DRAWN * k), 1), n_drawn = n / stride;
+
+  pool->n = (n_drawn + LANES - 1) / LANES * LANES;
+  pool->length = length;
+  pool->x = g_new0 (float, pool->n * length);
+  pool->w = g_new0 (float, pool->n);
+  pool->chances = g_new (float, pool->n);
+
+  for (gsize i = 0; i < n_drawn; i++)
+    {
+      gsize from = i * stride + (gsize) (draw (state) * (double) stride);
+
+      for (gsize d = 0; d < length; d++)
+        pool->x[d * pool->n + i] = x[from * length + d];
+      pool->w[i] = w[from];
+    }
+  for (gsize i = 0; i < pool->n; i++)
+    pool->chances[i] = INFINITY;
+
+  return n_drawn;
+}
+
 /* Returns: the vector in which the sum of the chances passes a share of all */
 static gsize
-find_share (const double *chances,
-            gsize         n,
-            double        share)
+find_share (const Pool *pool,
+            double      share)
 {
   double sum = 0.0;
   gsize last = 0;
 
-  for (gsize i = 0; i < n; i++)
-    {
-      if (chances[i] <= 0.0)
-        continue;
-      last = i;
-      sum += chances[i];
-      if (sum > share)
-        break;
-    }
+  for (gsize i = 0; i < pool->n && sum <= share; i++)
+    if (pool->chances[i] > 0.0f)
+      {
+        last = i;
+        sum += (double) pool->chances[i];
+      }
 
   return last;
 }
 
 /* Every vector's distance to the nearest centroid so far. Returns: the sum of the chances */
-static double
-lower_chances (const float *x,
-               const float *w,
-               gsize        n,
-               gsize        stride,
-               gsize        length,
-               const float *centroid,
-               double      *chances)
+TARE_CLONES static double
+lower_chances (const Pool  *pool,
+               const float *centroid)
 {
-  double total = 0.0;
+  double sums[LANES] = { 0.0 }, total = 0.0;
 
-  for (gsize i = 0; i < n; i++)
+  for (gsize begin = 0; begin < pool->n; begin += LANES)
     {
-      const float *vector = x + i * stride * length;
-      float sum = 0.0f;
+      const float *x = pool->x + begin, *w = pool->w + begin;
+      float *restrict chances = pool->chances + begin;
+      float squares[LANES] = { 0.0f };
 
-      for (gsize d = 0; d < length; d++)
-        sum += (vector[d] - centroid[d]) * (vector[d] - centroid[d]);
-      chances[i] = MIN (chances[i], (double) w[i * stride] * (double) sum);
-      total += chances[i];
+      for (gsize d = 0; d < pool->length; d++)
+        {
+          #pragma omp simd
+          for (gsize i = 0; i < LANES; i++)
+            squares[i] += (x[d * pool->n + i] - centroid[d]) * (x[d * pool->n + i] - centroid[d]);
+        }
+
+      #pragma omp simd
+      for (gsize i = 0; i < LANES; i++)
+        {
+          float chance = w[i] * squares[i];
+
+          chances[i] = chance < chances[i] ? chance : chances[i];
+          sums[i] += (double) chances[i];
+        }
     }
+
+  for (gsize i = 0; i < LANES; i++)
+    total += sums[i];
 
   return total;
 }
@@ -275,13 +336,10 @@ draw_centroids (const float         *x,
                 const TareProgress  *progress,
                 GError             **error)
 {
-  gsize stride = MAX (n / (DRAWN * k), 1), n_drawn = n / stride, chosen;
-  g_autofree double *chances = g_new (double, n_drawn);
-  guint64 state = 0x9e3779b97f4a7c15u;
-
-  chosen = (gsize) (draw (&state) * (double) n_drawn);
-  for (gsize i = 0; i < n_drawn; i++)
-    chances[i] = INFINITY;
+  g_auto(Pool) pool = { 0 };
+  guint64 state = G_GUINT64_CONSTANT (0x9e3779b97f4a7c15);
+  gsize n_drawn = fill_pool (&pool, x, w, n, length, k, &state);
+  gsize chosen = (gsize) (draw (&state) * (double) n_drawn);
 
   for (gsize c = 0; c < k; c++)
     {
@@ -290,10 +348,11 @@ draw_centroids (const float         *x,
       if (c % 64 == 0 && !tare_progress_step (progress, 0.0, NULL, error))
         return FALSE;
 
-      memcpy (book + c * length, x + chosen * stride * length, length * sizeof (float));
-      total = lower_chances (x, w, n_drawn, stride, length, book + c * length, chances);
+      for (gsize d = 0; d < length; d++)
+        book[c * length + d] = pool.x[d * pool.n + chosen];
+      total = lower_chances (&pool, book + c * length);
       if (total > 0.0)
-        chosen = find_share (chances, n_drawn, draw (&state) * total);
+        chosen = find_share (&pool, draw (&state) * total);
     }
 
   return TRUE;
