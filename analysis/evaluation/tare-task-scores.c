@@ -63,6 +63,7 @@ typedef struct
   GArray              *groups;
   float               *x;
   gsize                n_rows;
+  guint64              memory;
 } Run;
 
 static void
@@ -295,12 +296,14 @@ score_groups (Run                 *run,
   return n == 0 || score_tile (run, output, buffer, owners, targets, n, logits, error);
 }
 
-/* The groups from @first on that are held at a time, at least one. */
+/* The groups from @first on that are held at a time, at least one: half of what is left beside the
+ * weights at hand. */
 static gsize
 take_groups (Run   *run,
              gsize  first)
 {
-  guint64 budget = tare_memory_get_default ()
+  const TareBudget free = tare_budget_new (run->memory, tare_network_measure_memory (run->network));
+  guint64 budget = free.memory / 2
                    / (tare_network_get_config (run->network)->width * sizeof (float));
   gsize end = first;
 
@@ -387,6 +390,7 @@ static gboolean
 run_scores (TareTaskScores      *self,
             TareModel           *model,
             const TareWeights   *weights,
+            guint64              memory,
             const TareProgress  *progress,
             GError             **error)
 {
@@ -394,10 +398,11 @@ run_scores (TareTaskScores      *self,
   g_autoptr(GArray) sequences = g_array_new (FALSE, FALSE, sizeof (Sequence));
   g_autoptr(GArray) groups = g_array_new (FALSE, FALSE, sizeof (Group));
   TareTokenizer *tokenizer = network != NULL ? tare_model_get_tokenizer (model, error) : NULL;
-  Run run = { network, weights, self, sequences, groups, NULL, 0 };
+  Run run = { network, weights, self, sequences, groups, NULL, 0, memory };
 
   g_array_set_clear_func (sequences, clear_sequence);
-  if (tokenizer == NULL || !tare_progress_step (progress, 0.0, "Answering questions", error))
+  if (tokenizer == NULL || !tare_network_check_memory (network, memory, error)
+      || !tare_progress_step (progress, 0.0, "Answering questions", error))
     return FALSE;
 
   for (gsize i = 0; i < self->n; i++)
@@ -419,6 +424,7 @@ run_scores (TareTaskScores      *self,
  * @model: what answers them
  * @weights: what takes the place of its weights, or tare_weights_of_file
  * @maximum: how many of the first questions; 0 for all
+ * @memory: bytes of memory to get by with; 0 for the default
  * @progress: (nullable): the progress
  * @error: cancelled, no forward pass or tokenizer, memory, what @weights reports, an output that
  *   is not finite
@@ -433,6 +439,7 @@ tare_task_scores_new (TareTasks           *tasks,
                       TareModel           *model,
                       const TareWeights   *weights,
                       gsize                maximum,
+                      guint64              memory,
                       const TareProgress  *progress,
                       GError             **error)
 {
@@ -450,7 +457,7 @@ tare_task_scores_new (TareTasks           *tasks,
   for (gsize i = 0; i < self->n; i++)
     self->scores[i].log_likelihoods = g_new0 (double, tare_tasks_get (tasks, i)->n_choices);
 
-  if (!run_scores (self, model, weights, progress, error))
+  if (!run_scores (self, model, weights, memory, progress, error))
     return NULL;
 
   return g_steal_pointer (&self);

@@ -98,6 +98,7 @@ TareTaskScores      *tare_task_scores_new     (TareTasks             *tasks,
                                                TareModel             *model,
                                                const TareWeights     *weights,
                                                gsize                  maximum,
+                                               guint64                memory,
                                                const TareProgress    *progress,
                                                GError               **error);
 TareTaskScores      *tare_task_scores_ref     (TareTaskScores        *self);

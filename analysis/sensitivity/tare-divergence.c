@@ -66,7 +66,8 @@ make_divergence (TareMeasureContext  *context,
   TareModel *model = tare_measure_context_get_model (context);
   TareCalibration *calibration = tare_measure_context_get_calibration (context);
   const TareConfig *config = tare_model_get_config (model);
-  TareEvaluationOptions options = { .mode = TARE_EVALUATION_MODE_LLAMA_CPP };
+  TareEvaluationOptions options = { .mode = TARE_EVALUATION_MODE_LLAMA_CPP,
+                                    .memory_budget = tare_measure_context_get_memory (context) };
   TareDivergence *self;
   const char *text;
   gsize length;

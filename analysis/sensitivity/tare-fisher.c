@@ -234,7 +234,7 @@ finish (TareFisher *self)
  * @model: a model that can be run
  * @objective: the loss, usually a cross-entropy: the labels are those of the text
  * @diagonal: (nullable): a diagonal to make in full beside all traces
- * @memory: bytes that states may take; 0 for the default
+ * @memory: bytes of memory to get by with; 0 for the default
  * @progress: (nullable): the progress
  * @error: the model cannot be run, cancelled, memory
  *

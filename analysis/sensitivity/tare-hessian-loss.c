@@ -376,7 +376,7 @@ copy_objective (TareHessianLoss     *self,
  * @objective: the loss; tokens and targets are copied. A divergence without a base gives the
  *   matrix of Gauss and Newton, which the difference engine cannot
  * @engine: how products are made
- * @memory: bytes that states may take; 0 for the default
+ * @memory: bytes of memory to get by with; 0 for the default
  * @error: the model cannot be run, or only without tangents
  *
  * Returns: (transfer full): the Hessian, by all matrices until one is selected

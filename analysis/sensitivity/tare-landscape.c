@@ -179,7 +179,7 @@ lose (TareGradient                *gradient,
  * @model: a model that can be run
  * @objective: the loss
  * @options: where it is wanted
- * @memory: bytes that states may take; 0 for the default
+ * @memory: bytes of memory to get by with; 0 for the default
  * @progress: (nullable): the progress
  * @error: the model cannot be run, cancelled, memory
  *

@@ -11,6 +11,7 @@ struct _TareMeasureContext
   gsize            text_length;
   guint            text_context;
   gsize            maximum_tokens;
+  guint64          memory;
   GHashTable      *findings;
 };
 
@@ -115,6 +116,36 @@ tare_measure_context_set_text (TareMeasureContext *self,
   self->text_length = length;
   self->text_context = context;
   self->maximum_tokens = maximum_tokens;
+}
+
+/**
+ * tare_measure_context_set_memory:
+ * @self: a context that has not been used yet
+ * @bytes: memory that running the network may take, weights at hand and states together; 0 for the
+ *   default. What measures of a matrix's weights take, which is a few times the matrix, comes on
+ *   top
+ */
+void
+tare_measure_context_set_memory (TareMeasureContext *self,
+                                 guint64             bytes)
+{
+  g_return_if_fail (self != NULL);
+
+  self->memory = bytes;
+}
+
+/**
+ * tare_measure_context_get_memory:
+ * @self: the context
+ *
+ * Returns: bytes of memory to get by with, 0 for the default
+ */
+guint64
+tare_measure_context_get_memory (TareMeasureContext *self)
+{
+  g_return_val_if_fail (self != NULL, 0);
+
+  return self->memory;
 }
 
 /**

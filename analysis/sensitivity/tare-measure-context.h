@@ -39,6 +39,9 @@ void                tare_measure_context_set_text        (TareMeasureContext   *
                                                           gsize                 length,
                                                           guint                 context,
                                                           gsize                 maximum_tokens);
+void                tare_measure_context_set_memory      (TareMeasureContext   *self,
+                                                          guint64               bytes);
+guint64             tare_measure_context_get_memory      (TareMeasureContext   *self);
 TareModel          *tare_measure_context_get_model       (TareMeasureContext   *self);
 TareEngine         *tare_measure_context_get_engine      (TareMeasureContext   *self);
 TareCalibration    *tare_measure_context_get_calibration (TareMeasureContext   *self);

@@ -85,8 +85,8 @@ make_fisher (TareMeasureContext  *context,
 
   objective = get_objective (&sequences);
 
-  return tare_fisher_measure (tare_measure_context_get_model (context), &objective, NULL, 0,
-                              progress, error);
+  return tare_fisher_measure (tare_measure_context_get_model (context), &objective, NULL,
+                              tare_measure_context_get_memory (context), progress, error);
 }
 
 static void
@@ -146,7 +146,8 @@ open_hessian (TareMeasureContext  *context,
   objective = get_objective (&sequences);
 
   return tare_hessian_loss_new (tare_measure_context_get_model (context), &objective,
-                                TARE_HESSIAN_EXACT, 0, error);
+                                TARE_HESSIAN_EXACT, tare_measure_context_get_memory (context),
+                                error);
 }
 
 static gpointer

@@ -49,6 +49,7 @@ add_agreement (JsonObject             *root,
  * @model: what answers
  * @weights: its weights
  * @base: (nullable): what to agree with, as its files have it
+ * @memory: bytes of memory to get by with; 0 for the default
  * @root: where figures go
  * @progress: the progress
  * @error: return location
@@ -61,6 +62,7 @@ cli_evaluate_tasks (const char          *path,
                     TareModel           *model,
                     const TareWeights   *weights,
                     TareModel           *base,
+                    guint64              memory,
                     JsonObject          *root,
                     const TareProgress  *progress,
                     GError             **error)
@@ -74,13 +76,13 @@ cli_evaluate_tasks (const char          *path,
 
   if (tasks == NULL)
     return FALSE;
-  scores = tare_task_scores_new (tasks, model, weights, maximum, &first, error);
+  scores = tare_task_scores_new (tasks, model, weights, maximum, memory, &first, error);
   if (scores == NULL)
     return FALSE;
   if (base != NULL)
     {
-      base_scores = tare_task_scores_new (tasks, base, &tare_weights_of_file, maximum, &second,
-                                          error);
+      base_scores = tare_task_scores_new (tasks, base, &tare_weights_of_file, maximum, memory,
+                                          &second, error);
       if (base_scores == NULL)
         return FALSE;
     }

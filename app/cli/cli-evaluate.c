@@ -220,7 +220,8 @@ evaluate_tasks (const Request       *request,
 
   return cli_evaluate_tasks (request->tasks, (gsize) request->questions, subject->model,
                              recipe ? &subject->weights->weights : &tare_weights_of_file,
-                             recipe ? subject->model : subject->base, root, progress, error);
+                             recipe ? subject->model : subject->base,
+                             request->options.memory_budget, root, progress, error);
 }
 
 static gboolean

@@ -23,6 +23,8 @@ typedef struct
   char           *method;
   char           *range;
   char           *calibration;
+  char           *memory;
+  guint64         budget;
   gint64          context;
   gint64          n_tokens;
   gint64          n_interacting;
@@ -50,6 +52,7 @@ request_clear (Request *self)
   g_free (self->method);
   g_free (self->range);
   g_free (self->calibration);
+  g_free (self->memory);
   g_clear_pointer (&self->table, g_ptr_array_unref);
 }
 
@@ -126,6 +129,7 @@ check_request (Request   *self,
   if (!cli_parse_count (self->context, "--context", 0, G_MAXINT32, error) ||
       !cli_parse_count (self->n_tokens, "--tokens", 0, G_MAXINT32, error) ||
       !cli_parse_count (self->n_interacting, "--interactions", 0, G_MAXINT32, error) ||
+      !cli_parse_size (self->memory, "--memory", &self->budget, error) ||
       !find_measures (self, json, error) ||
       !cli_parse_method (self->method, &self->assignment.method, error) ||
       !cli_parse_range (self->range, &self->assignment.range, error))
@@ -149,6 +153,7 @@ get_calibration (const Request       *request,
     .context = (guint) request->context,
     .maximum_tokens = (gsize) request->n_tokens,
     .dataset = request->text,
+    .memory_budget = request->budget,
   };
 
   if (request->calibration != NULL)
@@ -218,7 +223,10 @@ survey_init (Survey              *self,
     return FALSE;
 
   engine = tare_engine_new (self->model);
+  if (request->budget > 0)
+    tare_engine_set_budget (engine, request->budget / 4);
   self->context = tare_measure_context_new (engine, calibration);
+  tare_measure_context_set_memory (self->context, request->budget);
   if (text != NULL)
     tare_measure_context_set_text (self->context, text, length, (guint) request->context,
                                    (gsize) request->n_tokens);
@@ -596,6 +604,9 @@ sensitivity (const CliCommand  *self,
     { "tokens", 0, 0, G_OPTION_ARG_INT64, &request.n_tokens, "Tokens at most", "N" },
     { "interactions", 0, 0, G_OPTION_ARG_INT64, &request.n_interacting, "Measure every pair of "
       "this many of the most sensitive layers", "K" },
+    { "memory", 0, 0, G_OPTION_ARG_STRING, &request.memory,
+      "Memory to get by with when the network is run, 4GiB; half of what is free if not given",
+      "SIZE" },
     { NULL },
   };
   g_auto(GStrv) paths = cli_parse (self, argc, argv, entries, 1, &json, error);
@@ -611,7 +622,7 @@ const CliCommand cli_command_sensitivity = {
   .name = "sensitivity",
   .arguments = "MODEL (--text FILE | --calibration FILE) [--measure M,...|all] [--format F | "
                "--recipe FILE] [--method M] [--range R] [--context N] [--tokens N] "
-               "[--interactions K] [--json]",
+               "[--interactions K] [--memory SIZE] [--json]",
   .description = "What makes each layer hard to round, and what rounding it costs",
   .run = sensitivity,
 };

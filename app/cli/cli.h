@@ -96,6 +96,7 @@ gboolean            cli_evaluate_tasks   (const char          *path,
                                           TareModel           *model,
                                           const TareWeights   *weights,
                                           TareModel           *base,
+                                          guint64              memory,
                                           JsonObject          *root,
                                           const TareProgress  *progress,
                                           GError             **error);

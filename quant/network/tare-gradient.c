@@ -19,8 +19,8 @@
 /**
  * tare_gradient_new:
  * @network: the network, which must outlive it
- * @memory: bytes that states may take in memory, and what is more a temporary file; 0 for the
- *   default
+ * @memory: bytes of memory to get by with, weights at hand and states together; what does not fit
+ *   goes to temporary files. 0 for the default. What observers are handed comes on top
  *
  * Returns: (transfer full): its reverse pass
  */
@@ -386,7 +386,9 @@ reserve_states (const TarePass  *self,
                 GError         **error)
 {
   g_autoptr(GPtrArray) states = g_ptr_array_new_with_free_func ((GDestroyNotify) tare_states_free);
-  TareBudget budget = tare_budget_new (self->self->memory, 0);
+  guint64 needed = tare_network_measure_memory (self->network);
+  TareBudget budget = tare_budget_new (self->self->memory,
+                                       self->direction != NULL ? 2 * needed : needed);
 
   if (self->direction != NULL)
     n *= 2;
@@ -416,6 +418,10 @@ run_pass (TarePass            *self,
   TareProgress turn = tare_progress_part (progress, n_blocks / whole,
                                           (n_blocks + (back ? BACK_COST : 1.0)) / whole);
   g_autoptr(GPtrArray) states = NULL;
+
+  if (!_tare_network_check_blocks (self->network, self->self->memory,
+                                   self->direction != NULL ? 2 : 1, error))
+    return FALSE;
 
   self->weights = &weights;
   self->n_tokens = objective->n_sequences * objective->length;

@@ -253,6 +253,10 @@ TareAttentionShape  _tare_network_get_shape      (TareNetwork         *self,
                                                   guint                block,
                                                   gsize                n_sequences,
                                                   gsize                length);
+gboolean            _tare_network_check_blocks   (TareNetwork         *self,
+                                                  guint64              budget,
+                                                  guint                n_blocks,
+                                                  GError             **error);
 void                _tare_network_read_ahead     (TareNetwork         *self,
                                                   guint                block);
 

@@ -206,6 +206,33 @@ tare_network_measure_memory (TareNetwork *self)
   return most;
 }
 
+/* Whether so many blocks at a time, the weights and how they move, leave a quarter of @budget; 0
+ * always does. */
+gboolean
+_tare_network_check_blocks (TareNetwork  *self,
+                            guint64       budget,
+                            guint         n_blocks,
+                            GError      **error)
+{
+  g_autofree char *asked = NULL;
+  g_autofree char *needed = NULL;
+  guint64 least;
+
+  if (budget > 0)
+    self->expert_bytes = MIN (self->expert_bytes, (double) (budget / (4 * n_blocks)));
+  least = n_blocks * tare_network_measure_memory (self) / 3 * 4;
+  if (budget == 0 || budget >= least)
+    return TRUE;
+
+  asked = g_format_size (budget);
+  needed = g_format_size (least);
+  g_set_error (error, TARE_ERROR, TARE_ERROR_LIMIT,
+               "%s: %s of memory do not hold one block at a time, %s are needed",
+               tare_model_get_path (self->model), asked, needed);
+
+  return FALSE;
+}
+
 /**
  * tare_network_check_memory:
  * @self: the network
@@ -221,23 +248,7 @@ tare_network_check_memory (TareNetwork  *self,
                            guint64       budget,
                            GError      **error)
 {
-  g_autofree char *asked = NULL;
-  g_autofree char *needed = NULL;
-  guint64 least;
-
-  if (budget > 0)
-    self->expert_bytes = MIN (self->expert_bytes, (double) (budget / 4));
-  least = tare_network_measure_memory (self) / 3 * 4;
-  if (budget == 0 || budget >= least)
-    return TRUE;
-
-  asked = g_format_size (budget);
-  needed = g_format_size (least);
-  g_set_error (error, TARE_ERROR, TARE_ERROR_LIMIT,
-               "%s: %s of memory do not hold one block at a time, %s are needed",
-               tare_model_get_path (self->model), asked, needed);
-
-  return FALSE;
+  return _tare_network_check_blocks (self, budget, 1, error);
 }
 
 /**

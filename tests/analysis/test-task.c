@@ -184,10 +184,10 @@ test_definition (void)
   gsize agreed = 0;
   gsize n = tare_tasks_get_n (tasks);
 
-  base = tare_task_scores_new (tasks, model, &tare_weights_of_file, 0, NULL, &error);
+  base = tare_task_scores_new (tasks, model, &tare_weights_of_file, 0, 0, NULL, &error);
   g_assert_no_error (error);
   check_scores (model, tasks, base, &tare_weights_of_file);
-  other = tare_task_scores_new (tasks, model, &weights, 0, NULL, &error);
+  other = tare_task_scores_new (tasks, model, &weights, 0, 0, NULL, &error);
   g_assert_no_error (error);
   check_scores (model, tasks, other, &weights);
 
@@ -212,7 +212,7 @@ test_maximum (void)
   g_autoptr(TareModel) model = changed_open_sample ();
   g_autoptr(TareTasks) tasks = parse (questions);
   g_autoptr(TareTaskScores) scores = tare_task_scores_new (tasks, model, &tare_weights_of_file, 2,
-                                                           NULL, &error);
+                                                           0, NULL, &error);
   TareTaskAccuracy accuracy;
 
   g_assert_no_error (error);
@@ -248,7 +248,8 @@ test_cancelled (void)
   g_autoptr(TareTasks) tasks = parse (questions);
 
   g_cancellable_cancel (cancellable);
-  g_assert_null (tare_task_scores_new (tasks, model, &tare_weights_of_file, 0, &progress, &error));
+  g_assert_null (tare_task_scores_new (tasks, model, &tare_weights_of_file, 0, 0, &progress,
+                                       &error));
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
 }
 

@@ -489,7 +489,8 @@ test_groups (gconstpointer data)
 {
   g_autoptr(TareModel) model = tiny_model_new (tiny_kind_lookup (data));
   g_autoptr(TareNetwork) network = tare_network_new (model, NULL);
-  g_autoptr(TareGradient) narrow = tare_gradient_new (network, 1);
+  g_autoptr(TareGradient) narrow
+    = tare_gradient_new (network, tare_network_measure_memory (network) / 2 * 3);
   g_autoptr(TareGradient) wide = tare_gradient_new (network, 0);
   g_autoptr(GHashTable) together = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   g_autoptr(GHashTable) apart = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
@@ -604,6 +605,26 @@ test_refused (void)
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
 }
 
+/* How weights move takes as much memory as they do. */
+static void
+test_too_little (void)
+{
+  g_autoptr(TareModel) model = tiny_model_new (tiny_kind_lookup ("llama"));
+  g_autoptr(TareNetwork) network = tare_network_new (model, NULL);
+  g_autoptr(TareGradient) gradient
+    = tare_gradient_new (network, tare_network_measure_memory (network) * 2);
+  const TareDirection direction = { cover_all, move, NULL };
+  const TareObjective objective = get_objective (TARE_LOSS_CROSS_ENTROPY);
+  g_autoptr(GError) error = NULL;
+  TareGradientResult result;
+
+  g_assert_true (tare_gradient_run (gradient, &tare_weights_of_file, NULL, &objective, NULL,
+                                    &result, NULL, NULL));
+  g_assert_false (tare_gradient_run (gradient, &tare_weights_of_file, &direction, &objective,
+                                     NULL, &result, NULL, &error));
+  g_assert_error (error, TARE_ERROR, TARE_ERROR_LIMIT);
+}
+
 int
 main (int    argc,
       char **argv)
@@ -630,6 +651,7 @@ main (int    argc,
   g_test_add_data_func ("/gradient/groups/experts", "qwen2moe", test_groups);
   g_test_add_func ("/gradient/streamed", test_streamed);
   g_test_add_func ("/gradient/refused", test_refused);
+  g_test_add_func ("/gradient/too-little", test_too_little);
 
   return g_test_run ();
 }
