@@ -411,6 +411,33 @@ walk (TareChart *self,
   return TRUE;
 }
 
+/* With Shift the arrows move what is in sight. */
+static gboolean
+pan (TareChart *self,
+     guint      keyval)
+{
+  static const struct
+  {
+    guint          keyval;
+    GtkOrientation axis;
+    double         step;
+  } steps[] = {
+    { GDK_KEY_Left, GTK_ORIENTATION_HORIZONTAL, -PAN_STEP },
+    { GDK_KEY_Right, GTK_ORIENTATION_HORIZONTAL, PAN_STEP },
+    { GDK_KEY_Up, GTK_ORIENTATION_VERTICAL, PAN_STEP },
+    { GDK_KEY_Down, GTK_ORIENTATION_VERTICAL, -PAN_STEP },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (steps); i++)
+    if (keyval == steps[i].keyval)
+      {
+        tare_axis_pan (self->axes[steps[i].axis], steps[i].step);
+        return TRUE;
+      }
+
+  return FALSE;
+}
+
 static gboolean
 press_with_control (TareChart *self,
                     guint      keyval)
@@ -445,6 +472,8 @@ key_pressed_cb (GtkEventControllerKey *controller,
     return press_with_control (self, gdk_keyval_to_lower (keyval));
   if ((state & (GDK_ALT_MASK | GDK_SUPER_MASK)) != 0)
     return FALSE;
+  if ((state & GDK_SHIFT_MASK) != 0 && pan (self, keyval))
+    return TRUE;
 
   switch (keyval)
     {

@@ -16,9 +16,9 @@
  * Plots over two axes, with rulers, grid, titles and a readout of exact numbers. The wheel zooms at
  * the pointer (Control: y; Shift pans), and both axes of planar plots. A drag pans, or, where
  * everything is in sight or Shift is held, marks what to zoom to; a double click shows all again.
- * With the keyboard, Left, Right, Home and End walk over the points, + and - zoom, 0 shows all,
- * Return chooses, Control+C copies the data, Control+T shows them as a table and the menu key opens
- * a menu. Charts that share an axis move together.
+ * With the keyboard, Left, Right, Home and End walk over the points, with Shift the arrows pan, +
+ * and - zoom, 0 shows all, Return chooses, Control+C copies the data, Control+T shows them as a
+ * table and the menu key opens a menu. Charts that share an axis move together.
  */
 enum
 {

@@ -402,6 +402,7 @@ test_keys (void)
   GtkWindow *window = widget_test_show (GTK_WIDGET (chart), 500, 300);
   TareAxis *axis = tare_chart_get_x_axis (chart);
   guint activated = 99;
+  double before, after;
 
   g_signal_connect (plot, "bar-activated", G_CALLBACK (activated_cb), &activated);
   g_assert_false (widget_test_press_key (GTK_WIDGET (chart), GDK_KEY_Return, 0));
@@ -423,6 +424,13 @@ test_keys (void)
   g_assert_false (tare_axis_is_fitted (axis));
   press (chart, GDK_KEY_Home);
   g_assert_cmpfloat (tare_axis_normalize (axis, 0.0), >=, 0.0);
+  tare_axis_get_range (axis, &before, NULL);
+  g_assert_true (widget_test_press_key (GTK_WIDGET (chart), GDK_KEY_Right, GDK_SHIFT_MASK));
+  tare_axis_get_range (axis, &after, NULL);
+  g_assert_cmpfloat (after, >, before);
+  g_assert_true (widget_test_press_key (GTK_WIDGET (chart), GDK_KEY_Left, GDK_SHIFT_MASK));
+  tare_axis_get_range (axis, &after, NULL);
+  g_assert_cmpfloat_with_epsilon (after, before, 1e-9);
   press (chart, GDK_KEY_0);
   g_assert_true (tare_axis_is_fitted (axis));
   press (chart, GDK_KEY_Escape);
