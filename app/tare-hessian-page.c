@@ -115,6 +115,18 @@ describe_spectrum (TareHessianPage    *self,
   gsize nearly = count_directions (spectrum, NEARLY);
 
   g_free (self->found);
+  if (spectrum->n_values < spectrum->n)
+    {
+      g_autofree char *held =
+        tare_text_share (tare_spectrum_get_energy (spectrum, spectrum->n_values), 1);
+
+      self->found = g_strdup_printf (_("Eigenvalues of the input Hessian, as shares of its trace, "
+                                       "and their sum: of %" G_GSIZE_FORMAT " only the %"
+                                       G_GSIZE_FORMAT " largest were looked for, which hold %s; "
+                                       "effective rank about %s."),
+                                     spectrum->n, spectrum->n_values, held, rank);
+      return;
+    }
   self->found = g_strdup_printf (_("Eigenvalues of the input Hessian, as shares of its trace, and "
                                    "their sum: %" G_GSIZE_FORMAT " of %" G_GSIZE_FORMAT
                                    " directions hold 90 %%, %" G_GSIZE_FORMAT " hold 99 %%; "

@@ -83,6 +83,7 @@ make_spectrum (TareMeasureContext  *context,
     spectrum->values[i] *= scale;
   spectrum->trace *= scale;
   spectrum->error *= scale;
+  spectrum->smallest *= scale;
 
   return spectrum;
 }
@@ -361,7 +362,7 @@ const TareMeasure _tare_measures_of_hessian[] = {
        "Frantar et al., GPTQ, arXiv:2210.17323, section 3", MORE_IS_WORSE, 0),
   ROW ("hessian_effective_rank", N_("Input effective rank"),
        N_("How many directions the inputs use: exp of the entropy of H's eigenvalues' shares; "
-          "unknown above 2048 columns."),
+          "an estimate above 2048 columns."),
        "Roy and Vetterli, The effective rank, EUSIPCO 2007", NEITHER, 1),
   ROW ("hessian_stable_rank", N_("Input stable rank"),
        N_("The trace of H over its largest eigenvalue."),
@@ -370,7 +371,8 @@ const TareMeasure _tare_measures_of_hessian[] = {
        N_("The share of H's trace in its 32 largest eigenvalues."),
        "Eckart and Young, 1936", NEITHER, 3),
   ROW ("hessian_condition", N_("Input condition"),
-       N_("The condition of H with a hundredth of its mean diagonal added, as GPTQ does."),
+       N_("The condition of H with a hundredth of its mean diagonal added, as GPTQ does; perhaps "
+          "more above 2048 columns."),
        "Frantar et al., GPTQ, arXiv:2210.17323, section 3", NEITHER, 4),
   { .id = NULL },
 };

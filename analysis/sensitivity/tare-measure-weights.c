@@ -245,7 +245,7 @@ const TareMeasure _tare_measures_of_weights[] = {
        compute_shape, TareShape, normality),
   ROW ("effective_rank", N_("Effective rank"),
        N_("How many directions the weights use: exp of the entropy of the squared singular "
-          "values' shares; unknown where both sides exceed 1024."),
+          "values' shares; an estimate where both sides exceed 1024."),
        "", "Roy and Vetterli, The effective rank, EUSIPCO 2007", NEITHER,
        compute_ranks, Ranks, effective_rank),
   ROW ("stable_rank", N_("Stable rank"),

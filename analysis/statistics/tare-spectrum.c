@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "analysis/statistics/tare-spectrum.h"
+#include "analysis/statistics/tare-spectrum-private.h"
 
 #include <cblas.h>
 #include <math.h>
@@ -15,20 +15,13 @@
 /* Of a tensor, whose Gram matrix must be formed first. */
 #define MOST_EXACT_SIDE 1024
 
-/* Beyond: the largest ones, found in a space of a few more dimensions, after some rounds. (Halko,
- * Martinsson and Tropp, "Finding structure with randomness", arXiv:0909.4061, algorithm 4.4.) */
-#define LARGEST 32
-#define SPACE   72
-#define ROUNDS  4
-
 /* Columns that are reduced between two looks at the progress: as many products of a vector. */
 #define LEAST_PANEL 8
 #define MOST_PANEL  32
 #define PANEL_SIZE  32768
 
-/* Weights that are read at a time, 8 MB of floats, and rows of one product in binary32. */
-#define TILE_WEIGHTS (1 << 21)
-#define TILE_ROWS    512
+/* Rows of one product in binary32. */
+#define TILE_ROWS 512
 
 static TareSpectrum *
 spectrum_new (gsize n,
@@ -54,6 +47,28 @@ tare_spectrum_free (TareSpectrum *self)
 
   g_free (self->values);
   g_free (self);
+}
+
+double
+_tare_spectrum_sum_squares (const float *x,
+                            gsize        n)
+{
+  double sum = 0.0;
+
+  for (gsize i = 0; i < n; i++)
+    sum += (double) x[i] * (double) x[i];
+
+  return sum;
+}
+
+gboolean
+_tare_spectrum_refuse_size (gsize    n,
+                            GError **error)
+{
+  g_set_error (error, TARE_ERROR, TARE_ERROR_LIMIT,
+               "no memory for the spectrum of a matrix of %" G_GSIZE_FORMAT " columns", n);
+
+  return FALSE;
 }
 
 /* The matrix between two panels: columns up to @first are reduced to @d and @e. */
@@ -155,184 +170,28 @@ find_eigenvalues (Reduction           *reduction,
   return tare_progress_step (progress, 1.0, NULL, error);
 }
 
-static gboolean
-refuse_size (gsize    n,
-             GError **error)
+/* The part of an eigenvalue in the entropy of the shares. */
+double
+_tare_spectrum_get_term (double value,
+                         double trace)
 {
-  g_set_error (error, TARE_ERROR, TARE_ERROR_LIMIT,
-               "no memory for the spectrum of a matrix of %" G_GSIZE_FORMAT " columns", n);
+  double share = value > 0.0 ? value / trace : 0.0;
 
-  return FALSE;
+  return share > 0.0 ? -share * log (share) : 0.0;
 }
 
-/* What a symmetric matrix does to vectors: z and out are SPACE x n, a vector in each row. */
-typedef struct _Operator Operator;
-
-struct _Operator
-{
-  gboolean        (*apply) (const Operator      *self,
-                            const float         *z,
-                            float               *out,
-                            const TareProgress  *progress,
-                            GError             **error);
-  gsize             n;
-  const float      *matrix;
-  const TareTensor *tensor;
-};
-
-static gboolean
-apply_matrix (const Operator      *self,
-              const float         *z,
-              float               *out,
-              const TareProgress  *progress,
-              GError             **error)
-{
-  int n = (int) self->n;
-
-  cblas_sgemm (CblasRowMajor, CblasNoTrans, CblasNoTrans, SPACE, n, n, 1.0f, z, n, self->matrix, n,
-               0.0f, out, n);
-
-  return tare_progress_step (progress, 1.0, NULL, error);
-}
-
-/* W'W, a few rows of W at a time. */
-static gboolean
-apply_tensor (const Operator      *self,
-              const float         *z,
-              float               *out,
-              const TareProgress  *progress,
-              GError             **error)
-{
-  const TareTensor *tensor = self->tensor;
-  int n = (int) self->n;
-  gsize rows = MAX (TILE_WEIGHTS / self->n, 1);
-  g_autofree float *w = g_try_malloc_n (rows * sizeof (float), self->n);
-  g_autofree float *y = g_try_malloc_n (rows * sizeof (float), SPACE);
-
-  if (w == NULL || y == NULL)
-    return refuse_size (self->n, error);
-
-  memset (out, 0, SPACE * self->n * sizeof *out);
-  for (gsize first = 0; first < tensor->rows; first += rows)
-    {
-      int count = (int) MIN (rows, tensor->rows - first);
-
-      if (!tare_progress_step (progress, (double) first / (double) tensor->rows, NULL, error)
-          || !tare_tensor_read_rows (tensor, first, (gsize) count, w, error))
-        return FALSE;
-
-      tare_tensor_release_rows (tensor, first, (gsize) count);
-      cblas_sgemm (CblasRowMajor, CblasNoTrans, CblasTrans, count, SPACE, n, 1.0f, w, n, z, n,
-                   0.0f, y, SPACE);
-      cblas_sgemm (CblasRowMajor, CblasTrans, CblasNoTrans, SPACE, n, count, 1.0f, y, SPACE, w, n,
-                   1.0f, out, n);
-    }
-
-  return TRUE;
-}
-
-/* Makes the rows of z orthonormal. */
+/* Where all eigenvalues are known. */
 static void
-make_orthonormal (float *z,
-                  gsize  n)
+sum_up (TareSpectrum *self)
 {
-  const int rows = (int) n;
-  const int columns = SPACE;
-  const int room = SPACE * 64;
-  g_autofree float *work = g_new (float, room);
-  float tau[SPACE];
-  int info;
+  double sum = 0.0;
 
-  sgeqrf_ (&rows, &columns, z, &rows, tau, work, &room, &info);
-  sorgqr_ (&rows, &columns, &columns, z, &rows, tau, work, &room, &info);
-}
-
-/* A coin that is always the same, -1 or 1. (D. E. Knuth, MMIX.) */
-static void
-fill_signs (float *z,
-            gsize  n)
-{
-  guint64 state = 1;
-
-  for (gsize i = 0; i < n; i++)
-    {
-      state = state * G_GUINT64_CONSTANT (6364136223846793005)
-              + G_GUINT64_CONSTANT (1442695040888963407);
-      z[i] = state >> 63 != 0 ? 1.0f : -1.0f;
-    }
-}
-
-/* Rayleigh and Ritz: the eigenvalues of the matrix as the rows of z see it, where az is what it
- * makes of them. The distance of A v from θ v bounds that of θ from an eigenvalue. */
-static void
-take_values (TareSpectrum *self,
-             const float  *z,
-             const float  *az)
-{
-  const int size = SPACE;
-  const int room = SPACE * SPACE;
-  gsize n = self->n;
-  g_autofree double *seen = g_new (double, SPACE * SPACE);
-  g_autofree double *work = g_new (double, room);
-  double values[SPACE];
-  int info;
-
-  for (gsize i = 0; i < SPACE; i++)
-    {
-      for (gsize j = 0; j <= i; j++)
-        seen[j * SPACE + i] = cblas_dsdot ((int) n, z + i * n, 1, az + j * n, 1);
-    }
-  dsyev_ ("V", "L", &size, seen, &size, values, work, &room, &info, 1, 1);
-
-  for (gsize k = 0; k < self->n_values; k++)
-    {
-      const double *vector = seen + (SPACE - 1 - k) * SPACE;
-      double value = values[SPACE - 1 - k];
-      double residual = 0.0;
-
-#pragma omp parallel for reduction(+:residual)
-      for (gsize i = 0; i < n; i++)
-        {
-          double d = 0.0;
-
-          for (gsize j = 0; j < SPACE; j++)
-            d += vector[j] * ((double) az[j * n + i] - value * (double) z[j * n + i]);
-          residual += d * d;
-        }
-
-      self->values[k] = value;
-      self->error = MAX (self->error, sqrt (residual));
-    }
-}
-
-static gboolean
-find_largest (TareSpectrum        *self,
-              const Operator      *operator,
-              const TareProgress  *progress,
-              GError             **error)
-{
-  g_autofree float *z = g_try_malloc_n (self->n * sizeof (float), SPACE);
-  g_autofree float *az = g_try_malloc_n (self->n * sizeof (float), SPACE);
-
-  if (z == NULL || az == NULL)
-    return refuse_size (self->n, error);
-
-  fill_signs (z, SPACE * self->n);
-  for (int i = 0; i <= ROUNDS; i++)
-    {
-      TareProgress part = tare_progress_part (progress, i / (ROUNDS + 1.0),
-                                              (i + 1) / (ROUNDS + 1.0));
-
-      make_orthonormal (z, self->n);
-      if (!operator->apply (operator, z, az, &part, error))
-        return FALSE;
-      if (i < ROUNDS)
-        memcpy (z, az, SPACE * self->n * sizeof *z);
-    }
-
-  take_values (self, z, az);
-
-  return TRUE;
+  for (gsize i = 0; i < self->n; i++)
+    sum += MAX (self->values[i], 0.0);
+  self->entropy = sum > 0.0 ? 0.0 : (double) NAN;
+  for (gsize i = 0; i < self->n; i++)
+    self->entropy += _tare_spectrum_get_term (self->values[i], sum);
+  self->smallest = self->values[self->n - 1];
 }
 
 /**
@@ -343,7 +202,8 @@ find_largest (TareSpectrum        *self,
  * @error: return location for an error
  *
  * Finds all eigenvalues, in binary64, up to 2048 columns; beyond, the 32 largest in binary32, by
- * rounds of multiplication of a random space, and how far they may be off.
+ * rounds of multiplication of a random space, and how far they may be off, with an estimate of what
+ * the others are like.
  *
  * Returns: (transfer full): the spectrum, or %NULL with @error set
  */
@@ -353,41 +213,32 @@ tare_spectrum_of_symmetric (const float         *a,
                             const TareProgress  *progress,
                             GError             **error)
 {
-  const Operator operator = { .apply = apply_matrix, .n = n, .matrix = a };
   g_autoptr(TareSpectrum) self = NULL;
   g_auto(Reduction) reduction = { 0 };
 
   g_return_val_if_fail (a != NULL && n > 0, NULL);
 
-  self = spectrum_new (n, n <= MOST_EXACT ? n : LARGEST);
+  self = spectrum_new (n, n <= MOST_EXACT ? n : TARE_SPECTRUM_LARGEST);
   for (gsize i = 0; i < n; i++)
     self->trace += (double) a[i * n + i];
 
   if (n > MOST_EXACT)
-    return find_largest (self, &operator, progress, error) ? g_steal_pointer (&self) : NULL;
+    return _tare_spectrum_search_matrix (self, a, progress, error) ? g_steal_pointer (&self)
+                                                                   : NULL;
 
   if (!reduction_init (&reduction, n))
     {
-      refuse_size (n, error);
+      _tare_spectrum_refuse_size (n, error);
       return NULL;
     }
   for (gsize i = 0; i < n * n; i++)
     reduction.a[i] = (double) a[i];
 
-  return find_eigenvalues (&reduction, self->values, progress, error) ? g_steal_pointer (&self)
-                                                                      : NULL;
-}
+  if (!find_eigenvalues (&reduction, self->values, progress, error))
+    return NULL;
+  sum_up (self);
 
-static double
-sum_squares (const float *x,
-             gsize        n)
-{
-  double sum = 0.0;
-
-  for (gsize i = 0; i < n; i++)
-    sum += (double) x[i] * (double) x[i];
-
-  return sum;
+  return g_steal_pointer (&self);
 }
 
 /* Adds the lower triangle of a product in binary32 to one in binary64; both in columns. */
@@ -417,7 +268,7 @@ form_tall (const TareTensor    *tensor,
   g_autofree float *product = g_try_malloc_n (n * sizeof (float), n);
 
   if (w == NULL || product == NULL)
-    return refuse_size (n, error);
+    return _tare_spectrum_refuse_size (n, error);
 
   for (gsize first = 0; first < tensor->rows; first += TILE_ROWS)
     {
@@ -428,7 +279,7 @@ form_tall (const TareTensor    *tensor,
         return FALSE;
 
       tare_tensor_release_rows (tensor, first, count);
-      *trace += sum_squares (w, count * n);
+      *trace += _tare_spectrum_sum_squares (w, count * n);
       cblas_ssyrk (CblasColMajor, CblasLower, CblasNoTrans, (int) n, (int) count, 1.0f, w, (int) n,
                    0.0f, product, (int) n);
       add_triangle (gram, product, n);
@@ -451,11 +302,11 @@ form_wide (const TareTensor    *tensor,
   g_autofree float *product = g_try_malloc_n (n * sizeof (float), n);
 
   if (w == NULL || product == NULL)
-    return refuse_size (columns, error);
+    return _tare_spectrum_refuse_size (columns, error);
   if (!tare_tensor_read (tensor, w, error))
     return FALSE;
 
-  *trace = sum_squares (w, n * columns);
+  *trace = _tare_spectrum_sum_squares (w, n * columns);
   for (gsize first = 0; first < columns; first += TILE_ROWS)
     {
       if (!tare_progress_step (progress, (double) first / (double) columns, NULL, error))
@@ -481,34 +332,15 @@ find_all_of_tensor (TareSpectrum        *self,
   g_auto(Reduction) reduction = { 0 };
 
   if (!reduction_init (&reduction, self->n))
-    return refuse_size (self->n, error);
+    return _tare_spectrum_refuse_size (self->n, error);
   memset (reduction.a, 0, self->n * self->n * sizeof (double));
 
-  return (tensor->columns <= tensor->rows
-          ? form_tall (tensor, reduction.a, &self->trace, &first, error)
-          : form_wide (tensor, reduction.a, &self->trace, &first, error))
-         && find_eigenvalues (&reduction, self->values, &second, error);
-}
-
-static gboolean
-add_squares (const TareTensor  *tensor,
-             double            *sum,
-             GError           **error)
-{
-  gsize rows = MAX (TILE_WEIGHTS / tensor->columns, 1);
-  g_autofree float *w = g_try_malloc_n (rows * sizeof (float), tensor->columns);
-
-  if (w == NULL)
-    return refuse_size (tensor->columns, error);
-
-  for (gsize first = 0; first < tensor->rows; first += rows)
-    {
-      gsize count = MIN (rows, tensor->rows - first);
-
-      if (!tare_tensor_read_rows (tensor, first, count, w, error))
-        return FALSE;
-      *sum += sum_squares (w, count * tensor->columns);
-    }
+  if (!(tensor->columns <= tensor->rows
+        ? form_tall (tensor, reduction.a, &self->trace, &first, error)
+        : form_wide (tensor, reduction.a, &self->trace, &first, error))
+      || !find_eigenvalues (&reduction, self->values, &second, error))
+    return FALSE;
+  sum_up (self);
 
   return TRUE;
 }
@@ -520,8 +352,9 @@ add_squares (const TareTensor  *tensor,
  * @error: return location for an error
  *
  * Finds the squares of a matrix's singular values: all of them where its shorter side is at most
- * 1024, else the 32 largest and how far they may be off. Products are in binary32 over at most 512
- * rows and added up in binary64, so squares below a millionth of the largest are noise.
+ * 1024, else the 32 largest, how far they may be off and what the others are like. Products are in
+ * binary32 over at most 512 rows and added up in binary64, so squares below a millionth of the
+ * largest are noise.
  *
  * Returns: (transfer full): the spectrum of W'W, or %NULL with @error set
  */
@@ -530,7 +363,6 @@ tare_spectrum_of_tensor (const TareTensor    *tensor,
                          const TareProgress  *progress,
                          GError             **error)
 {
-  Operator operator = { .apply = apply_tensor, .tensor = tensor };
   g_autoptr(TareSpectrum) self = NULL;
   gsize side;
   gboolean exact;
@@ -540,18 +372,9 @@ tare_spectrum_of_tensor (const TareTensor    *tensor,
 
   side = MIN (tensor->rows, tensor->columns);
   exact = side <= MOST_EXACT_SIDE;
-  self = spectrum_new (side, exact ? side : LARGEST);
-  if (exact)
-    {
-      done = find_all_of_tensor (self, tensor, progress, error);
-    }
-  else
-    {
-      operator.n = self->n = tensor->columns;
-      done = add_squares (tensor, &self->trace, error)
-             && find_largest (self, &operator, progress, error);
-      self->n = side;
-    }
+  self = spectrum_new (side, exact ? side : TARE_SPECTRUM_LARGEST);
+  done = exact ? find_all_of_tensor (self, tensor, progress, error)
+               : _tare_spectrum_search_tensor (self, tensor, progress, error);
 
   return done ? g_steal_pointer (&self) : NULL;
 }
@@ -582,29 +405,14 @@ tare_spectrum_get_energy (const TareSpectrum *self,
  * tare_spectrum_get_effective_rank:
  * @self: the spectrum
  *
- * Returns: exp of the entropy of the eigenvalues' shares of the trace, from 1 to n; NaN where not
- *   all are known. (O. Roy and M. Vetterli, "The effective rank", EUSIPCO 2007, of λ.)
+ * Returns: exp of the entropy of the eigenvalues' shares of the trace, from 1 to n, within a
+ *   percent or so where not all are known; NaN where all are 0. (O. Roy and M. Vetterli, "The
+ *   effective rank", EUSIPCO 2007, of λ.)
  */
 double
 tare_spectrum_get_effective_rank (const TareSpectrum *self)
 {
-  double sum = 0.0;
-  double entropy = 0.0;
-
-  if (self->n_values < self->n)
-    return NAN;
-
-  for (gsize i = 0; i < self->n; i++)
-    sum += MAX (self->values[i], 0.0);
-  for (gsize i = 0; i < self->n; i++)
-    {
-      double share = self->values[i] / sum;
-
-      if (share > 0.0)
-        entropy -= share * log (share);
-    }
-
-  return sum > 0.0 ? exp (entropy) : (double) NAN;
+  return self->trace > 0.0 ? MIN (exp (self->entropy), (double) self->n) : (double) NAN;
 }
 
 /**
@@ -624,20 +432,15 @@ tare_spectrum_get_stable_rank (const TareSpectrum *self)
  * @self: the spectrum
  * @damping: what is added to every eigenvalue, as a share of their mean
  *
- * Returns: the largest eigenvalue over the smallest; NaN where not all are known, or where the
- *   smallest is not positive
+ * Returns: the largest eigenvalue over the smallest, where not all are known over the smallest that
+ *   was met; NaN where that is not positive
  */
 double
 tare_spectrum_get_condition (const TareSpectrum *self,
                              double              damping)
 {
   double added = damping * self->trace / (double) self->n;
-  double smallest;
-
-  if (self->n_values < self->n)
-    return NAN;
-
-  smallest = MAX (self->values[self->n - 1], 0.0) + added;
+  double smallest = MAX (self->smallest, 0.0) + added;
 
   return smallest > 0.0 ? (self->values[0] + added) / smallest : (double) NAN;
 }

@@ -13,6 +13,9 @@ G_BEGIN_DECLS
  * @values: (array length=n_values): these, descending
  * @trace: Σλ over all
  * @error: no known eigenvalue is further than this from a true one; 0 where all are known
+ * @entropy: of the eigenvalues' shares of the trace; an estimate where not all are known
+ * @smallest: the smallest eigenvalue; where not all are known, the smallest that was met, which is
+ *   not below it
  *
  * Eigenvalues of a symmetric matrix without negative ones: all of them where it is small, the
  * largest where it is not.
@@ -24,6 +27,8 @@ typedef struct
   double *values;
   double  trace;
   double  error;
+  double  entropy;
+  double  smallest;
 } TareSpectrum;
 
 TareSpectrum *tare_spectrum_of_symmetric     (const float         *a,

@@ -152,8 +152,56 @@ test_largest (void)
   g_assert_cmpfloat_with_epsilon (tare_spectrum_get_energy (spectrum, 10), 1.0 - pow (0.9, 10.0),
                                   1e-3);
   g_assert_true (isnan (tare_spectrum_get_energy (spectrum, 33)));
-  g_assert_true (isnan (tare_spectrum_get_effective_rank (spectrum)));
-  g_assert_true (isnan (tare_spectrum_get_condition (spectrum, 0.01)));
+  /* Σ p log (1/p) of a geometric series. */
+  g_assert_cmpfloat_with_epsilon (tare_spectrum_get_effective_rank (spectrum),
+                                  exp (-log (0.1) - 9.0 * log (0.9)), 0.05);
+  g_assert_cmpfloat_with_epsilon (tare_spectrum_get_condition (spectrum, 0.01),
+                                  (100.0 + 10.0 / (double) n) / (10.0 / (double) n), 400.0);
+}
+
+static double
+find_effective_rank (const double *values,
+                     gsize         n)
+{
+  double trace = 0.0;
+  double entropy = 0.0;
+
+  for (gsize i = 0; i < n; i++)
+    trace += values[i];
+  for (gsize i = 0; i < n; i++)
+    entropy -= values[i] / trace * log (values[i] / trace);
+
+  return exp (entropy);
+}
+
+/* Full matrices that are just too wide, of a spectrum that falls slowly and of one that falls in
+ * two steps: what is said of the eigenvalues that are not found. */
+static void
+test_rest (void)
+{
+  const gsize n = 2080;
+  g_autofree double *values = g_new (double, n);
+
+  for (int kind = 0; kind < 2; kind++)
+    {
+      g_autofree float *a = NULL;
+      g_autoptr(GError) error = NULL;
+      g_autoptr(TareSpectrum) spectrum = NULL;
+      double rank, found;
+
+      for (gsize i = 0; i < n; i++)
+        values[i] = kind == 0 ? 1.0 / (double) (i + 1) : i < 10 ? 50.0 : i < 700 ? 1.0 : 0.01;
+      rank = find_effective_rank (values, n);
+      a = make_turned (values, n);
+      spectrum = tare_spectrum_of_symmetric (a, n, NULL, &error);
+      g_assert_no_error (error);
+      g_assert_cmpuint (spectrum->n_values, ==, 32);
+      found = tare_spectrum_get_effective_rank (spectrum);
+      g_test_message ("effective rank %.2f, estimated %.2f", rank, found);
+      g_assert_cmpfloat_with_epsilon (found, rank, 0.01 * rank);
+      g_assert_cmpfloat (spectrum->smallest, >=, values[n - 1] * 0.999 - 1e-5);
+      g_assert_cmpfloat (spectrum->smallest, <=, values[n / 2]);
+    }
 }
 
 /* Σ over k of s_k u_k v_k' with orthonormal cosines: singular values s. Tall and wide, exactly and
@@ -164,6 +212,7 @@ check_tensor (gsize    rows,
               gboolean exact)
 {
   const double singular[] = { 9.0, 4.0, 2.0, 1.0, 0.5 };
+  double squares[G_N_ELEMENTS (singular)];
   g_autofree float *x = g_new0 (float, rows * columns);
   g_autoptr(TareTensor) tensor = NULL;
   g_autoptr(GError) error = NULL;
@@ -191,6 +240,10 @@ check_tensor (gsize    rows,
                                     spectrum->error + 1e-4);
   g_assert_cmpfloat (fabs (spectrum->values[G_N_ELEMENTS (singular)]), <, 1e-3);
   g_assert_cmpfloat_with_epsilon (tare_spectrum_get_energy (spectrum, 2), 97.0 / 102.25, 1e-4);
+  for (gsize k = 0; k < G_N_ELEMENTS (singular); k++)
+    squares[k] = singular[k] * singular[k];
+  g_assert_cmpfloat_with_epsilon (tare_spectrum_get_effective_rank (spectrum),
+                                  find_effective_rank (squares, G_N_ELEMENTS (squares)), 1e-2);
 }
 
 static void
@@ -223,6 +276,7 @@ main (int    argc,
   g_test_add_func ("/spectrum/difference", test_difference);
   g_test_add_func ("/spectrum/figures", test_figures);
   g_test_add_func ("/spectrum/largest", test_largest);
+  g_test_add_func ("/spectrum/rest", test_rest);
   g_test_add_func ("/spectrum/tensor", test_tensor);
   g_test_add_func ("/spectrum/cancelled", test_cancelled);
 
