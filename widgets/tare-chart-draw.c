@@ -146,7 +146,10 @@ make_y_ticks (TareChart *self,
               TareTick  *ticks,
               double    *label_width)
 {
-  guint most = (guint) CLAMP (height / (self->area.text_height * 2.4), 2.0, 24.0);
+  /* Numbers want air between them, but a thing without its name is nothing. */
+  gboolean categories = tare_axis_get_categories (self->axes[1]) != NULL;
+  double pitch = self->area.text_height * (categories ? 1.1 : 2.4);
+  guint most = (guint) CLAMP (height / pitch, 2.0, categories ? TARE_TICKS_MAX : 24.0);
   guint n = tare_axis_make_ticks (self->axes[1], most, ticks);
   guint labelled;
 
