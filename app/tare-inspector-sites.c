@@ -16,6 +16,8 @@ struct _TareInspectorSites
   GtkDropDown *format_drop;
   GtkDropDown *scale_drop;
   GtkWidget   *scale_row;
+  GtkWidget   *window_row;
+  GtkSpinButton *window_spin;
 
   TareSession *session;
   gboolean     updating;
@@ -79,6 +81,17 @@ can_be_static (TareInspectorSites *self,
 
   for (guint i = 0; i < get_n_selected (self); i++)
     if (get_site (self, i)->kind != TARE_SITE_KIND_INPUT || get_site (self, i)->block < 0)
+      return FALSE;
+
+  return TRUE;
+}
+
+/* Whether all of them are keys or values, of which a cache may keep some as they are. */
+static gboolean
+are_cached (TareInspectorSites *self)
+{
+  for (guint i = 0; i < get_n_selected (self); i++)
+    if (!tare_activation_site_is_cached (get_site (self, i)))
       return FALSE;
 
   return TRUE;
@@ -316,6 +329,9 @@ tare_inspector_sites_update (TareInspectorSites *self)
   update_heading (self);
   fill_formats (self, first.format, mixed.format);
   fill_scales (self, first, mixed.scale);
+  gtk_widget_set_visible (self->window_row, are_cached (self));
+  gtk_widget_set_sensitive (self->window_row, first.format != NULL || mixed.format);
+  gtk_spin_button_set_value (self->window_spin, first.window);
   self->updating = FALSE;
   update_note (self, first, mixed);
 
@@ -367,6 +383,8 @@ format_changed_cb (TareInspectorSites *self)
   assignment.format = tare_inspector_choice_get_row (choice);
   if (find_mixed (self).scale || !can_be_static (self, assignment.format))
     assignment.scale = TARE_ACTIVATION_SCALE_TOKEN;
+  if (!are_cached (self))
+    assignment.window = 0;
   assign (self, &assignment, NULL);
 }
 
@@ -385,6 +403,25 @@ scale_changed_cb (TareInspectorSites *self)
   assignment = get_assignment (self, 0);
   assignment.scale = info->scale;
   label = g_strdup_printf (_("Set scales of activations to %s"), _(info->label));
+  assign (self, &assignment, label);
+}
+
+/* With its format, which the selection then shares. */
+static void
+window_changed_cb (TareInspectorSites *self)
+{
+  guint window = (guint) gtk_spin_button_get_value_as_int (self->window_spin);
+  TareAssignment assignment;
+  g_autofree char *label = NULL;
+
+  if (self->updating || self->session == NULL || get_n_selected (self) == 0)
+    return;
+
+  assignment = get_assignment (self, 0);
+  assignment.window = window;
+  label = g_strdup_printf (ngettext ("Leave the last %u token of the cache as computed",
+                                     "Leave the last %u tokens of the cache as computed", window),
+                           window);
   assign (self, &assignment, label);
 }
 
@@ -419,8 +456,11 @@ tare_inspector_sites_class_init (TareInspectorSitesClass *klass)
   gtk_widget_class_bind_template_child (widget_class, TareInspectorSites, format_drop);
   gtk_widget_class_bind_template_child (widget_class, TareInspectorSites, scale_drop);
   gtk_widget_class_bind_template_child (widget_class, TareInspectorSites, scale_row);
+  gtk_widget_class_bind_template_child (widget_class, TareInspectorSites, window_row);
+  gtk_widget_class_bind_template_child (widget_class, TareInspectorSites, window_spin);
   gtk_widget_class_bind_template_callback (widget_class, format_changed_cb);
   gtk_widget_class_bind_template_callback (widget_class, scale_changed_cb);
+  gtk_widget_class_bind_template_callback (widget_class, window_changed_cb);
 }
 
 static void

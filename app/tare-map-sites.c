@@ -185,6 +185,14 @@ describe_site (TareMapSites *self,
     return g_strdup_printf (_("%s\n%s\nNot rounded; %s a token with 16 bits a number"), site->name,
                             describe_kind (site), bytes);
 
+  if (assignment.window > 0)
+    return g_strdup_printf (ngettext ("%s\n%s\n%s, %s bits a number, %s a token; the last %u token "
+                                      "as computed",
+                                      "%s\n%s\n%s, %s bits a number, %s a token; the last %u "
+                                      "tokens as computed", assignment.window),
+                            site->name, describe_kind (site), format->label, bits, bytes,
+                            assignment.window);
+
   return g_strdup_printf (_("%s\n%s\n%s, %s bits a number, %s a token"), site->name,
                           describe_kind (site), format->label, bits, bytes);
 }

@@ -202,7 +202,8 @@ describe_step (const TareAssignment *assignment,
  * @assignment: what to give them; a %NULL format leaves them as they are computed
  * @label: (nullable): what to call the step; %NULL for one that tells the format
  *
- * One undoable step. The accuracy follows.
+ * One undoable step. The accuracy follows. A window is only given where all of them are keys and
+ * values, a static scale where all are inputs of blocks.
  */
 void
 tare_session_assign_sites (TareSession          *self,
@@ -214,13 +215,23 @@ tare_session_assign_sites (TareSession          *self,
   g_autoptr(GPtrArray) names = g_ptr_array_new ();
   g_autoptr(TareRecipe) recipe = NULL;
   g_autofree char *step = NULL;
+  TareAssignment given;
 
   g_return_if_fail (TARE_IS_SESSION (self));
   g_return_if_fail (assignment != NULL);
 
+  given = *assignment;
   for (guint i = 0; i < n_indices; i++)
     if (indices[i] < self->sites->len)
-      g_ptr_array_add (names, tare_session_get_site (self, indices[i])->name);
+      {
+        const TareActivationSite *site = tare_session_get_site (self, indices[i]);
+
+        g_ptr_array_add (names, site->name);
+        if (!tare_activation_site_is_cached (site))
+          given.window = 0;
+        if (site->kind != TARE_SITE_KIND_INPUT || site->block < 0)
+          given.scale = TARE_ACTIVATION_SCALE_TOKEN;
+      }
   if (names->len == 0)
     return;
 
@@ -228,7 +239,7 @@ tare_session_assign_sites (TareSession          *self,
                        : describe_step (assignment, names->pdata[0], names->len);
   g_ptr_array_add (names, NULL);
   recipe = tare_recipe_with_tensors (tare_session_get_recipe (self),
-                                     (const char *const *) names->pdata, assignment);
+                                     (const char *const *) names->pdata, &given);
   tare_history_push (self->history, recipe, step);
 }
 

@@ -302,6 +302,8 @@ tare_activation_format_hash (const TareActivationFormat *self)
   hash = tare_hash_bytes (hash, self->format->id, strlen (self->format->id));
   hash = tare_hash_bytes (hash, kinds, sizeof kinds);
   hash = tare_hash_bytes (hash, &clip, sizeof clip);
+  if (self->window > 0)
+    hash = tare_hash_bytes (hash, &self->window, sizeof self->window);
   if (self->scale != TARE_ACTIVATION_SCALE_TOKEN && self->limits != NULL)
     hash = tare_hash_bytes (hash, self->limits, self->n_limits * sizeof *self->limits);
 

@@ -41,6 +41,8 @@ const TareActivationScaleInfo *tare_activation_scale_lookup       (const char *i
  * @limits: (nullable): for the static scales, the largest |x| of every column, which outlive what
  *   is made of this
  * @n_limits: how many columns these are
+ * @window: of keys and values, how many of the last tokens stay as they are, for a query and up to
+ *   its own; 0 for none
  *
  * What stands for the arithmetic of fewer bits in a forward pass. A row of activations is a token,
  * so that a format with a scale for each row has one for each token, one with groups has one for
@@ -55,6 +57,7 @@ typedef struct
   double               clip;
   const float         *limits;
   gsize                n_limits;
+  gsize                window;
 } TareActivationFormat;
 
 gboolean tare_activation_format_apply (const TareActivationFormat  *self,

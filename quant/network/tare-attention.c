@@ -39,6 +39,9 @@ typedef struct
   double                   *received;
   float                    *keys;
   float                    *values;
+  const TareAttentionPast  *past;
+  float                    *old_keys;
+  float                    *old_values;
   gsize                     padded_length;
   gsize                     padded_width;
 } Attention;
@@ -175,6 +178,9 @@ pack_values (const Attention *self,
 /* The keys and values of @panel of one head of one sequence. */
 static void
 pack (const Attention *self,
+      const float     *qkv,
+      float           *keys,
+      float           *values,
       gsize            sequence,
       gsize            group,
       gsize            panel)
@@ -185,12 +191,130 @@ pack (const Attention *self,
   gsize first = panel * PANEL;
   gsize n = MIN (PANEL, shape->length - first);
   gsize place = sequence * shape->n_key_value_heads + group;
-  const float *row = self->qkv + (sequence * shape->length + first) * stride
+  const float *row = qkv + (sequence * shape->length + first) * stride
                      + (shape->n_heads + group) * d;
 
-  pack_keys (self, row, stride, n, self->keys + place * self->padded_length * d + first * d);
+  pack_keys (self, row, stride, n, keys + place * self->padded_length * d + first * d);
   pack_values (self, row + shape->n_key_value_heads * d, stride, first, n,
-               self->values + place * self->padded_length * self->padded_width);
+               values + place * self->padded_length * self->padded_width);
+}
+
+/* How many of the first keys or values are old ones to a query, where @window are not. */
+static gsize
+count_old (gsize position,
+           gsize window)
+{
+  return window > 0 && position + 1 > window ? position + 1 - window : 0;
+}
+
+/* Scores of one block of queries and one panel of keys, of which some may be old to some of the
+ * queries. */
+static void
+score_panel (const Attention *self,
+             const float     *queries,
+             gsize            place,
+             gsize            first,
+             gsize            panel,
+             float           *scores)
+{
+  gsize d = self->shape->head_width;
+  gsize window = self->past != NULL ? self->past->key_window : 0;
+  gsize least = count_old (first, window), most = count_old (first + TILE_ROWS - 1, window);
+  gsize offset = place * self->padded_length * d + panel * d;
+  float old[TILE_ROWS][PANEL];
+
+  if (panel < most && panel + PANEL <= least)
+    {
+      multiply_panel (queries, d, self->old_keys + offset, d, scores, self->padded_length);
+      return;
+    }
+
+  multiply_panel (queries, d, self->keys + offset, d, scores, self->padded_length);
+  if (panel >= most)
+    return;
+
+  multiply_panel (queries, d, self->old_keys + offset, d, old[0], PANEL);
+  for (gsize i = 0; i < TILE_ROWS; i++)
+    {
+      gsize end = count_old (first + i, window);
+
+      if (end > panel)
+        memcpy (scores + i * self->padded_length, old[i],
+                MIN (end - panel, PANEL) * sizeof *scores);
+    }
+}
+
+/* Takes the weights of old values out of the block's, for those that are old to some queries only:
+ * from @least to @most. */
+static void
+split_weights (const Attention *self,
+               gsize            first,
+               gsize            least,
+               gsize            most,
+               float           *weights,
+               float            old[TILE_ROWS][TILE_ROWS])
+{
+  memset (old, 0, TILE_ROWS * sizeof *old);
+  for (gsize i = 0; i < TILE_ROWS; i++)
+    {
+      gsize end = MIN (count_old (first + i, self->past->value_window), most);
+
+      for (gsize j = least; j < end; j++)
+        {
+          old[i][j - least] = weights[i * self->padded_length + j];
+          weights[i * self->padded_length + j] = 0.0f;
+        }
+    }
+}
+
+static void
+add_tile (const float *x,
+          gsize        stride,
+          float       *y)
+{
+  for (gsize i = 0; i < TILE_ROWS; i++)
+    for (gsize j = 0; j < PANEL; j++)
+      y[i * stride + j] += x[i * PANEL + j];
+}
+
+/* What a block of queries makes of the values of the keys from @begin to @n_keys by its weights. */
+static void
+mix (const Attention *self,
+     gsize            place,
+     gsize            first,
+     gsize            begin,
+     gsize            n_keys,
+     float           *weights,
+     float           *mixed)
+{
+  gsize window = self->past != NULL ? self->past->value_window : 0;
+  gsize least = CLAMP (count_old (first, window), begin, n_keys);
+  gsize most = CLAMP (count_old (first + TILE_ROWS - 1, window), least, n_keys);
+  gsize offset = place * self->padded_length * self->padded_width;
+  float old[TILE_ROWS][TILE_ROWS];
+  float part[TILE_ROWS * PANEL];
+
+  if (most > least)
+    split_weights (self, first, least, most, weights, old);
+  for (gsize e = 0; e < self->padded_width; e += PANEL)
+    {
+      gsize column = offset + e * self->padded_length;
+
+      multiply_panel (weights + least, self->padded_length, self->values + column + least * PANEL,
+                      n_keys - least, mixed + e, self->padded_width);
+      if (least > begin)
+        {
+          multiply_panel (weights + begin, self->padded_length,
+                          self->old_values + column + begin * PANEL, least - begin, part, PANEL);
+          add_tile (part, self->padded_width, mixed + e);
+        }
+      if (most > least)
+        {
+          multiply_panel (old[0], TILE_ROWS, self->old_values + column + least * PANEL,
+                          most - least, part, PANEL);
+          add_tile (part, self->padded_width, mixed + e);
+        }
+    }
 }
 
 /* What a query with these weights, whose sum is @sum, adds to what the positions receive. */
@@ -224,8 +348,6 @@ attend (const Attention *self,
   gsize begin = out_of_sight / PANEL * PANEL;
   gsize place = sequence * shape->n_key_value_heads
                 + head / (shape->n_heads / shape->n_key_value_heads);
-  const float *keys = self->keys + place * self->padded_length * d;
-  const float *values = self->values + place * self->padded_length * self->padded_width;
   float *queries = scratch;
   float *mixed = queries + TILE_ROWS * d;
   float *scores = mixed + TILE_ROWS * self->padded_width;
@@ -239,17 +361,13 @@ attend (const Attention *self,
         * self->qkv[(sequence * shape->length + first + i) * stride + head * d + e];
 
   for (gsize j = begin; j < n_keys; j += PANEL)
-    multiply_panel (queries, d, keys + j * d, d, scores + j, self->padded_length);
+    score_panel (self, queries, place, first, j, scores + j);
   for (gsize i = 0; i < TILE_ROWS; i++)
     sums[i] = weigh (shape, scores + i * self->padded_length, begin, first + i, n_keys);
-  for (gsize e = 0; e < self->padded_width; e += PANEL)
-    multiply_panel (scores + begin, self->padded_length,
-                    values + e * self->padded_length + begin * PANEL, n_keys - begin,
-                    mixed + e, self->padded_width);
-
   for (gsize i = 0; self->received != NULL && i < rows; i++)
     add_received (scores + i * self->padded_length, begin, n_keys, sums[i],
                   self->received + (sequence * shape->n_heads + head) * shape->length);
+  mix (self, place, first, begin, n_keys, scores, mixed);
 
   for (gsize i = 0; i < rows; i++)
     {
@@ -279,6 +397,14 @@ attention_init (const TareAttentionShape *shape)
   return self;
 }
 
+/* Numbers of the packed keys and values. */
+static gsize
+measure_packed (const Attention *self)
+{
+  return self->shape->n_sequences * self->shape->n_key_value_heads * self->padded_length
+         * (self->shape->head_width + self->padded_width);
+}
+
 /**
  * tare_kernel_attention_scratch:
  * @shape: the sizes
@@ -290,9 +416,7 @@ tare_kernel_attention_scratch (const TareAttentionShape *shape)
 {
   Attention self = attention_init (shape);
 
-  return shape->n_sequences * shape->n_key_value_heads * self.padded_length
-           * (shape->head_width + self.padded_width)
-         + (gsize) omp_get_max_threads () * thread_scratch (&self);
+  return measure_packed (&self) + (gsize) omp_get_max_threads () * thread_scratch (&self);
 }
 
 /**
@@ -316,7 +440,7 @@ tare_kernel_attention (const TareAttentionShape *shape,
                        float                    *y,
                        const TareProgress       *progress)
 {
-  tare_kernel_attention_tapped (shape, qkv, scale, scratch, y, NULL, progress);
+  tare_kernel_attention_past (shape, qkv, NULL, scale, scratch, y, NULL, progress);
 }
 
 /**
@@ -342,6 +466,49 @@ tare_kernel_attention_tapped (const TareAttentionShape *shape,
                               double                   *received,
                               const TareProgress       *progress)
 {
+  tare_kernel_attention_past (shape, qkv, NULL, scale, scratch, y, received, progress);
+}
+
+/**
+ * tare_kernel_attention_past_scratch:
+ * @shape: the sizes
+ *
+ * Returns: how many numbers tare_kernel_attention_past() needs to work in
+ */
+gsize
+tare_kernel_attention_past_scratch (const TareAttentionShape *shape)
+{
+  Attention self = attention_init (shape);
+
+  return tare_kernel_attention_scratch (shape) + measure_packed (&self);
+}
+
+/**
+ * tare_kernel_attention_past:
+ * @shape: the sizes
+ * @qkv: as for tare_kernel_attention()
+ * @past: (nullable): what is seen of older tokens; %NULL for what is in @qkv
+ * @scale: likewise
+ * @scratch: tare_kernel_attention_past_scratch() numbers, without @past
+ *   tare_kernel_attention_scratch(); aligned to 64 bytes for speed
+ * @y: (out caller-allocates): likewise
+ * @received: (nullable) (inout): as for tare_kernel_attention_tapped()
+ * @progress: (nullable): likewise
+ *
+ * tare_kernel_attention() over a cache of which a window is kept as it is: which of two keys a
+ * score is made of depends on how far it lies behind the query. The window slides by one token at
+ * a time; Liu et al., "KIVI" (2024), 4.1, let it grow to a whole group before they round that.
+ */
+void
+tare_kernel_attention_past (const TareAttentionShape *shape,
+                            const float              *qkv,
+                            const TareAttentionPast  *past,
+                            float                     scale,
+                            float                    *scratch,
+                            float                    *y,
+                            double                   *received,
+                            const TareProgress       *progress)
+{
   Attention self = attention_init (shape);
   gsize n_panels = self.padded_length / PANEL;
   gsize n_groups = shape->n_sequences * shape->n_key_value_heads;
@@ -355,7 +522,14 @@ tare_kernel_attention_tapped (const TareAttentionShape *shape,
   self.received = received;
   self.keys = scratch;
   self.values = self.keys + n_groups * self.padded_length * shape->head_width;
-  threads = self.values + n_groups * self.padded_length * self.padded_width;
+  threads = self.keys + measure_packed (&self);
+  if (past != NULL)
+    {
+      self.past = past;
+      self.old_keys = threads;
+      self.old_values = self.old_keys + n_groups * self.padded_length * shape->head_width;
+      threads += measure_packed (&self);
+    }
 
 #pragma omp parallel
   {
@@ -363,8 +537,14 @@ tare_kernel_attention_tapped (const TareAttentionShape *shape,
 
 #pragma omp for schedule(static)
     for (gsize i = 0; i < n_groups * n_panels; i++)
-      pack (&self, i / n_panels / shape->n_key_value_heads,
+      pack (&self, qkv, self.keys, self.values, i / n_panels / shape->n_key_value_heads,
             i / n_panels % shape->n_key_value_heads, i % n_panels);
+    if (past != NULL)
+#pragma omp for schedule(static)
+      for (gsize i = 0; i < n_groups * n_panels; i++)
+        pack (&self, past->qkv, self.old_keys, self.old_values,
+              i / n_panels / shape->n_key_value_heads, i / n_panels % shape->n_key_value_heads,
+              i % n_panels);
 
 #pragma omp for schedule(dynamic)
     for (gsize i = 0; i < n_tasks; i++)

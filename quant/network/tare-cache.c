@@ -7,11 +7,14 @@
 #include "quant/network/tare-network-private.h"
 #include "quant/tare-error.h"
 
-/* Keys and values of one block: capacity x n_key_value_heads x head_width each. */
+/* Keys and values of one block: capacity x n_key_value_heads x head_width each. Where the last of
+ * them are seen as they are and older ones rounded, both are there. */
 typedef struct
 {
   float *keys;
   float *values;
+  float *old_keys;
+  float *old_values;
 } Store;
 
 struct _TareCache
@@ -111,6 +114,8 @@ tare_cache_free (TareCache *self)
     {
       free (self->stores[i].keys);
       free (self->stores[i].values);
+      free (self->stores[i].old_keys);
+      free (self->stores[i].old_values);
       tare_block_free (self->blocks[i]);
     }
   tare_block_free (self->output);
@@ -152,9 +157,10 @@ tare_cache_truncate (TareCache *self,
 /* Keys and values of the new tokens, from what they were made as. */
 static void
 keep_tokens (TareCache                *self,
-             Store                    *store,
              const TareAttentionShape *shape,
-             const float              *qkv)
+             const float              *qkv,
+             float                    *keys,
+             float                    *values)
 {
   gsize width = store_width (self);
   gsize queries = shape->n_heads * shape->head_width;
@@ -163,9 +169,37 @@ keep_tokens (TareCache                *self,
     {
       const float *row = qkv + i * (queries + 2 * width) + queries;
 
-      memcpy (store->keys + (self->length + i) * width, row, width * sizeof *row);
-      memcpy (store->values + (self->length + i) * width, row + width, width * sizeof *row);
+      memcpy (keys + (self->length + i) * width, row, width * sizeof *row);
+      memcpy (values + (self->length + i) * width, row + width, width * sizeof *row);
     }
+}
+
+/* Room for older tokens, once it is known that they differ. */
+static gboolean
+reserve_old (TareCache  *self,
+             Store      *store,
+             GError    **error)
+{
+  const char *path = tare_model_get_path (self->network->model);
+
+  if (store->old_keys == NULL)
+    store->old_keys = _tare_floats_new (self->capacity, store_width (self), path, error);
+  if (store->old_keys != NULL && store->old_values == NULL)
+    store->old_values = _tare_floats_new (self->capacity, store_width (self), path, error);
+
+  return store->old_values != NULL;
+}
+
+/* What a query at @position sees of a token, of which there is one for the last of them and one
+ * for the others. */
+static const float *
+choose (const float *recent,
+        const float *old,
+        gsize        window,
+        gsize        position,
+        gsize        token)
+{
+  return window > 0 && position - token >= window ? old : recent;
 }
 
 /* One head of the query at @position over all that it sees. */
@@ -173,6 +207,7 @@ static void
 attend_head (TareCache                *self,
              const Store              *store,
              const TareAttentionShape *shape,
+             const TareAttentionPast  *past,
              const float              *query,
              gsize                     head,
              gsize                     position,
@@ -184,13 +219,16 @@ attend_head (TareCache                *self,
   gsize offset = head / (shape->n_heads / shape->n_key_value_heads) * n;
   gsize first = shape->window > 0 && position + 1 > shape->window ? position + 1 - shape->window
                                                                   : 0;
+  gsize key_window = past != NULL ? past->key_window : 0;
+  gsize value_window = past != NULL ? past->value_window : 0;
   float *scores = self->scores + head * self->capacity;
   float highest = -INFINITY;
   double sum = 0.0;
 
   for (gsize j = first; j <= position; j++)
     {
-      const float *key = store->keys + j * width + offset;
+      const float *key = choose (store->keys, store->old_keys, key_window, position, j)
+                         + j * width + offset;
       float score = 0.0f;
 
 #pragma omp simd reduction(+ : score)
@@ -206,7 +244,8 @@ attend_head (TareCache                *self,
   memset (y, 0, n * sizeof *y);
   for (gsize j = first; j <= position; j++)
     {
-      const float *value = store->values + j * width + offset;
+      const float *value = choose (store->values, store->old_values, value_window, position, j)
+                           + j * width + offset;
       float weight = expf (scores[j] - highest);
 
       sum += (double) weight;
@@ -224,30 +263,42 @@ attend_head (TareCache                *self,
  * @block: which block
  * @shape: one sequence of the new tokens
  * @qkv: their queries, keys and values
+ * @past: (nullable): their keys and values as they are seen once they are older
  * @scale: of the scores
  * @y: (out caller-allocates): length x n_heads x head_width
+ * @error: memory
  *
  * Attention of the new tokens to those before and to themselves. The keys and values stay.
+ *
+ * Returns: %FALSE on error
  */
-void
+gboolean
 _tare_cache_attend (TareCache                *self,
                     guint                     block,
                     const TareAttentionShape *shape,
                     const float              *qkv,
+                    const TareAttentionPast  *past,
                     float                     scale,
-                    float                    *y)
+                    float                    *y,
+                    GError                  **error)
 {
   gsize queries = shape->n_heads * shape->head_width;
   gsize stride = queries + 2 * store_width (self);
   Store *store = &self->stores[block];
 
-  keep_tokens (self, store, shape, qkv);
+  if (past != NULL && !reserve_old (self, store, error))
+    return FALSE;
+  keep_tokens (self, shape, qkv, store->keys, store->values);
+  if (past != NULL)
+    keep_tokens (self, shape, past->qkv, store->old_keys, store->old_values);
 
 #pragma omp parallel for schedule(static)
   for (gsize head = 0; head < shape->n_heads; head++)
     for (gsize i = 0; i < shape->length; i++)
-      attend_head (self, store, shape, qkv + i * stride + head * shape->head_width, head,
+      attend_head (self, store, shape, past, qkv + i * stride + head * shape->head_width, head,
                    self->length + i, scale, y + i * queries + head * shape->head_width);
+
+  return TRUE;
 }
 
 /* The block to run: the one that is kept, or one that is let go after. */

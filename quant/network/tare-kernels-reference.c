@@ -205,10 +205,22 @@ tare_reference_rotate (const TareAngles *angles,
     }
 }
 
+/* What a query sees of the token so far behind it. */
+static const float *
+choose (const float *recent,
+        const float *older,
+        gsize        window,
+        gsize        distance)
+{
+  return window > 0 && distance >= window ? older : recent;
+}
+
 /* One query of one head over the keys up to its own position that its window holds. */
 static void
 attend (const TareAttentionShape *shape,
         const float              *sequence,
+        const float              *older,
+        const TareAttentionPast  *past,
         gsize                     position,
         gsize                     head,
         float                     scale,
@@ -219,8 +231,8 @@ attend (const TareAttentionShape *shape,
   gsize stride = (shape->n_heads + 2 * shape->n_key_value_heads) * d;
   gsize group = head / (shape->n_heads / shape->n_key_value_heads);
   const float *query = sequence + position * stride + head * d;
-  const float *keys = sequence + (shape->n_heads + group) * d;
-  const float *values = keys + shape->n_key_value_heads * d;
+  gsize key = (shape->n_heads + group) * d;
+  gsize value = key + shape->n_key_value_heads * d;
   gsize first = shape->window > 0 && position >= shape->window ? position + 1 - shape->window : 0;
   double cap = (double) shape->soft_cap;
   double maximum = -INFINITY;
@@ -228,9 +240,12 @@ attend (const TareAttentionShape *shape,
 
   for (gsize j = first; j <= position; j++)
     {
+      const float *row = choose (sequence, older, past != NULL ? past->key_window : 0,
+                                 position - j) + j * stride + key;
+
       scores[j] = 0.0;
       for (gsize i = 0; i < d; i++)
-        scores[j] += (double) query[i] * (double) keys[j * stride + i] * (double) scale;
+        scores[j] += (double) query[i] * (double) row[i] * (double) scale;
       if (cap > 0.0)
         scores[j] = cap * tanh (scores[j] / cap);
       maximum = MAX (maximum, scores[j]);
@@ -247,7 +262,9 @@ attend (const TareAttentionShape *shape,
       double mixed = 0.0;
 
       for (gsize j = first; j <= position; j++)
-        mixed += scores[j] * (double) values[j * stride + i];
+        mixed += scores[j]
+                 * (double) choose (sequence, older, past != NULL ? past->value_window : 0,
+                                    position - j)[j * stride + value + i];
       y[i] = (float) mixed;
     }
 }
@@ -286,6 +303,26 @@ tare_reference_attention_tapped (const TareAttentionShape *shape,
                                  float                    *y,
                                  double                   *received)
 {
+  tare_reference_attention_past (shape, qkv, NULL, scale, y, received);
+}
+
+/**
+ * tare_reference_attention_past:
+ * @shape: the sizes
+ * @qkv: as for tare_reference_attention()
+ * @past: (nullable): what is seen of older tokens
+ * @scale: likewise
+ * @y: (out caller-allocates): likewise
+ * @received: (nullable) (inout): as for tare_reference_attention_tapped()
+ */
+void
+tare_reference_attention_past (const TareAttentionShape *shape,
+                               const float              *qkv,
+                               const TareAttentionPast  *past,
+                               float                     scale,
+                               float                    *y,
+                               double                   *received)
+{
   gsize d = shape->head_width;
   gsize stride = (shape->n_heads + 2 * shape->n_key_value_heads) * d;
   g_autofree double *scores = g_new (double, MAX (shape->length, 1));
@@ -294,7 +331,9 @@ tare_reference_attention_tapped (const TareAttentionShape *shape,
     for (gsize i = 0; i < shape->length; i++)
       for (gsize head = 0; head < shape->n_heads; head++)
         {
-          attend (shape, qkv + s * shape->length * stride, i, head, scale, scores,
+          attend (shape, qkv + s * shape->length * stride,
+                  past != NULL ? past->qkv + s * shape->length * stride : NULL, past, i, head,
+                  scale, scores,
                   y + ((s * shape->length + i) * shape->n_heads + head) * d);
           for (gsize j = 0; received != NULL && j <= i; j++)
             received[(s * shape->n_heads + head) * shape->length + j] += scores[j];

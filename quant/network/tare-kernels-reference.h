@@ -48,6 +48,12 @@ void           tare_reference_attention        (const TareAttentionShape *shape,
                                                 const float              *qkv,
                                                 float                     scale,
                                                 float                    *y);
+void           tare_reference_attention_past   (const TareAttentionShape *shape,
+                                                const float              *qkv,
+                                                const TareAttentionPast  *past,
+                                                float                     scale,
+                                                float                    *y,
+                                                double                   *received);
 void           tare_reference_attention_tapped (const TareAttentionShape *shape,
                                                 const float              *qkv,
                                                 float                     scale,

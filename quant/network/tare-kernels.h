@@ -31,6 +31,22 @@ typedef struct
 } TareAttentionShape;
 
 /**
+ * TareAttentionPast:
+ * @qkv: as what attention takes, with the keys and values that are seen of older tokens
+ * @key_window: so many of the last keys that a query sees, its own among them, are as in the other
+ *   one; 0 for all
+ * @value_window: likewise of values
+ *
+ * A cache that keeps its last tokens as they are and rounds those before.
+ */
+typedef struct
+{
+  const float *qkv;
+  gsize        key_window;
+  gsize        value_window;
+} TareAttentionPast;
+
+/**
  * TareLogSoftmax:
  * @log_sum: ln Σ exp (logit), so that ln p = logit - log_sum
  * @top: index of the largest logit, the first of equals
@@ -102,6 +118,16 @@ void           tare_kernel_attention         (const TareAttentionShape *shape,
                                               const TareProgress       *progress);
 void           tare_kernel_attention_tapped  (const TareAttentionShape *shape,
                                               const float              *qkv,
+                                              float                     scale,
+                                              float                    *scratch,
+                                              float                    *y,
+                                              double                   *received,
+                                              const TareProgress       *progress);
+gsize          tare_kernel_attention_past_scratch
+                                             (const TareAttentionShape *shape);
+void           tare_kernel_attention_past    (const TareAttentionShape *shape,
+                                              const float              *qkv,
+                                              const TareAttentionPast  *past,
                                               float                     scale,
                                               float                    *scratch,
                                               float                    *y,

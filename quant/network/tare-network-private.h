@@ -29,6 +29,7 @@ typedef struct
  * @branch: what attention or the feed-forward part hands back, where it does not go straight into
  *   the stream
  * @scratch: of the attention kernel
+ * @past: what attention sees of tokens beyond the window of a cache, in the form of @wide
  * @expert: the matrices of one expert that is loaded when it is wanted
  *
  * The activations of one group of sequences.
@@ -40,6 +41,7 @@ typedef struct
   TareBuffer mixed;
   TareBuffer branch;
   TareBuffer scratch;
+  TareBuffer past;
   TareBuffer expert;
 } TareWorkspace;
 
@@ -260,11 +262,13 @@ gboolean            _tare_network_check_blocks   (TareNetwork         *self,
 void                _tare_network_read_ahead     (TareNetwork         *self,
                                                   guint                block);
 
-void                _tare_cache_attend           (TareCache                *self,
+gboolean            _tare_cache_attend           (TareCache                *self,
                                                   guint                     block,
                                                   const TareAttentionShape *shape,
                                                   const float              *qkv,
+                                                  const TareAttentionPast  *past,
                                                   float                     scale,
-                                                  float                    *y);
+                                                  float                    *y,
+                                                  GError                  **error);
 
 G_END_DECLS

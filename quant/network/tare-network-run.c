@@ -183,6 +183,40 @@ round_heads (TareNetwork                *self,
   return done;
 }
 
+/* Rounds keys and values: in place, or, where a window of the last tokens stays as they are, in a
+ * copy that @past then tells of. */
+static gboolean
+round_past (TareNetwork              *self,
+            TareWorkspace            *space,
+            const TareBlock          *block,
+            const TareAttentionShape *shape,
+            float                    *qkv,
+            TareAttentionPast        *past)
+{
+  const struct { const TareActivationFormat *rounding; gsize first; } parts[] = {
+    { &block->keys, shape->n_heads },
+    { &block->values, shape->n_heads + shape->n_key_value_heads },
+  };
+  gsize n = shape->n_key_value_heads;
+  gboolean done = TRUE;
+
+  past->key_window = block->keys.format != NULL ? block->keys.window : 0;
+  past->value_window = block->values.format != NULL ? block->values.window : 0;
+  for (gsize i = 0; done && i < G_N_ELEMENTS (parts); i++)
+    if (parts[i].rounding->window == 0)
+      done = round_heads (self, parts[i].rounding, shape, parts[i].first, n, qkv);
+  if (!done || (past->key_window == 0 && past->value_window == 0))
+    return done;
+
+  past->qkv = memcpy (space->past.data, qkv,
+                      shape->n_sequences * shape->length * block->qkv.outputs * sizeof *qkv);
+  for (gsize i = 0; done && i < G_N_ELEMENTS (parts); i++)
+    if (parts[i].rounding->window > 0)
+      done = round_heads (self, parts[i].rounding, shape, parts[i].first, n, space->past.data);
+
+  return done;
+}
+
 /* What attention sees in one block. */
 TareAttentionShape
 _tare_network_get_shape (TareNetwork *self,
@@ -255,6 +289,7 @@ run_attention (TareNetwork        *self,
   gsize n_tokens = n_sequences * length;
   gsize before = self->cache != NULL ? tare_cache_get_length (self->cache) : 0;
   float *qkv = space->wide.data;
+  TareAttentionPast past = { NULL, 0, 0 };
   g_autofree double *received = NULL;
 
   _tare_network_norm (self, &block->attention_norm, x, n_tokens, config->width,
@@ -269,19 +304,19 @@ run_attention (TareNetwork        *self,
     _tare_network_prepare_heads (self, block, before + i % length,
                                  qkv + i * block->qkv.outputs);
   if (!round_heads (self, &block->queries, &shape, 0, shape.n_heads, qkv)
-      || !round_heads (self, &block->keys, &shape, shape.n_heads, shape.n_key_value_heads, qkv)
-      || !round_heads (self, &block->values, &shape, shape.n_heads + shape.n_key_value_heads,
-                       shape.n_key_value_heads, qkv))
+      || !round_past (self, space, block, &shape, qkv, &past))
     return FALSE;
 
   if (observer != NULL && observer->attend != NULL)
     received = g_new0 (double, n_sequences * config->n_heads * length);
-  if (self->cache != NULL)
-    _tare_cache_attend (self->cache, block->index, &shape, qkv, config->attention_scale,
-                        space->mixed.data);
-  else
-    tare_kernel_attention_tapped (&shape, qkv, config->attention_scale, space->scratch.data,
-                                  space->mixed.data, received, progress);
+  if (self->cache == NULL)
+    tare_kernel_attention_past (&shape, qkv, past.qkv != NULL ? &past : NULL,
+                                config->attention_scale, space->scratch.data, space->mixed.data,
+                                received, progress);
+  else if (!_tare_cache_attend (self->cache, block->index, &shape, qkv,
+                                past.qkv != NULL ? &past : NULL, config->attention_scale,
+                                space->mixed.data, &self->failure))
+    return FALSE;
   if (tare_progress_cancelled (progress))
     return FALSE;
 
@@ -490,16 +525,28 @@ rows_of_branch (TareNetwork *self,
   return branches (self) ? n_tokens : 1;
 }
 
+/* Whether the last tokens of a cache stay as they are. */
+static gboolean
+has_window (const TareBlock *block)
+{
+  return (block->keys.format != NULL && block->keys.window > 0)
+         || (block->values.format != NULL && block->values.window > 0);
+}
+
 /* Room for the groups, and angles for their positions. */
 static gboolean
-reserve (TareNetwork  *self,
-         const Plan   *plan,
-         gsize         length,
-         GError      **error)
+reserve (TareNetwork      *self,
+         const TareBlock  *block,
+         const Plan       *plan,
+         gsize             length,
+         GError          **error)
 {
   const TareConfig *config = self->config;
   const TareAttentionShape shape = _tare_network_get_shape (self, 0, plan->group, length);
   const char *path = tare_model_get_path (self->model);
+  gboolean past = has_window (block);
+  gsize scratch = past ? tare_kernel_attention_past_scratch (&shape)
+                       : tare_kernel_attention_scratch (&shape);
   gboolean ok = TRUE;
   gsize wide, mixed;
 
@@ -516,8 +563,9 @@ reserve (TareNetwork  *self,
            && _tare_buffer_reserve (&space->mixed, 1, mixed, path, error)
            && _tare_buffer_reserve (&space->branch, rows_of_branch (self, plan->group * length),
                                     config->width, path, error)
-           && _tare_buffer_reserve (&space->scratch, 1, tare_kernel_attention_scratch (&shape),
-                                    path, error);
+           && _tare_buffer_reserve (&space->scratch, 1, scratch, path, error)
+           && (!past || _tare_buffer_reserve (&space->past, plan->group * length,
+                                              block->qkv.outputs, path, error));
     }
 
   return ok;
@@ -626,7 +674,7 @@ tare_network_run_block (TareNetwork         *self,
     return TRUE;
 
   plan = make_plan (self, n_sequences, length, observer != NULL);
-  if (!reserve (self, &plan, length, error))
+  if (!reserve (self, block, &plan, length, error))
     return FALSE;
 
   done = plan.own

@@ -132,6 +132,7 @@ tare_network_free (TareNetwork *self)
       _tare_buffer_clear (&self->workspaces[i].mixed);
       _tare_buffer_clear (&self->workspaces[i].branch);
       _tare_buffer_clear (&self->workspaces[i].scratch);
+      _tare_buffer_clear (&self->workspaces[i].past);
       _tare_buffer_clear (&self->workspaces[i].expert);
     }
   g_free (self->workspaces);

@@ -199,6 +199,29 @@ read_clip (JsonObject      *object,
   return TRUE;
 }
 
+/* Tokens, of which no cache has as many as a number could say. */
+static gboolean
+read_window (JsonObject      *object,
+             const char      *match,
+             const Place     *place,
+             TareAssignment  *assignment,
+             GError         **error)
+{
+  double window;
+
+  if (!json_object_has_member (object, "window"))
+    return TRUE;
+  if (!tare_recipe_is_of_cache (match))
+    return fail (place, error, "window", "only rules of keys and values have it");
+  if (!tare_json_get_number (object, "window", &window)
+      || !(window >= 0.0 && window <= G_MAXINT && window == (guint) window))
+    return fail (place, error, "window", "must be a number of tokens");
+
+  assignment->window = (guint) window;
+
+  return TRUE;
+}
+
 /* What only activations have. */
 static gboolean
 read_activation (JsonObject      *object,
@@ -214,7 +237,8 @@ read_activation (JsonObject      *object,
       return fail (place, error, keys[i], "only rules of activations have it");
 
   return read_scale (object, place, assignment, error)
-         && read_clip (object, place, assignment, error);
+         && read_clip (object, place, assignment, error)
+         && read_window (object, match, place, assignment, error);
 }
 
 static gboolean
@@ -380,6 +404,8 @@ rule_to_json (const TareRule *rule)
       json_object_set_string_member (object, "scale", tare_activation_scale_get (i)->id);
   if (assignment->clip > 0.0)
     json_object_set_double_member (object, "clip", assignment->clip);
+  if (assignment->window > 0)
+    json_object_set_int_member (object, "window", assignment->window);
 
   return object;
 }

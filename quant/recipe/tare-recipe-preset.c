@@ -27,6 +27,12 @@ static const TareRecipePreset presets[] = {
              "{\"match\":\"blk.*.key\",\"format\":\"int4_asym_g64\"},"
              "{\"match\":\"blk.*.value\",\"format\":\"int4_asym_g64\"}",
   },
+  {
+    .id = "kv4",
+    .label = N_("KV4: keys and values of 4 bits, but for the last 128 tokens"),
+    .rules = "{\"match\":\"blk.*.key\",\"format\":\"int4_asym_g64\",\"window\":128},"
+             "{\"match\":\"blk.*.value\",\"format\":\"int4_asym_g64\",\"window\":128}",
+  },
 };
 
 /**

@@ -85,7 +85,7 @@ round_activations (gpointer    data,
   TareAssignment assignment = tare_recipe_resolve_activation (self->recipe, name);
   TareActivationFormat rounding = {
     .format = assignment.format, .range = assignment.range, .scale = assignment.scale,
-    .clip = assignment.clip,
+    .clip = assignment.clip, .window = assignment.window,
   };
   const TareLayerActivations *activations = NULL;
 

@@ -88,6 +88,20 @@ tare_recipe_is_of_activations (const char *match)
   return FALSE;
 }
 
+/**
+ * tare_recipe_is_of_cache:
+ * @match: a glob of a rule, or a name
+ *
+ * Returns: whether it speaks of keys or values, which a cache keeps
+ */
+gboolean
+tare_recipe_is_of_cache (const char *match)
+{
+  g_return_val_if_fail (match != NULL, FALSE);
+
+  return g_str_has_suffix (match, ".key") || g_str_has_suffix (match, ".value");
+}
+
 /* What a rule means that does not say how ranges are chosen: activations are too many, and too
  * short-lived, to be searched for. */
 TareRange
@@ -122,7 +136,8 @@ rule_equal (const Rule *self,
   return self == other ||
          (g_str_equal (self->rule.match, other->rule.match) &&
           a->format == b->format && a->method == b->method && a->range == b->range &&
-          !a->locked == !b->locked && a->scale == b->scale && a->clip == b->clip);
+          !a->locked == !b->locked && a->scale == b->scale && a->clip == b->clip &&
+          a->window == b->window);
 }
 
 /* The index says where the last exact rule of a name is, and where the globs are. */

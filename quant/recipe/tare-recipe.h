@@ -15,6 +15,7 @@ G_BEGIN_DECLS
  * @locked: whether allocation must leave it alone
  * @scale: of activations, what shares a scale
  * @clip: of activations, how much of the largest their range reaches to; 0 for all
+ * @window: of keys and values, how many of the last tokens are not rounded; 0 for none
  *
  * What a recipe says of one tensor.
  */
@@ -27,6 +28,7 @@ typedef struct
 
   TareActivationScale  scale;
   double               clip;
+  guint                window;
 } TareAssignment;
 
 /**
@@ -68,6 +70,7 @@ TareAssignment  tare_recipe_resolve     (TareRecipe            *self,
 TareAssignment  tare_recipe_resolve_activation (TareRecipe     *self,
                                          const char            *name);
 gboolean        tare_recipe_is_of_activations (const char      *match);
+gboolean        tare_recipe_is_of_cache (const char            *match);
 gboolean        tare_recipe_rounds_activations (TareRecipe     *self);
 guint64         tare_recipe_get_cache_bytes (TareRecipe        *self,
                                          TareModel             *model);

@@ -94,6 +94,7 @@ test_selection (WindowFixture *fixture,
   TareInspectorSites *inspector;
   TareMapView *view;
   TareFormatMap *map;
+  GtkWidget *spin;
   guint sites[2], layer = 3, n, cell;
 
   window_fixture_open_sample (fixture);
@@ -125,6 +126,24 @@ test_selection (WindowFixture *fixture,
   /* What has scales beyond a token is not among the choices. */
   tare_inspector_sites_choose_format (inspector, tare_format_lookup ("int8_tensor"));
   g_assert_cmpstr (get_format (fixture, "blk.4.ffn_down.input"), ==, "int8_channel");
+
+  /* A window is for what a cache keeps. */
+  spin = window_fixture_find (GTK_WIDGET (inspector), GTK_TYPE_SPIN_BUTTON, NULL);
+  g_assert_false (gtk_widget_get_mapped (spin));
+  sites[0] = find_site (fixture, "blk.1.attn.key");
+  tare_session_set_site_selection (fixture->session, sites, 1);
+  window_fixture_settle (fixture, 50);
+  g_assert_true (gtk_widget_get_mapped (spin));
+  g_assert_false (gtk_widget_is_sensitive (spin));
+  tare_inspector_sites_choose_format (inspector, tare_format_lookup ("int4_channel"));
+  window_fixture_settle (fixture, 20);
+  gtk_spin_button_set_value (GTK_SPIN_BUTTON (spin), 64.0);
+  g_assert_cmpuint (tare_session_get_site_assignment (fixture->session, sites[0]).window, ==, 64);
+  g_assert_cmpstr (get_format (fixture, "blk.1.attn.key"), ==, "int4_channel");
+  window_fixture_settle (fixture, 20);
+  tare_session_undo (fixture->session);
+  window_fixture_settle (fixture, 20);
+  g_assert_cmpint (gtk_spin_button_get_value_as_int (GTK_SPIN_BUTTON (spin)), ==, 0);
 
   tare_session_set_selection (fixture->session, &layer, 1);
   tare_session_get_site_selection (fixture->session, &n);

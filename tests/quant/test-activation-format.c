@@ -326,6 +326,7 @@ test_recipe (void)
   tare_recipe_weights_free (weights);
 }
 
+/* Each rounds more than the one before; kv4 nothing before its window is full. */
 static void
 test_presets (void)
 {
@@ -333,6 +334,8 @@ test_presets (void)
   g_autoptr(TareRecipe) none = tare_recipe_new ();
   g_autofree float *truth = run (model, none);
   gsize n = N_TOKENS * tare_model_get_config (model)->vocabulary;
+  g_autoptr(TareRecipe) kv4 = NULL;
+  g_autofree float *logits_kv4 = NULL;
   double last = 0.0;
 
   for (gsize i = 0; i < tare_recipe_get_n_presets (); i++)
@@ -342,12 +345,18 @@ test_presets (void)
       double difference;
 
       g_assert_nonnull (recipe);
+      if (g_str_equal (tare_recipe_get_preset (i)->id, "kv4"))
+        continue;
       logits = run (model, recipe);
       difference = tare_test_difference (logits, truth, n);
       g_test_message ("%s: %.3g", tare_recipe_get_preset (i)->id, difference);
       g_assert_cmpfloat (difference, >, last);
       last = difference;
     }
+  kv4 = tare_recipe_new_preset ("kv4");
+  g_assert_cmpuint (tare_recipe_resolve_activation (kv4, "blk.2.attn.value").window, >, N_TOKENS);
+  logits_kv4 = run (model, kv4);
+  g_assert_cmpmem (logits_kv4, n * sizeof *truth, truth, n * sizeof *truth);
   g_assert_null (tare_recipe_new_preset ("w1a1"));
 }
 
@@ -429,6 +438,8 @@ test_scale_json (void)
     "\"match\":\"*.input\",\"scale\":\"row\"", "\"match\":\"*.input\",\"clip\":0",
     "\"match\":\"*.input\",\"clip\":1.5", "\"match\":\"*.input\",\"clip\":\"0.5\"",
     "\"match\":\"*\",\"clip\":0.5", "\"match\":\"*\",\"scale\":\"tensor\"",
+    "\"match\":\"*.input\",\"window\":8", "\"match\":\"*.key\",\"window\":-1",
+    "\"match\":\"*.key\",\"window\":1.5", "\"match\":\"*.value\",\"window\":1e30",
   };
   g_autoptr(TareRecipe) recipe = parse ("{\"match\":\"*.input\",\"format\":\"int8_channel\","
                                         "\"scale\":\"channel\",\"clip\":0.875}");
@@ -450,6 +461,46 @@ test_scale_json (void)
 
       g_assert_null (tare_recipe_parse (rules, strlen (rules), "wrong", &error));
       g_assert_error (error, TARE_ERROR, TARE_ERROR_INVALID);
+    }
+}
+
+/* The first tokens see no more than the window holds and stay as they are to the last bit; a
+ * window over all changes nothing, none as much as rounding at once. */
+static void
+test_window (void)
+{
+  static const guint windows[] = { 0, 1, 20, 64, N_TOKENS - 1, N_TOKENS };
+  g_autoptr(TareModel) model = open_sample ();
+  g_autoptr(TareNetwork) network = tare_network_new (model, NULL);
+  g_autoptr(TareEngine) engine = tare_engine_new (model);
+  g_autoptr(TareRecipe) none = tare_recipe_new ();
+  g_autofree float *truth = run (model, none);
+  gsize vocabulary = tare_model_get_config (model)->vocabulary;
+  guint64 seen = 0;
+
+  for (gsize i = 0; i < G_N_ELEMENTS (windows); i++)
+    {
+      g_autofree char *rules = g_strdup_printf (
+        "{\"match\":\"*.key\",\"format\":\"int4_channel\",\"window\":%u},"
+        "{\"match\":\"*.value\",\"format\":\"int4_channel\",\"window\":%u}",
+        windows[i], windows[i]);
+      g_autoptr(TareRecipe) recipe = parse (rules);
+      g_autofree char *json = tare_recipe_to_json (recipe, NULL);
+      g_autoptr(TareRecipe) again = tare_recipe_parse (json, strlen (json), "again", NULL);
+      g_autofree float *logits = run (model, recipe);
+      gsize same = windows[i] * vocabulary, n = N_TOKENS * vocabulary;
+      TareRecipeWeights *weights = tare_recipe_weights_new (engine, recipe, NULL);
+      guint64 fingerprint = tare_network_fingerprint (network, &weights->weights, 2);
+
+      g_assert_true (tare_recipe_equal (recipe, again));
+      g_assert_cmpmem (logits, same * sizeof *logits, truth, same * sizeof *truth);
+      for (gsize t = windows[i]; t < N_TOKENS && i > 0; t++)
+        g_assert_cmpfloat (tare_test_difference (logits + t * vocabulary, truth + t * vocabulary,
+                                                 vocabulary), >, 0.0);
+      g_test_message ("%u: %.3g", windows[i], tare_test_difference (logits, truth, n));
+      g_assert_cmpuint (fingerprint, !=, seen);
+      seen = fingerprint;
+      tare_recipe_weights_free (weights);
     }
 }
 
@@ -513,6 +564,7 @@ main (int    argc,
   g_test_add_func ("/activation-format/presets", test_presets);
   g_test_add_func ("/activation-format/refused", test_refused);
   g_test_add_func ("/activation-format/sites", test_sites);
+  g_test_add_func ("/activation-format/window", test_window);
   g_test_add_func ("/activation-format/cache-bytes", test_cache_bytes);
 
   return g_test_run ();

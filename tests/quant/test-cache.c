@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "quant/network/tare-cache.h"
+#include "quant/recipe/tare-engine.h"
 #include "quant/tare-error.h"
 
 #define LENGTH 40
@@ -14,11 +15,15 @@
 #define CLOSE 2e-4
 
 static void
-check_model (const char *path,
-             guint64     budget)
+check_recipe (const char *path,
+              TareRecipe *recipe,
+              guint64     budget)
 {
   g_autoptr(GError) error = NULL;
   g_autoptr(TareModel) model = tare_model_open (path, &error);
+  g_autoptr(TareEngine) engine = model != NULL ? tare_engine_new (model) : NULL;
+  TareRecipeWeights *rounded = NULL;
+  const TareWeights *weights = &tare_weights_of_file;
   g_autoptr(TareNetwork) network = NULL;
   g_autoptr(TareCache) cache = NULL;
   g_autoptr(GRand) random = g_rand_new_with_seed (31);
@@ -28,6 +33,11 @@ check_model (const char *path,
   gsize vocabulary;
 
   g_assert_no_error (error);
+  if (recipe != NULL)
+    {
+      rounded = tare_recipe_weights_new (engine, recipe, NULL);
+      weights = &rounded->weights;
+    }
   network = tare_network_new (model, &error);
   g_assert_no_error (error);
   vocabulary = tare_model_get_config (model)->vocabulary;
@@ -35,10 +45,10 @@ check_model (const char *path,
   logits = g_new (float, vocabulary);
   for (gsize i = 0; i < LENGTH; i++)
     tokens[i] = (guint32) g_rand_int_range (random, 0, (gint32) vocabulary);
-  tare_network_run (network, &tare_weights_of_file, tokens, LENGTH, whole, NULL, &error);
+  tare_network_run (network, weights, tokens, LENGTH, whole, NULL, &error);
   g_assert_no_error (error);
 
-  cache = tare_cache_new (network, &tare_weights_of_file, LENGTH, budget, &error);
+  cache = tare_cache_new (network, weights, LENGTH, budget, &error);
   g_assert_no_error (error);
   for (gsize n, at = 0; at < LENGTH; at += n)
     {
@@ -64,6 +74,40 @@ check_model (const char *path,
   g_assert_false (tare_cache_append (cache, tokens, 1, logits, NULL, &error));
   g_assert_error (error, TARE_ERROR, TARE_ERROR_LIMIT);
   g_assert_cmpuint (tare_cache_get_length (cache), ==, LENGTH);
+  g_clear_pointer (&cache, tare_cache_free);
+  g_clear_pointer (&rounded, tare_recipe_weights_free);
+}
+
+static void
+check_model (const char *path,
+             guint64     budget)
+{
+  check_recipe (path, NULL, budget);
+}
+
+/* Keys and values that are rounded once they are far enough behind, or one of both, or at once. */
+static void
+test_windows (void)
+{
+  static const struct { const char *key; guint key_window; guint value_window; } cases[] = {
+    { "int4_channel", 8, 8 }, { "int4_channel", 1, 16 }, { "int8_channel", 0, 5 },
+    { "int4_asym_g32", 27, 0 }, { "int4_channel", 100, 100 },
+  };
+  g_autofree char *path = tare_test_source ("data/sample");
+  g_autoptr(TareRecipe) none = tare_recipe_new ();
+
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      TareAssignment assignment = {
+        .format = tare_format_lookup (cases[i].key), .window = cases[i].key_window,
+      };
+      g_autoptr(TareRecipe) keys = tare_recipe_with_rule (none, "*.key", &assignment);
+      g_autoptr(TareRecipe) recipe = NULL;
+
+      assignment.window = cases[i].value_window;
+      recipe = tare_recipe_with_rule (keys, "*.value", &assignment);
+      check_recipe (path, recipe, i % 2 == 0 ? G_MAXUINT64 : 0);
+    }
 }
 
 static void
@@ -131,6 +175,7 @@ main (int   argc,
 
   g_test_add_func ("/cache/sample", test_sample);
   g_test_add_func ("/cache/models", test_models);
+  g_test_add_func ("/cache/windows", test_windows);
   g_test_add_func ("/cache/cancelled", test_cancelled);
 
   return g_test_run ();

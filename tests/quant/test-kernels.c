@@ -412,6 +412,59 @@ test_attention_bounds (void)
 }
 
 static void
+check_past (const TareAttentionShape *shape,
+            gsize                     key_window,
+            gsize                     value_window)
+{
+  gsize tokens = shape->n_sequences * shape->length;
+  gsize n = tokens * shape->n_heads * shape->head_width;
+  gsize width = (shape->n_heads + 2 * shape->n_key_value_heads) * shape->head_width;
+  float scale = 1.0f / sqrtf ((float) shape->head_width);
+  g_autofree float *qkv = gaussian (tokens * width, 7);
+  g_autofree float *old = gaussian (tokens * width, 8);
+  g_autofree float *scratch = g_new (float, tare_kernel_attention_past_scratch (shape));
+  g_autofree float *fast = g_new (float, n);
+  g_autofree float *truth = g_new (float, n);
+  g_autofree double *received = g_new0 (double, tokens * shape->n_heads);
+  g_autofree double *received_truth = g_new0 (double, tokens * shape->n_heads);
+  const TareAttentionPast past = { old, key_window, value_window };
+
+  tare_kernel_attention_past (shape, qkv, &past, scale, scratch, fast, received, NULL);
+  tare_reference_attention_past (shape, qkv, &past, scale, truth, received_truth);
+  g_assert_cmpfloat (tare_test_difference (fast, truth, n), <, 1e-6);
+  for (gsize i = 0; i < tokens * shape->n_heads; i++)
+    g_assert_cmpfloat_with_epsilon (received[i], received_truth[i],
+                                    1e-6 * (1.0 + received_truth[i]));
+
+  /* A window over all of it, or none, is attention without a past. */
+  if (key_window > 0 && key_window < shape->length)
+    return;
+  if (value_window > 0 && value_window < shape->length)
+    return;
+  tare_reference_attention (shape, qkv, scale, truth);
+  g_assert_cmpfloat (tare_test_difference (fast, truth, n), <, 1e-6);
+}
+
+/* Older tokens with other keys and values, from within a block of queries to beyond the sequence;
+ * with a sliding window on top. */
+static void
+test_attention_past (void)
+{
+  static const gsize windows[] = { 0, 1, 2, 7, 8, 9, 31, 32, 33, 64, 65, 128, 129, 500 };
+  const TareAttentionShape shapes[] = {
+    { 2, 129, 4, 2, 16, 0, 0.0f }, { 1, 67, 2, 1, 40, 0, 0.5f }, { 1, 129, 2, 2, 8, 50, 0.0f },
+    { 3, 5, 2, 1, 33, 0, 0.0f }, { 1, 1, 1, 1, 4, 0, 0.0f },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (shapes); i++)
+    for (gsize j = 0; j < G_N_ELEMENTS (windows); j++)
+      {
+        check_past (&shapes[i], windows[j], windows[j]);
+        check_past (&shapes[i], windows[j], windows[(5 * j + 3) % G_N_ELEMENTS (windows)]);
+      }
+}
+
+static void
 test_attention (void)
 {
   check_attention (1, 1, 1, 1, 1);
@@ -540,6 +593,7 @@ main (int    argc,
   g_test_add_func ("/kernels/add", test_add);
   g_test_add_func ("/kernels/attention", test_attention);
   g_test_add_func ("/kernels/attention-bounds", test_attention_bounds);
+  g_test_add_func ("/kernels/attention-past", test_attention_past);
   g_test_add_func ("/kernels/attention-edges", test_attention_edges);
   g_test_add_func ("/kernels/attention-cancelled", test_attention_cancelled);
   g_test_add_func ("/kernels/log-softmax", test_log_softmax);
