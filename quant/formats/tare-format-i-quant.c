@@ -389,13 +389,11 @@ encode_iq4_nl (const TareFormat *self,
 static const TareSuperShape shape = {
   .n_groups = N_GROUPS,
   .group = N,
-  .n_starts = 2,
   .lowest = -127.0f,
   .highest = 113.0f,
   .min_scale = -32.0f,
   .max_scale = 31.0f,
-  .encode = encode_levels,
-  .measure = measure_levels,
+  .uneven = TRUE,
 };
 
 static void
@@ -429,22 +427,18 @@ encode_iq4_xs (const TareFormat *self,
                gsize             columns,
                guint8           *codes)
 {
-  for (gsize i = 0; i < columns; i += SUPER)
+  for (gsize i = 0; i < columns; i += 2 * SUPER)
     {
-      float q[SUPER], wanted[TARE_SUPER_GROUPS];
-      TareSuper super;
+      gsize n_supers = MIN (2, (columns - i) / SUPER);
+      float q[2 * SUPER];
+      TareSuper super[2];
 
-      for (gsize b = 0; search && b < N_GROUPS; b++)
+      _tare_super_symmetric (&shape, search, x + i, weights + i, n_supers, super, q);
+      for (gsize k = 0; k < n_supers; k++)
         {
-          float extreme = find_extreme (x + i + b * N);
-
-          wanted[b] = search_levels (x + i + b * N, weights + i + b * N, extreme,
-                                     extreme / levels_nl[0], FALSE);
+          pack_iq4_xs (&super[k], q + k * SUPER, codes);
+          codes += self->klass->block_bytes;
         }
-
-      _tare_super_symmetric (&shape, search, x + i, weights + i, wanted, &super, q);
-      pack_iq4_xs (&super, q, codes);
-      codes += self->klass->block_bytes;
     }
 }
 

@@ -39,7 +39,7 @@
 #define D_3_AT 108
 
 static const TareSuperShape shapes[] = {
-  [2] = { .n_groups = 16, .group = 16, .n_starts = 2, .highest = 3.0f,
+  [2] = { .n_groups = 16, .group = 16, .highest = 3.0f,
           .max_scale = 15.0f },
   [3] = { .n_groups = 16, .group = 16, .lowest = -4.0f, .highest = 3.0f, .min_scale = -32.0f,
           .max_scale = 31.0f },
@@ -410,7 +410,7 @@ encode_q6_k (const TareFormat *self,
       float q[SUPER];
       TareSuper super;
 
-      _tare_super_symmetric (&shapes[6], search, x + i, weights + i, NULL, &super, q);
+      _tare_super_symmetric (&shapes[6], search, x + i, weights + i, 1, &super, q);
       for (gsize j = 0; j < SUPER; j++)
         q[j] -= shapes[6].lowest;
 
@@ -461,7 +461,7 @@ encode_q3_k (const TareFormat *self,
       float q[SUPER];
       TareSuper super;
 
-      _tare_super_symmetric (&shapes[3], search, x + i, weights + i, NULL, &super, q);
+      _tare_super_symmetric (&shapes[3], search, x + i, weights + i, 1, &super, q);
       for (gsize j = 0; j < SUPER; j++)
         q[j] -= shapes[3].lowest;
 

@@ -13,6 +13,14 @@ G_BEGIN_DECLS
  * codes whatever the machine's vectors and whichever groups are neighbours. */
 #define TARE_SIDE_LANES 16
 
+/* The levels of IQ4_NL as the GGUF specification has them. */
+#define TARE_N_LEVELS 16
+
+static const float tare_levels_nl[TARE_N_LEVELS] = {
+  -127.0f, -104.0f, -83.0f, -65.0f, -49.0f, -35.0f, -22.0f, -10.0f,
+  1.0f, 13.0f, 25.0f, 38.0f, 53.0f, 69.0f, 89.0f, 113.0f,
+};
+
 /* A loop over all lanes. */
 #define TARE_SIDE_LOOP(k) \
   _Pragma ("omp simd") for (gsize k = 0; k < TARE_SIDE_LANES; k++)
@@ -40,6 +48,20 @@ side_round (float value,
   value = value < highest ? value : highest;
 
   return rintf (value);
+}
+
+/* Returns: of the sixteen levels of IQ4_NL the nearest */
+TARE_INLINE float
+side_round_level (float value)
+{
+  float level = tare_levels_nl[0];
+
+  #pragma GCC unroll 16
+  for (gsize i = 1; i < TARE_N_LEVELS; i++)
+    level += value > 0.5f * (tare_levels_nl[i - 1] + tare_levels_nl[i])
+             ? tare_levels_nl[i] - tare_levels_nl[i - 1] : 0.0f;
+
+  return level;
 }
 
 /* 1 / scale, and 0 for 0 */
@@ -157,6 +179,7 @@ TARE_INLINE void
 side_sum_symmetric (const float *x,
                     const float *w,
                     gsize        n,
+                    gboolean     uneven,
                     const float *inverse,
                     float        lowest,
                     float        highest,
@@ -169,7 +192,8 @@ side_sum_symmetric (const float *x,
     TARE_SIDE_LOOP (k)
       {
         float value = x[j * TARE_SIDE_LANES + k];
-        float code = side_round (value * inverse[k], lowest, highest);
+        float code = uneven ? side_round_level (value * inverse[k])
+                            : side_round (value * inverse[k], lowest, highest);
         float product = w[j * TARE_SIDE_LANES + k] * code;
 
         a[k] += product * value;
@@ -216,6 +240,7 @@ TARE_INLINE void
 side_measure_symmetric (const float *x,
                         const float *w,
                         gsize        n,
+                        gboolean     uneven,
                         const float *scale,
                         float        lowest,
                         float        highest,
@@ -229,13 +254,48 @@ side_measure_symmetric (const float *x,
     TARE_SIDE_LOOP (k)
       {
         float value = x[j * TARE_SIDE_LANES + k];
-        float difference = value - scale[k] * side_round (value * inverse[k], lowest, highest);
+        float code = uneven ? side_round_level (value * inverse[k])
+                            : side_round (value * inverse[k], lowest, highest);
+        float difference = value - scale[k] * code;
 
         sum[k] += w[j * TARE_SIDE_LANES + k] * difference * difference;
       }
 
   TARE_SIDE_LOOP (k)
     error[k] = sum[k];
+}
+
+/* The sum over every n_groups lanes, in all of them. */
+TARE_INLINE void
+side_spread_sum (float *v,
+                 gsize  n_groups)
+{
+  #pragma GCC unroll 4
+  for (gsize width = 1; width < n_groups; width *= 2)
+    {
+      float other[TARE_SIDE_LANES];
+
+      for (gsize k = 0; k < TARE_SIDE_LANES; k++)
+        other[k] = v[k ^ width];
+      TARE_SIDE_LOOP (k)
+        v[k] += other[k];
+    }
+}
+
+TARE_INLINE void
+side_spread_largest (float *v,
+                     gsize  n_groups)
+{
+  #pragma GCC unroll 4
+  for (gsize width = 1; width < n_groups; width *= 2)
+    {
+      float other[TARE_SIDE_LANES];
+
+      for (gsize k = 0; k < TARE_SIDE_LANES; k++)
+        other[k] = v[k ^ width];
+      TARE_SIDE_LOOP (k)
+        v[k] = other[k] > v[k] ? other[k] : v[k];
+    }
 }
 
 G_END_DECLS

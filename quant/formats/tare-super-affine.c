@@ -74,37 +74,6 @@ typedef struct
   float loss[LANES];
 } Grids;
 
-/* The sum over the lanes of each super-block, in all of them. */
-TARE_INLINE void
-spread_sum (float *v,
-            gsize  n_groups)
-{
-  for (gsize width = 1; width < n_groups; width *= 2)
-    {
-      float other[LANES];
-
-      for (gsize k = 0; k < LANES; k++)
-        other[k] = v[k ^ width];
-      TARE_SIDE_LOOP (k)
-        v[k] += other[k];
-    }
-}
-
-TARE_INLINE void
-spread_largest (float *v,
-                gsize  n_groups)
-{
-  for (gsize width = 1; width < n_groups; width *= 2)
-    {
-      float other[LANES];
-
-      for (gsize k = 0; k < LANES; k++)
-        other[k] = v[k ^ width];
-      TARE_SIDE_LOOP (k)
-        v[k] = other[k] > v[k] ? other[k] : v[k];
-    }
-}
-
 TARE_INLINE float
 clamp (float value,
        float limit)
@@ -140,8 +109,8 @@ choose_multiples (Supers      *super,
       largest[k] = wanted->scale[k] > 0.0f ? wanted->scale[k] : 0.0f;
       lowest[k] = wanted->offset[k] < 0.0f ? -wanted->offset[k] : 0.0f;
     }
-  spread_largest (largest, n_groups);
-  spread_largest (lowest, n_groups);
+  side_spread_largest (largest, n_groups);
+  side_spread_largest (lowest, n_groups);
 
   TARE_SIDE_LOOP (k)
     {
@@ -345,11 +314,11 @@ refit_supers (Supers             *super,
       xu[k] = s * sums->xq[k];
       xv[k] = m * sums->x[k];
     }
-  spread_sum (uu, n_groups);
-  spread_sum (uv, n_groups);
-  spread_sum (vv, n_groups);
-  spread_sum (xu, n_groups);
-  spread_sum (xv, n_groups);
+  side_spread_sum (uu, n_groups);
+  side_spread_sum (uv, n_groups);
+  side_spread_sum (vv, n_groups);
+  side_spread_sum (xu, n_groups);
+  side_spread_sum (xv, n_groups);
 
   TARE_SIDE_LOOP (k)
     {
@@ -406,7 +375,7 @@ assign_multiples (Supers             *super,
         least[k] = better ? sum : least[k];
       }
 
-  spread_sum (least, n_groups);
+  side_spread_sum (least, n_groups);
   TARE_SIDE_LOOP (k)
     {
       super->scale[k] = scale[k];
@@ -513,7 +482,7 @@ try_multiples (const TareSuperShape *shape,
         }
     }
 
-  spread_sum (least, n_groups);
+  side_spread_sum (least, n_groups);
   TARE_SIDE_LOOP (k)
     {
       super->scale[k] = scale[k];
@@ -637,7 +606,7 @@ search_supers (const TareSuperShape *shape,
   expand (super, &grids);
   side_measure_affine (groups.x, groups.w, n, grids.scale, grids.offset, shape->lowest,
                        shape->highest, least);
-  spread_sum (least, n_groups);
+  side_spread_sum (least, n_groups);
   best = *super;
 
   grids = ends;

@@ -13,35 +13,24 @@ G_BEGIN_DECLS
  * TareSuperShape:
  * @n_groups: groups of a super-block
  * @group: weights of a group
- * @n_starts: scales of the super-block that a search starts from, for coarse scales of groups
  * @lowest: the lowest code
  * @highest: the highest
  * @min_scale: the lowest code of a group's scale
  * @max_scale: the highest, also of its minimum
- * @encode: (nullable): the levels nearest to weights on a grid whose steps are not equal
- * @measure: (nullable): the errors with it, as _tare_search_error_symmetric()
+ * @uneven: whether codes stand for the levels of IQ4_NL, and @lowest and @highest for the ends of
+ *   these
  *
  * How a super-block of 256 weights is divided.
  */
 typedef struct
 {
-  gsize n_groups;
-  gsize group;
-  gsize n_starts;
-  float lowest;
-  float highest;
-  float min_scale;
-  float max_scale;
-  void (*encode)  (const float *x,
-                   gsize        n,
-                   float        scale,
-                   float       *q);
-  void (*measure) (const float *x,
-                   const float *w,
-                   gsize        n,
-                   gsize        m,
-                   const float *scale,
-                   float       *error);
+  gsize    n_groups;
+  gsize    group;
+  float    lowest;
+  float    highest;
+  float    min_scale;
+  float    max_scale;
+  gboolean uneven;
 } TareSuperShape;
 
 /**
@@ -72,7 +61,7 @@ void _tare_super_symmetric (const TareSuperShape *shape,
                             gboolean              search,
                             const float          *x,
                             const float          *w,
-                            float                *wanted,
+                            gsize                 n_supers,
                             TareSuper            *super,
                             float                *q);
 void _tare_super_span      (const TareSuperShape *shape,
