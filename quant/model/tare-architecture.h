@@ -71,8 +71,8 @@ typedef enum
 /**
  * TareTensorName:
  * @role: id of the role
- * @hugging_face: the name in a Hugging Face file, %d for the block; a second %d for the expert
- *   where each has a tensor of its own, which GGUF has one over the other
+ * @hugging_face: the name in a Hugging Face file, %d for the block; a second %d for the expert, or
+ *   the head, where each has a tensor of its own, which GGUF has one over the other
  * @flags: what is particular about it
  * @stacked: (nullable): what newer Hugging Face files call the experts' matrices in one tensor, in
  *   full: experts x rows x columns, which for gate and up are both in it, gate over up
@@ -112,6 +112,7 @@ typedef struct
  * @interleaves_heads: whether GGUF interleaves the rotary halves of query and key rows
  * @head_norm: whether query and key are normalised within each head
  * @wide_head_norm: whether they are normalised over all heads together
+ * @own_head_norm: whether they may be normalised within each head by a norm of its own
  * @norm_offset: what a Hugging Face file leaves out of every norm's weight
  * @fused_gate: whether ffn_up is the gate over the values, twice the inner width
  * @parallel: whether attention and feed-forward part both start from the same stream unless
@@ -171,6 +172,7 @@ typedef struct
   gboolean              interleaves_heads;
   gboolean              head_norm;
   gboolean              wide_head_norm;
+  gboolean              own_head_norm;
   float                 norm_offset;
   gboolean              fused_gate;
   gboolean              parallel;

@@ -22,7 +22,9 @@ typedef struct
   gsize expert_down;
   gsize expert_width;
   gsize shared;
+  gsize query_norms;
   gsize query_norm;
+  gsize key_norms;
   gsize key_norm;
 } Sizes;
 
@@ -44,8 +46,8 @@ static const Shape shapes[] = {
   { "attn_k", SIZE (keys), SIZE (width) },
   { "attn_v", SIZE (keys), SIZE (width) },
   { "attn_norm_2", SIZE (one), SIZE (width) },
-  { "attn_q_norm", SIZE (one), SIZE (query_norm) },
-  { "attn_k_norm", SIZE (one), SIZE (key_norm) },
+  { "attn_q_norm", SIZE (query_norms), SIZE (query_norm) },
+  { "attn_k_norm", SIZE (key_norms), SIZE (key_norm) },
   { "attn_output", SIZE (width), SIZE (queries) },
   { "post_attention_norm", SIZE (one), SIZE (width) },
   { "ffn_norm", SIZE (one), SIZE (width) },
@@ -81,6 +83,8 @@ get_sizes (const TareArchitecture *architecture,
     .width = config->width,
     .queries = queries,
     .keys = keys,
+    .query_norms = architecture->own_head_norm ? config->n_heads : 1,
+    .key_norms = architecture->own_head_norm ? config->n_key_value_heads : 1,
     .query_norm = architecture->wide_head_norm ? queries : config->head_width,
     .key_norm = architecture->wide_head_norm ? keys : config->head_width,
     .inner = config->feed_forward_width,

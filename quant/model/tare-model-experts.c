@@ -28,7 +28,21 @@ family_free (gpointer data)
   g_free (self);
 }
 
-/* Experts x rows x columns, of which the files have a slice each. */
+/* How many belong together under GGUF's name: the experts, or the heads that have norms of their
+ * own; 0 where there is no such thing. */
+static gsize
+count_family (const TareModel *self,
+              const char      *canonical)
+{
+  if (g_str_has_suffix (canonical, ".attn_q_norm.weight"))
+    return self->config.n_heads;
+  if (g_str_has_suffix (canonical, ".attn_k_norm.weight"))
+    return self->config.n_key_value_heads;
+
+  return self->config.n_experts;
+}
+
+/* Experts x rows x columns, or heads x columns, of which the files have a slice each. */
 static TareTensor *
 new_joined (const TareTensor *like,
             const char       *name,
@@ -39,8 +53,13 @@ new_joined (const TareTensor *like,
   guint64 shape[] = { n_experts, rows, like->columns };
   guint64 bytes = like->stored != NULL ? like->bytes * n_experts
                                        : like->bytes / MAX (like->rows, 1) * rows * n_experts;
-  TareTensor *tensor = _tare_tensor_new (like->file, name, like->type_name, like->format, 3, shape,
-                                         like->offset, bytes);
+  gboolean vectors = like->n_dimensions == 1;
+  TareTensor *tensor;
+
+  if (vectors)
+    shape[1] = like->columns;
+  tensor = _tare_tensor_new (like->file, name, like->type_name, like->format, vectors ? 2 : 3,
+                             shape, like->offset, bytes);
 
   g_free (tensor->canonical);
   tensor->canonical = g_strdup (canonical);
@@ -70,11 +89,15 @@ are_alike (const Family *family,
 {
   const TareTensor *first = family->parts[0];
 
+  if (first == NULL)
+    return FALSE;
+
   for (gsize i = 0; i < n_experts; i++)
     {
       const TareTensor *part = family->parts[i];
 
-      if (part == NULL || part->n_dimensions != 2 || part->rows != first->rows
+      if (part == NULL || part->n_dimensions != first->n_dimensions || part->n_dimensions > 2
+          || part->rows != first->rows
           || part->columns != first->columns || part->bytes != first->bytes || part->rows == 0
           || (part->stored != NULL) != (first->stored != NULL)
           || strcmp (part->type_name, first->type_name) != 0)
@@ -117,7 +140,6 @@ static GHashTable *
 collect_families (TareModel *self,
                   GPtrArray *rest)
 {
-  gsize n_experts = self->config.n_experts;
   GHashTable *families = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, family_free);
 
   for (guint i = 0; i < self->tensors->len; i++)
@@ -127,8 +149,9 @@ collect_families (TareModel *self,
       g_autofree char *canonical = tare_architecture_expert_to_canonical (self->architecture,
                                                                           tensor->name, &expert);
       Family *family = canonical != NULL ? g_hash_table_lookup (families, canonical) : NULL;
+      gsize n = canonical != NULL ? count_family (self, canonical) : 0;
 
-      if (canonical == NULL || expert >= n_experts
+      if (canonical == NULL || expert >= n
           || (family != NULL && family->parts[expert] != NULL))
         {
           g_ptr_array_add (rest, tensor);
@@ -136,7 +159,7 @@ collect_families (TareModel *self,
         }
       if (family == NULL)
         {
-          family = g_malloc0 (sizeof *family + n_experts * sizeof *family->parts);
+          family = g_malloc0 (sizeof *family + n * sizeof *family->parts);
           family->canonical = g_steal_pointer (&canonical);
           g_hash_table_insert (families, family->canonical, family);
         }
@@ -223,18 +246,19 @@ _tare_model_part_experts (TareModel *self)
  * @self: a model that is being opened, whose tensors are read and not named
  *
  * Makes one tensor, experts x rows x columns, of the matrices of all experts that have the same
- * shape and type. Those of which one is missing, or is another, stay as they are.
+ * shape and type, and heads x columns of the norms that heads have of their own. Those of which
+ * one is missing, or is another, stay as they are.
  */
 void
 _tare_model_join_experts (TareModel *self)
 {
-  gsize n_experts = self->config.n_experts;
   g_autoptr(GPtrArray) rest = NULL;
   g_autoptr(GHashTable) families = NULL;
   GHashTableIter iter;
   gpointer value = NULL;
 
-  if (self->architecture == NULL || n_experts == 0)
+  if (self->architecture == NULL
+      || (self->config.n_experts == 0 && !self->architecture->own_head_norm))
     return;
 
   _tare_model_part_experts (self);
@@ -245,11 +269,12 @@ _tare_model_join_experts (TareModel *self)
   while (g_hash_table_iter_next (&iter, NULL, &value))
     {
       Family *family = value;
-      gboolean joined = are_alike (family, n_experts);
+      gsize n = count_family (self, family->canonical);
+      gboolean joined = are_alike (family, n);
 
       if (joined)
-        g_ptr_array_add (rest, join_family (family, n_experts));
-      for (gsize i = 0; i < n_experts; i++)
+        g_ptr_array_add (rest, join_family (family, n));
+      for (gsize i = 0; i < n; i++)
         {
           if (joined)
             tare_tensor_free (family->parts[i]);

@@ -163,7 +163,8 @@ tare_model_dup_folder_tensor (TareModel        *self,
 /**
  * tare_model_dup_folder_expert:
  * @self: a model
- * @tensor: one of it, which has the matrices of all experts one over the other
+ * @tensor: one of it, which has the matrices of all experts one over the other, or the norms of all
+ *   heads
  * @expert: which, from 0 on
  *
  * Returns: (transfer full) (nullable): how a Hugging Face folder has the matrix of one expert, of
@@ -178,7 +179,7 @@ tare_model_dup_folder_expert (TareModel        *self,
   TareTensor *copy = NULL;
 
   g_return_val_if_fail (self != NULL, NULL);
-  g_return_val_if_fail (tensor != NULL && tensor->n_dimensions == 3, NULL);
+  g_return_val_if_fail (tensor != NULL && tare_tensor_is_stacked (tensor), NULL);
 
   if (self->architecture != NULL)
     name = tare_architecture_expert_to_hugging_face (self->architecture, tensor->canonical,
@@ -186,8 +187,9 @@ tare_model_dup_folder_expert (TareModel        *self,
   if (name == NULL)
     return NULL;
 
-  copy = _tare_tensor_new (tensor->file, name, tensor->type_name, tensor->format, 2,
-                           tensor->shape + 1, tensor->offset, tensor->bytes / tensor->shape[0]);
+  copy = _tare_tensor_new (tensor->file, name, tensor->type_name, tensor->format,
+                           tensor->n_dimensions - 1, tensor->shape + 1, tensor->offset,
+                           tensor->bytes / tensor->shape[0]);
   copy->role = tensor->role;
   copy->block = tensor->block;
 

@@ -176,14 +176,32 @@ tare_tensor_get_n_weights (const TareTensor *self)
  * @self: a tensor
  *
  * Returns: how many matrices lie one over the other, each with an equal part of the rows and inputs
- *   of its own: the experts where the tensor has three dimensions, otherwise 1
+ *   of its own: the experts where the tensor has three dimensions, the heads where a norm has two,
+ *   otherwise 1
  */
 gsize
 tare_tensor_get_n_matrices (const TareTensor *self)
 {
   g_return_val_if_fail (self != NULL, 1);
 
-  return self->n_dimensions == 3 && self->shape[0] > 0 ? (gsize) self->shape[0] : 1;
+  return tare_tensor_is_stacked (self) ? MAX ((gsize) self->shape[0], 1) : 1;
+}
+
+/**
+ * tare_tensor_is_stacked:
+ * @self: a tensor
+ *
+ * Returns: whether it has the matrices of experts, or the norms of heads, one over the other, be it
+ *   only one of them
+ */
+gboolean
+tare_tensor_is_stacked (const TareTensor *self)
+{
+  g_return_val_if_fail (self != NULL, FALSE);
+
+  return self->n_dimensions == 3
+         || (self->n_dimensions == 2 && self->role != NULL
+             && g_str_has_suffix (self->role->id, "_norm"));
 }
 
 /* How many of @n rows from @first on lie together, and where. */

@@ -90,6 +90,7 @@ gsize         tare_tensor_get_n_weights  (const TareTensor  *self);
 gsize         tare_tensor_get_file_row   (const TareTensor  *self,
                                           gsize              row);
 gsize         tare_tensor_get_n_matrices (const TareTensor  *self);
+gboolean      tare_tensor_is_stacked     (const TareTensor  *self);
 const guint8 *tare_tensor_get_row        (const TareTensor  *self,
                                           gsize              row);
 void          tare_tensor_copy_rows      (const TareTensor  *self,

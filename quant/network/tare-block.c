@@ -205,6 +205,32 @@ load_norm (TareNetwork        *self,
          && load_tensor (self, weights, role, block, TRUE, 1, n, norm->bias, error) != NULL;
 }
 
+/* The norm of queries or keys: one for each head where they have norms of their own, or none. */
+static gboolean
+load_head_norm (TareNetwork        *self,
+                const TareWeights  *weights,
+                const char         *role,
+                int                 block,
+                gsize               n_heads,
+                TareScaling        *norm,
+                GError            **error)
+{
+  gsize d = self->config->head_width;
+
+  if (!self->architecture->own_head_norm)
+    return load_norm (self, weights, role, block,
+                      self->architecture->wide_head_norm ? n_heads * d : d, norm, error);
+  if (tare_model_lookup_role (self->model, role, block, FALSE) == NULL)
+    return TRUE;
+
+  norm->role = role;
+  norm->weight = _tare_floats_new (n_heads, d, tare_model_get_path (self->model), error);
+
+  return norm->weight != NULL
+         && load_tensor (self, weights, role, block, FALSE, n_heads, d, norm->weight,
+                         error) != NULL;
+}
+
 /* The biases of the parts, one after the other, if any has one; 0 for those that have none. Those
  * that must have one do, or the model would not run. */
 static gboolean
@@ -315,7 +341,6 @@ load_attention (TareNetwork        *self,
   gsize d = config->head_width;
   gsize queries = config->n_heads * d;
   gsize keys = config->n_key_value_heads * d;
-  gboolean wide = self->architecture->wide_head_norm;
   gboolean two = tare_model_lookup_role (self->model, "attn_norm_2", index, FALSE) != NULL;
   gboolean fused = tare_architecture_find (self->architecture, "attn_qkv") != NULL;
   const Part parts[] = { { "attn_q", queries }, { "attn_k", keys }, { "attn_v", keys } };
@@ -324,10 +349,10 @@ load_attention (TareNetwork        *self,
 
   return load_norm (self, weights, two ? "attn_norm_2" : "attn_norm", index, config->width,
                     &block->attention_norm, error)
-         && load_norm (self, weights, "attn_q_norm", index, wide ? queries : d,
-                       &block->query_norm, error)
-         && load_norm (self, weights, "attn_k_norm", index, wide ? keys : d, &block->key_norm,
-                       error)
+         && load_head_norm (self, weights, "attn_q_norm", index, config->n_heads,
+                            &block->query_norm, error)
+         && load_head_norm (self, weights, "attn_k_norm", index, config->n_key_value_heads,
+                            &block->key_norm, error)
          && load_linear (self, weights, fused ? whole : parts,
                          fused ? G_N_ELEMENTS (whole) : G_N_ELEMENTS (parts), index,
                          config->width, &block->qkv, error)

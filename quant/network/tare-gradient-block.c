@@ -88,7 +88,8 @@ carve_attention (TareNetwork  *network,
                  TareRoom     *room)
 {
   gsize width = network->config->width, queries = get_queries (network), qkv = get_qkv (network);
-  gboolean normed = network->architecture->head_norm || network->architecture->wide_head_norm;
+  gboolean normed = network->architecture->head_norm || network->architecture->wide_head_norm
+                    || network->architecture->own_head_norm;
   Attention self;
 
   self.input = _tare_dual_carve (room, n * width, tangent);
@@ -205,25 +206,44 @@ move_dual_heads (TareDual rows,
     move_heads (rows.tangent, stride, n_tokens, first, n, back, heads.tangent);
 }
 
-/* The norm of queries or keys, where they are in a row, and how many it takes apart: each head, or
- * all of them together. */
+/* A norm of queries or keys, where they are in a row, and how many it takes apart: each head, or
+ * all of them together, or but one that has a norm of its own. */
 typedef struct
 {
-  TareNormSum *sum;
-  gsize        first;
-  gsize        n;
+  TareScaling norm;
+  TareNormSum sum;
+  gsize       first;
+  gsize       n;
 } Heads;
 
-static Heads
+/* The next such norm; FALSE where there is none. */
+static gboolean
 get_heads (TareReverse *self,
-           gboolean     keys)
+           gsize        index,
+           Heads       *heads)
 {
   const TareConfig *config = self->network->config;
-  gsize n_heads = keys ? config->n_key_value_heads : config->n_heads;
+  gboolean own = self->network->architecture->own_head_norm;
+  gsize n_queries = own ? config->n_heads : 1, n_keys = own ? config->n_key_value_heads : 1;
+  gboolean keys = index >= n_queries;
+  gsize offset = (keys ? index - n_queries : index) * config->head_width;
+  const TareNormSum *sum = keys ? &self->key_norm : &self->query_norm;
 
-  return (Heads) { keys ? &self->key_norm : &self->query_norm,
-                   keys ? get_queries (self->network) : 0,
-                   self->network->architecture->wide_head_norm ? 1 : n_heads };
+  if (index >= n_queries + n_keys)
+    return FALSE;
+
+  heads->norm = *sum->norm;
+  heads->sum = *sum;
+  heads->sum.norm = &heads->norm;
+  if (heads->norm.weight != NULL)
+    heads->norm.weight += offset;
+  if (heads->sum.weight != NULL)
+    heads->sum.weight += offset;
+  heads->first = (keys ? get_queries (self->network) : 0) + offset;
+  heads->n = own || self->network->architecture->wide_head_norm ? 1
+             : keys ? config->n_key_value_heads : config->n_heads;
+
+  return TRUE;
 }
 
 /* Turns the heads of all tokens, or turns their gradients back. */
@@ -259,6 +279,7 @@ prepare_heads (TareReverse *self,
 {
   TareNetwork *network = self->network;
   gsize stride = get_qkv (network);
+  Heads heads;
 
   if (room->raw.value != NULL)
     memcpy (room->qkv.value, room->raw.value, n_tokens * stride * sizeof (float));
@@ -271,13 +292,12 @@ prepare_heads (TareReverse *self,
     return;
   if (room->raw.value != NULL)
     memcpy (room->qkv.tangent, room->raw.tangent, n_tokens * stride * sizeof (float));
-  for (gsize keys = 0; keys < 2; keys++)
+  for (gsize i = 0; get_heads (self, i, &heads); i++)
     {
-      const Heads heads = get_heads (self, keys == 1);
       const TareNormShape shape = { network->architecture->norm == TARE_NORM_LAYER,
-                                    heads.sum->norm->weight, network->config->norm_epsilon,
-                                    n_tokens * heads.n, heads.sum->columns };
-      gsize n = heads.n * heads.sum->columns;
+                                    heads.norm.weight, network->config->norm_epsilon,
+                                    n_tokens * heads.n, heads.sum.columns };
+      gsize n = heads.n * heads.sum.columns;
 
       if (shape.weight == NULL)
         continue;
@@ -296,22 +316,22 @@ prepare_heads_back (TareReverse *self,
                     gsize        n_tokens)
 {
   gsize stride = get_qkv (self->network);
+  Heads heads;
 
   rotate (self, room->qkv_gradient.value, n_tokens, TRUE);
   if (self->tangent)
     rotate (self, room->qkv_gradient.tangent, n_tokens, TRUE);
 
-  for (gsize keys = 0; keys < 2; keys++)
+  for (gsize i = 0; get_heads (self, i, &heads); i++)
     {
-      const Heads heads = get_heads (self, keys == 1);
-      gsize n = heads.n * heads.sum->columns;
+      gsize n = heads.n * heads.sum.columns;
 
-      if (heads.sum->norm->weight == NULL)
+      if (heads.norm.weight == NULL)
         continue;
       move_dual_heads (room->raw, stride, n_tokens, heads.first, n, FALSE, room->heads);
       move_dual_heads (room->qkv_gradient, stride, n_tokens, heads.first, n, FALSE,
                        room->heads_gradient);
-      _tare_reverse_norm_back (self, heads.sum, room->heads, room->heads_gradient,
+      _tare_reverse_norm_back (self, &heads.sum, room->heads, room->heads_gradient,
                                n_tokens * heads.n, room->heads_gradient);
       move_dual_heads (room->qkv_gradient, stride, n_tokens, heads.first, n, TRUE,
                        room->heads_gradient);

@@ -395,6 +395,7 @@ init_linear (const TareReverse  *self,
 static void
 init_norm (const TareReverse *self,
            const TareScaling *norm,
+           gsize              n,
            gsize              columns,
            TareNormSum       *sum)
 {
@@ -402,7 +403,7 @@ init_norm (const TareReverse *self,
 
   *sum = (TareNormSum) { .norm = norm, .columns = columns };
   if (wanted && norm->weight != NULL)
-    sum->weight = g_new0 (double, columns);
+    sum->weight = g_new0 (double, n * columns);
   if (wanted && norm->bias != NULL)
     sum->bias = g_new0 (double, columns);
 }
@@ -415,14 +416,18 @@ _tare_reverse_init (TareReverse  *self,
   const TareBlock *block = self->block, *direction = self->direction;
   const TareConfig *config = self->network->config;
   gboolean wide = self->network->architecture->wide_head_norm;
+  gboolean own = self->network->architecture->own_head_norm;
   gsize d = config->head_width, queries = config->n_heads * d;
 
-  init_norm (self, &block->attention_norm, config->width, &self->attention_norm);
-  init_norm (self, &block->attention_post_norm, config->width, &self->attention_post_norm);
-  init_norm (self, &block->feed_forward_norm, config->width, &self->feed_forward_norm);
-  init_norm (self, &block->feed_forward_post_norm, config->width, &self->feed_forward_post_norm);
-  init_norm (self, &block->query_norm, wide ? queries : d, &self->query_norm);
-  init_norm (self, &block->key_norm, wide ? config->n_key_value_heads * d : d, &self->key_norm);
+  init_norm (self, &block->attention_norm, 1, config->width, &self->attention_norm);
+  init_norm (self, &block->attention_post_norm, 1, config->width, &self->attention_post_norm);
+  init_norm (self, &block->feed_forward_norm, 1, config->width, &self->feed_forward_norm);
+  init_norm (self, &block->feed_forward_post_norm, 1, config->width,
+             &self->feed_forward_post_norm);
+  init_norm (self, &block->query_norm, own ? config->n_heads : 1, wide ? queries : d,
+             &self->query_norm);
+  init_norm (self, &block->key_norm, own ? config->n_key_value_heads : 1,
+             wide ? config->n_key_value_heads * d : d, &self->key_norm);
 
   return init_linear (self, &block->qkv, direction != NULL ? &direction->qkv : NULL, &self->qkv,
                       error)

@@ -42,9 +42,9 @@ typedef struct
 
 /**
  * TareNormSum:
- * @norm: the norm
+ * @norm: the norm, or the norms of all heads
  * @columns: width
- * @weight: (nullable): columns, the gradient by its weight
+ * @weight: (nullable): columns of each, the gradient by its weight
  * @bias: (nullable): columns, that by its bias
  */
 typedef struct

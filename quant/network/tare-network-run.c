@@ -102,11 +102,14 @@ _tare_network_prepare_heads (TareNetwork     *self,
 
   for (gsize i = 0; i < n; i++)
     {
-      const TareScaling *norm = i < config->n_heads ? &block->query_norm : &block->key_norm;
+      gboolean key = i >= config->n_heads;
+      TareScaling norm = key ? block->key_norm : block->query_norm;
       float *head = row + i * config->head_width;
 
-      if (norm->weight != NULL && !wide)
-        _tare_network_norm (self, norm, head, 1, config->head_width, head);
+      if (norm.weight != NULL && self->architecture->own_head_norm)
+        norm.weight += (key ? i - config->n_heads : i) * config->head_width;
+      if (norm.weight != NULL && !wide)
+        _tare_network_norm (self, &norm, head, 1, config->head_width, head);
       tare_kernel_rotate (_tare_network_get_angles (self, block->index), position, head);
     }
 }

@@ -225,7 +225,7 @@ _tare_folder_list_items (const TareFolderKind *kind,
         item.format = tare_format_fit (assignment.format, tensor->columns);
       if (item.format == tensor->format)
         item.format = NULL;
-      if (tensor->n_dimensions == 3)
+      if (tare_tensor_is_stacked (tensor))
         {
           add_experts (items, kind, model, &item);
           continue;

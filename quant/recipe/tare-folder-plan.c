@@ -146,7 +146,7 @@ gboolean
 _tare_folder_is_linear (const TareTensor *tensor)
 {
   return tensor->role != NULL && tensor->role->in_block && tensor->role->matrix && !tensor->bias
-         && (tensor->n_dimensions == 2 || tensor->n_dimensions == 3);
+         && (tensor->n_dimensions == 2 || tare_tensor_is_stacked (tensor));
 }
 
 /**
@@ -338,8 +338,9 @@ list_choices (TareModel  *model,
       TareAssignment assignment = tare_recipe_resolve (recipe, tensor);
       Choice choice = { .tensor = tensor };
 
-      choice.file = tensor->n_dimensions == 3 ? tare_model_dup_folder_expert (model, tensor, 0)
-                                              : tare_model_dup_folder_tensor (model, tensor);
+      choice.file = tare_tensor_is_stacked (tensor)
+                    ? tare_model_dup_folder_expert (model, tensor, 0)
+                    : tare_model_dup_folder_tensor (model, tensor);
       if (choice.file == NULL)
         continue;
       if (assignment.format != NULL)

@@ -46,13 +46,45 @@ run_gated (const Naive  *self,
   return matrix (self, gate, "mlp.down_proj", b, s->inner, s->width);
 }
 
-/* Where the norms of queries and keys are: nowhere, in each head, over all heads. */
+/* Where the norms of queries and keys are: nowhere, in each head, over all heads, or in each head
+ * one of its own, from which the mean is taken. */
 typedef enum
 {
   HEADS_PLAIN,
   HEADS_EACH,
   HEADS_ALL,
+  HEADS_OWN,
 } Heads;
+
+static void
+own_layer_norm (const Naive *self,
+                double      *heads,
+                gsize        n_heads,
+                char         which,
+                gsize        b)
+{
+  gsize d = self->shape->d;
+
+  for (gsize h = 0; h < n_heads; h++)
+    {
+      g_autofree char *name = g_strdup_printf ("model.layers.%%d.self_attn.%c_layernorm.norms.%"
+                                               G_GSIZE_FORMAT ".weight", which, h);
+      g_autofree double *weight = get (self, name, b);
+
+      for (gsize t = 0; t < N_TOKENS; t++)
+        {
+          double *head = heads + (t * n_heads + h) * d;
+          double mean = 0.0, variance = 0.0;
+
+          for (gsize i = 0; i < d; i++)
+            mean += head[i] / (double) d;
+          for (gsize i = 0; i < d; i++)
+            variance += (head[i] - mean) * (head[i] - mean) / (double) d;
+          for (gsize i = 0; i < d; i++)
+            head[i] = (head[i] - mean) / sqrt (variance + self->shape->epsilon) * weight[i];
+        }
+    }
+}
 
 static double *
 run_attention (const Naive  *self,
@@ -69,7 +101,12 @@ run_attention (const Naive  *self,
   g_autofree double *mixed = NULL;
   gboolean all = heads == HEADS_ALL;
 
-  if (heads != HEADS_PLAIN)
+  if (heads == HEADS_OWN)
+    {
+      own_layer_norm (self, q, s->n_heads, 'q', b);
+      own_layer_norm (self, k, s->n_groups, 'k', b);
+    }
+  else if (heads != HEADS_PLAIN)
     {
       head_rms_norm (self, q, all ? 1 : s->n_heads, all ? queries : s->d,
                      LAYER "self_attn.q_norm.weight", b, offset);
@@ -585,7 +622,10 @@ test_longrope (void)
   naive_check (beyond, "longrope-long.gguf", &shape, run_longrope);
 }
 
-/* Both parts from the same stream through the same norm. */
+/* Both parts from the same stream through the same norm, queries and keys through one of each
+ * head's, or none. */
+static Heads stablelm_heads;
+
 static double *
 run_stablelm (Naive         *self,
               const guint32 *tokens)
@@ -598,7 +638,7 @@ run_stablelm (Naive         *self,
     {
       g_autofree double *n1 = layer_norm (self, self->x, LAYER "input_layernorm.weight",
                                           LAYER "input_layernorm.bias", b);
-      g_autofree double *o = run_attention (self, n1, b, HEADS_PLAIN, 0);
+      g_autofree double *o = run_attention (self, n1, b, stablelm_heads, 0);
       g_autofree double *y = run_gated (self, n1, b);
 
       add (self, o);
@@ -626,17 +666,30 @@ test_stablelm_parallel (void)
     { "model.norm.weight", 0, 32, 1.0f },
     { "model.norm.bias", 0, 32, 0.0f },
     { "lm_head.weight", 1024, 32, 0.0f },
+    { LAYER "self_attn.q_layernorm.norms.0.weight", 0, 8, 1.0f },
+    { LAYER "self_attn.q_layernorm.norms.1.weight", 0, 8, 1.0f },
+    { LAYER "self_attn.q_layernorm.norms.2.weight", 0, 8, 1.0f },
+    { LAYER "self_attn.q_layernorm.norms.3.weight", 0, 8, 1.0f },
+    { LAYER "self_attn.k_layernorm.norms.0.weight", 0, 8, 1.0f },
+    { LAYER "self_attn.k_layernorm.norms.1.weight", 0, 8, 1.0f },
   };
   Shape shape = plain_shape;
-  g_autofree char *folder
-    = naive_make_folder ("stablelm-parallel", "{\"architectures\":[\"StableLmForCausalLM\"],"
-                         PLAIN_CONFIG "\"num_hidden_layers\":2,\"partial_rotary_factor\":0.5,"
-                         "\"layer_norm_eps\":1e-5,\"use_parallel_residual\":true,"
-                         "\"rope_theta\":10000,\"hidden_act\":\"silu\"}",
-                         made, G_N_ELEMENTS (made), 2);
 
   shape.rotary = 4;
-  naive_check (folder, "stablelm-parallel.gguf", &shape, run_stablelm);
+  for (gsize own = 0; own < 2; own++)
+    {
+      g_autofree char *name = g_strdup (own == 1 ? "stablelm-own" : "stablelm-parallel");
+      g_autofree char *exported = g_strconcat (name, ".gguf", NULL);
+      g_autofree char *folder
+        = naive_make_folder (name, "{\"architectures\":[\"StableLmForCausalLM\"],"
+                             PLAIN_CONFIG "\"num_hidden_layers\":2,\"partial_rotary_factor\":0.5,"
+                             "\"layer_norm_eps\":1e-5,\"use_parallel_residual\":true,"
+                             "\"rope_theta\":10000,\"hidden_act\":\"silu\"}",
+                             made, G_N_ELEMENTS (made) - (own == 1 ? 0 : 6), 2);
+
+      stablelm_heads = own == 1 ? HEADS_OWN : HEADS_PLAIN;
+      naive_check (folder, exported, &shape, run_stablelm);
+    }
 }
 
 /* What is not run says so, and opens. */

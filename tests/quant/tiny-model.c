@@ -32,6 +32,7 @@ static const TinyKind variants[] = {
   { .name = "stablelm-parallel", .architecture = "stablelm", .other_parallel = TRUE },
   { .name = "stablelm-one-norm", .architecture = "stablelm", .other_parallel = TRUE,
     .without = "ffn_norm" },
+  { .name = "stablelm-own-norms", .architecture = "stablelm", .with = "attn_q_norm attn_k_norm" },
 };
 
 gsize
@@ -103,7 +104,7 @@ get_shape (const TareArchitecture *architecture,
 {
   guint64 queries = (guint64) config->n_heads * config->head_width;
   guint64 keys = (guint64) config->n_key_value_heads * config->head_width;
-  gboolean wide = architecture->wide_head_norm;
+  gboolean wide = architecture->wide_head_norm, own = architecture->own_head_norm;
   const struct { const char *role; guint64 rows, columns; } shapes[] = {
     { "token_embd", VOCABULARY, WIDTH }, { "output", VOCABULARY, WIDTH },
     { "position_embd", CONTEXT + architecture->position_offset, WIDTH },
@@ -111,8 +112,10 @@ get_shape (const TareArchitecture *architecture,
     { "attn_q", queries, WIDTH }, { "attn_k", keys, WIDTH }, { "attn_v", keys, WIDTH },
     { "attn_output", WIDTH, queries }, { "ffn_gate", INNER, WIDTH },
     { "ffn_up", architecture->fused_gate ? 2 * INNER : INNER, WIDTH },
-    { "ffn_down", WIDTH, INNER }, { "attn_q_norm", 0, wide ? queries : config->head_width },
-    { "attn_k_norm", 0, wide ? keys : config->head_width }, { "ffn_gate_inp", N_EXPERTS, WIDTH },
+    { "ffn_down", WIDTH, INNER },
+    { "attn_q_norm", own ? config->n_heads : 0, wide ? queries : config->head_width },
+    { "attn_k_norm", own ? config->n_key_value_heads : 0, wide ? keys : config->head_width },
+    { "ffn_gate_inp", N_EXPERTS, WIDTH },
     { "ffn_gate_exps", N_EXPERTS * EXPERT_INNER, WIDTH },
     { "ffn_up_exps", N_EXPERTS * EXPERT_INNER, WIDTH },
     { "ffn_down_exps", N_EXPERTS * WIDTH, EXPERT_INNER }, { "ffn_gate_inp_shexp", 1, WIDTH },
@@ -167,7 +170,7 @@ is_there (const TinyKind       *kind,
     return FALSE;
 
   return (name->flags & TARE_TENSOR_OPTIONAL) == 0 || strcmp (role, "ffn_norm") == 0
-         || g_strcmp0 (role, kind->with) == 0;
+         || (kind->with != NULL && strstr (kind->with, role) != NULL);
 }
 
 static GArray *
@@ -193,7 +196,8 @@ plan_tensors (const TareArchitecture *architecture,
         {
           int block = role->in_block ? (int) b : -1;
 
-          plan (planned, role->id, block, "weight", rows, columns, rows > 0 ? 0.0f : 1.0f);
+          plan (planned, role->id, block, "weight", rows, columns,
+                rows > 0 && !g_str_has_suffix (role->id, "_norm") ? 0.0f : 1.0f);
           if ((name->flags & TARE_TENSOR_BIASED) != 0)
             plan (planned, role->id, block, "bias", 0, rows > 0 ? rows : columns, 0.0f);
         }
@@ -372,7 +376,17 @@ linear (TinyNetwork  *self,
   return weight != NULL ? multiply (x, n, weight, bias, inputs, outputs) : NULL;
 }
 
-/* Of n rows of @columns, in place; nothing where there is no such norm. */
+/* 1, or heads that have norms of their own. */
+static gsize
+count_norms (TinyNetwork *self,
+             const char  *role,
+             int          block)
+{
+  return tare_model_lookup_role (self->model, role, block, FALSE)->rows;
+}
+
+/* Of n rows of @columns, in place, by one norm after the other where there are several; nothing
+ * where there is no such norm. */
 static void
 norm (TinyNetwork *self,
       double      *x,
@@ -389,13 +403,14 @@ norm (TinyNetwork *self,
   for (gsize t = 0; weight != NULL && t < n; t++)
     {
       double *row = x + t * columns, mean = 0.0, square = 0.0;
+      const double *w = weight + t % count_norms (self, role, block) * columns;
 
       for (gsize i = 0; centered && i < columns; i++)
         mean += row[i] / (double) columns;
       for (gsize i = 0; i < columns; i++)
         square += (row[i] - mean) * (row[i] - mean) / (double) columns;
       for (gsize i = 0; i < columns; i++)
-        row[i] = (row[i] - mean) / sqrt (square + epsilon) * weight[i]
+        row[i] = (row[i] - mean) / sqrt (square + epsilon) * w[i]
                  + (bias != NULL ? bias[i] : 0.0);
     }
 }

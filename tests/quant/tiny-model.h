@@ -11,7 +11,7 @@ G_BEGIN_DECLS
 
 /* A variant: the id of its architecture, whether it has experts although the architecture need
  * not, whether their shares add up to 1 and both parts start from one stream where usually they do
- * not or the other way round, an optional part that it has and one that it has not, and how many
+ * not or the other way round, the optional parts that it has and one that it has not, and how many
  * keys there are, 0 for any. */
 typedef struct
 {
