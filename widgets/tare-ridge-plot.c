@@ -13,6 +13,9 @@
 #define OVERLAP 2.2
 #define HIGHEST 90.0
 
+/* How much of what is behind a ridge it hides. */
+#define HIDING 0.85
+
 /* Room above the first ridge, as a part of all, where many are pooled. */
 #define HEADROOM 0.05
 
@@ -148,6 +151,24 @@ is_any_selected (TareRidgePlot *self,
   return FALSE;
 }
 
+/* What is behind is hidden, but not altogether. Both layers of it in one, for one fill of a ridge
+ * with its hundreds of corners takes a fifth of a frame's time. */
+static void
+set_fill (const TarePlotFrame *frame,
+          const GdkRGBA       *color,
+          double               share,
+          cairo_t             *cr)
+{
+  const GdkRGBA *back = &frame->background;
+  double rest = HIDING * (1.0 - share);
+  double alpha = share + rest;
+
+  cairo_set_source_rgba (cr, (share * (double) color->red + rest * (double) back->red) / alpha,
+                         (share * (double) color->green + rest * (double) back->green) / alpha,
+                         (share * (double) color->blue + rest * (double) back->blue) / alpha,
+                         alpha);
+}
+
 static void
 draw_ridge (TareRidgePlot       *self,
             const TarePlotFrame *frame,
@@ -166,13 +187,8 @@ draw_ridge (TareRidgePlot       *self,
   if (!find_extent (heights, self->n_bins, &first, &last))
     return;
 
-  /* What is behind is hidden, but not altogether. */
   trace_ridge (self, frame, heights, first, last, base, rise, cr);
-  cairo_set_source_rgba (cr, (double) frame->background.red, (double) frame->background.green,
-                         (double) frame->background.blue, 0.85);
-  cairo_fill_preserve (cr);
-  cairo_set_source_rgba (cr, (double) color->red, (double) color->green, (double) color->blue,
-                         selected ? 0.6 : 0.25);
+  set_fill (frame, color, selected ? 0.6 : 0.25, cr);
   cairo_fill_preserve (cr);
   gdk_cairo_set_source_rgba (cr, color);
   cairo_set_line_width (cr, selected ? 2.0 : 1.0);

@@ -4,11 +4,11 @@
  * Prints one JSON object of frame times in milliseconds: bench-frames [--quick] [SCENE...]
  *
  * Drives pan, zoom, selection and pointing over 2,000 layers in bars, points and the map, and over
- * a heat map of a large tensor, in a window of 1280 x 800. A frame is the handling of what the
- * person did and all that the frame clock does for it up to the end of its drawing; the wait for
- * the next frame is none of it. Beside the time on the clock stands that of the processor in the
- * main thread, which says the same on a busy machine. Fails only where a frame takes longer than
- * anyone would wait.
+ * every view of a tensor of 4096 x 14336, in a window of 1280 x 800. A frame is the handling of
+ * what the person did and all that the frame clock does for it up to the end of its drawing; the
+ * wait for the next frame is none of it. Beside the time on the clock stands that of the processor
+ * in the main thread, which says the same on a busy machine. Fails only where a frame takes longer
+ * than anyone would wait.
  */
 #include <adwaita.h>
 #include <json-glib/json-glib.h>
@@ -16,11 +16,18 @@
 #include <string.h>
 #include <time.h>
 
+#include "analysis/statistics/tare-channels.h"
 #include "analysis/statistics/tare-pyramid.h"
+#include "analysis/statistics/tare-ranges.h"
+#include "analysis/statistics/tare-shape.h"
 #include "widgets/tare-bar-plot.h"
 #include "widgets/tare-chart.h"
 #include "widgets/tare-format-map.h"
 #include "widgets/tare-heat-plot.h"
+#include "widgets/tare-histogram-plot.h"
+#include "widgets/tare-line-plot.h"
+#include "widgets/tare-range-plot.h"
+#include "widgets/tare-ridge-plot.h"
 #include "widgets/tare-scatter-plot.h"
 #include "widgets/tare-widgets-init.h"
 
@@ -31,9 +38,13 @@
 #define WIDTH 1280
 #define HEIGHT 800
 
-/* Rows and columns of the tensor behind the heat map. */
+/* Rows and columns of the tensor that is looked at. */
 #define ROWS 4096
 #define COLUMNS 14336
+
+/* As the pages of the window have them. */
+#define RIDGES 256
+#define QUANTILES 201
 
 /* Milliseconds of the processor that no frame takes unless something is broken. */
 #define HOPELESS 2000.0
@@ -355,12 +366,43 @@ run_map (JsonBuilder *json,
   return worst;
 }
 
-/* What the heat map shows. */
+/* What is looked at. */
 typedef struct
 {
   TareTensor   tensor;
   TarePyramid *pyramid;
 } Heat;
+
+/* Noise of which some columns are louder. */
+static void
+heat_init (Heat     *self,
+           gboolean  quick)
+{
+  gsize rows = quick ? 256 : ROWS, size = rows * COLUMNS;
+  float *x = g_new (float, size);
+  g_autoptr(GBytes) bytes = g_bytes_new_take (x, size * sizeof *x);
+  guint32 state = 1;
+
+  for (gsize i = 0; i < size; i++)
+    {
+      state = state * 1664525u + 1013904223u;
+      x[i] = ((float) (state >> 8) / 16777216.0f - 0.5f) * (i % COLUMNS % 97 == 0 ? 5.0f : 1.0f);
+    }
+  self->pyramid = NULL;
+  self->tensor = (TareTensor) {
+    .name = (char *) "bench", .canonical = (char *) "bench", .block = -1,
+    .type_name = (char *) "F32", .format = tare_format_lookup ("f32"), .n_dimensions = 2,
+    .shape = { rows, COLUMNS }, .columns = COLUMNS, .rows = rows,
+    .file = tare_file_new_bytes ("bench", bytes), .bytes = size * sizeof *x,
+  };
+}
+
+static void
+heat_clear (Heat *self)
+{
+  g_clear_pointer (&self->pyramid, tare_pyramid_unref);
+  tare_file_unref (self->tensor.file);
+}
 
 /* Coarse at once, and exactly in a thread, as the pages of the window do. */
 static TareHeatState
@@ -389,27 +431,13 @@ run_heat (JsonBuilder *json,
           gboolean     quick,
           guint        n)
 {
-  gsize rows = quick ? 256 : ROWS, size = rows * COLUMNS;
-  float *x = g_new (float, size);
-  g_autoptr(GBytes) bytes = g_bytes_new_take (x, size * sizeof *x);
   TarePlot *plot = tare_heat_plot_new ();
-  guint32 state = 1;
   Heat heat;
   double worst;
 
-  for (gsize i = 0; i < size; i++)
-    {
-      state = state * 1664525u + 1013904223u;
-      x[i] = (float) (state >> 8) / 16777216.0f - 0.5f;
-    }
-  heat.tensor = (TareTensor) {
-    .name = (char *) "bench", .canonical = (char *) "bench", .block = -1,
-    .type_name = (char *) "F32", .format = tare_format_lookup ("f32"), .n_dimensions = 2,
-    .shape = { rows, COLUMNS }, .columns = COLUMNS, .rows = rows,
-    .file = tare_file_new_bytes ("bench", bytes), .bytes = size * sizeof *x,
-  };
+  heat_init (&heat, quick);
   heat.pyramid = tare_pyramid_build (&heat.tensor, NULL, NULL);
-  tare_heat_plot_set_source (TARE_HEAT_PLOT (plot), rows, COLUMNS, sample, &heat, NULL);
+  tare_heat_plot_set_source (TARE_HEAT_PLOT (plot), heat.tensor.rows, COLUMNS, sample, &heat, NULL);
   worst = run_chart (json, "heat_map", plot, n);
 
   /* A thread may still be looking. */
@@ -417,8 +445,120 @@ run_heat (JsonBuilder *json,
   while (G_OBJECT (plot)->ref_count > 1)
     g_main_context_iteration (NULL, TRUE);
   g_object_unref (plot);
-  tare_pyramid_unref (heat.pyramid);
-  tare_file_unref (heat.tensor.file);
+  heat_clear (&heat);
+
+  return worst;
+}
+
+static double
+run_ranges (JsonBuilder *json,
+            const char  *name,
+            TareRanges  *ranges,
+            guint        n)
+{
+  g_autoptr(TarePlot) plot = tare_range_plot_new ();
+  g_autofree TareRangeBand *bands = g_new (TareRangeBand, ranges->n);
+
+  for (gsize i = 0; i < ranges->n; i++)
+    {
+      const float *levels = ranges->values[i];
+
+      bands[i] = (TareRangeBand) {
+        .minimum = levels[TARE_RANGE_LEVEL_MINIMUM], .low = levels[TARE_RANGE_LEVEL_1],
+        .lower = levels[TARE_RANGE_LEVEL_25], .median = levels[TARE_RANGE_LEVEL_50],
+        .upper = levels[TARE_RANGE_LEVEL_75], .high = levels[TARE_RANGE_LEVEL_99],
+        .maximum = levels[TARE_RANGE_LEVEL_MAXIMUM],
+      };
+    }
+  tare_range_plot_set_ranges (TARE_RANGE_PLOT (plot), bands, (guint) ranges->n);
+  tare_ranges_free (ranges);
+
+  return run_chart (json, name, plot, n);
+}
+
+static double
+run_ridges (JsonBuilder          *json,
+            const TareTensor     *tensor,
+            const TareStatistics *statistics,
+            guint                 n)
+{
+  g_autoptr(TarePlot) plot = tare_ridge_plot_new ();
+  g_autoptr(TareChannels) channels = tare_channels_measure (tensor, RIDGES, statistics->minimum,
+                                                            statistics->maximum, NULL, NULL);
+
+  tare_ridge_plot_set_ridges (TARE_RIDGE_PLOT (plot), channels->counts, (guint) channels->n,
+                              (guint) channels->n_bins, (double) channels->minimum,
+                              (double) channels->maximum);
+
+  return run_chart (json, "ridges", plot, n);
+}
+
+/* What each input is like: as many points as there are columns, the eigenvalues of a full spectrum
+ * being no more. */
+static double
+run_columns (JsonBuilder          *json,
+             const TareStatistics *statistics,
+             guint                 n)
+{
+  g_autoptr(TarePlot) plot = tare_line_plot_new ();
+  g_autofree double *x = g_new (double, COLUMNS);
+  g_autofree double *y = g_new (double, COLUMNS);
+
+  for (gsize i = 0; i < COLUMNS; i++)
+    {
+      x[i] = (double) i;
+      y[i] = (double) statistics->column_maximum[i];
+    }
+  tare_line_plot_set_points (TARE_LINE_PLOT (plot), x, y, COLUMNS);
+
+  return run_chart (json, "spectrum", plot, n);
+}
+
+static double
+run_quantiles (JsonBuilder          *json,
+               const TareStatistics *statistics,
+               guint                 n)
+{
+  g_autoptr(TarePlot) plot = tare_scatter_plot_new ();
+  double x[QUANTILES], y[QUANTILES];
+
+  for (guint i = 0; i < QUANTILES; i++)
+    {
+      x[i] = 5.0 * (2.0 * i / (QUANTILES - 1) - 1.0);
+      y[i] = tare_shape_get_quantile (statistics, tare_gaussian_get_share (x[i]));
+    }
+  tare_scatter_plot_set_points (TARE_SCATTER_PLOT (plot), NULL, x, y, QUANTILES);
+  tare_scatter_plot_set_line (TARE_SCATTER_PLOT (plot), statistics->standard_deviation,
+                              statistics->mean, "Gaussian");
+
+  return run_chart (json, "quantiles", plot, n);
+}
+
+/* Whatever else a tensor's pages show. */
+static double
+run_views (JsonBuilder *json,
+           gboolean     quick,
+           guint        n)
+{
+  g_autoptr(TarePlot) histogram = tare_histogram_plot_new ();
+  g_autoptr(TareStatistics) statistics = NULL;
+  double worst;
+  Heat heat;
+
+  heat_init (&heat, quick);
+  statistics = tare_statistics_measure (&heat.tensor, NULL, NULL);
+  tare_histogram_plot_set_counts (TARE_HISTOGRAM_PLOT (histogram), statistics->histogram,
+                                  TARE_HISTOGRAM_BINS, (double) statistics->minimum,
+                                  (double) statistics->maximum);
+  worst = run_chart (json, "histogram", histogram, n);
+  worst = MAX (worst, run_ranges (json, "ranges_of_outputs",
+                                  tare_ranges_of_rows (&heat.tensor, NULL, NULL), n));
+  worst = MAX (worst, run_ranges (json, "ranges_of_inputs",
+                                  tare_ranges_of_columns (&heat.tensor, NULL, NULL), n));
+  worst = MAX (worst, run_ridges (json, &heat.tensor, statistics, n));
+  worst = MAX (worst, run_columns (json, statistics, n));
+  worst = MAX (worst, run_quantiles (json, statistics, n));
+  heat_clear (&heat);
 
   return worst;
 }
@@ -442,6 +582,7 @@ static const struct
   { "layers", run_layers },
   { "map", run_map },
   { "heat", run_heat },
+  { "views", run_views },
 };
 
 /* Whether it is named on the command line, or nothing is. */
