@@ -155,6 +155,7 @@ extern const TareGridClass _tare_level_class;
 
 extern const TareFormatClass _tare_grid_class;
 extern const TareFormatClass _tare_grid_whole_class;
+extern const TareFormatClass _tare_grid_square_class;
 
 /* What judges a scale: some rows of the same columns, of a group or of a whole matrix.
  *
@@ -225,6 +226,7 @@ void     _tare_root_list            (guint              n_codes,
 extern const TareCodebook _tare_codebook_nf4;
 extern const TareCodebook _tare_codebook_nf3;
 extern const TareCodebook _tare_codebook_nf2;
+extern const TareCodebook _tare_codebook_af4;
 extern const TareCodebook _tare_codebook_bnb_fp4;
 
 TareGrid *_tare_minifloat_new  (guint                 exponent,

@@ -388,6 +388,27 @@ list_split (GPtrArray *list,
   combine (list, elements, bits > 4 ? wide : narrow);
 }
 
+/* FP8 as DeepSeek's models come. */
+static void
+list_square (GPtrArray *list)
+{
+  static const TareScaling squares = {
+    "_b128x128", "128x128", N_("one scale for %u outputs of as many weights"), &_tare_scale_single,
+    128,
+  };
+  Elements elements = {
+    .id = g_strdup ("fp8_e4m3"),
+    .label = g_strdup ("FP8 E4M3"),
+    .noun = g_strdup (g_dgettext ("tare", N_("Floats of few bits"))),
+    .family = TARE_FORMAT_FAMILY_MINIFLOAT,
+    .bits = 8,
+    .grid = _tare_minifloat_new (4, 3, "fn"),
+  };
+
+  add_format (list, &elements, &squares)->klass = &_tare_grid_square_class;
+  elements_clear (&elements);
+}
+
 /* --- blocks that share a power of two --- */
 
 static void
@@ -608,6 +629,7 @@ _tare_format_list (GPtrArray *list)
   list_all_integers (list);
   for (gsize i = 0; i < G_N_ELEMENTS (splits); i++)
     list_minifloat (list, &splits[i]);
+  list_square (list);
   for (guint bits = 8; bits >= 4; bits--)
     list_split (list, bits);
   list_blocks (list);
@@ -617,6 +639,8 @@ _tare_format_list (GPtrArray *list)
                  &_tare_codebook_nf3);
   list_codebook (list, "nf2", "NF2", N_("2-bit quantiles of a normal distribution"), 2,
                  &_tare_codebook_nf2);
+  list_codebook (list, "af4", "AF4", N_("The 4-bit levels of bitsandbytes' AF4"), 4,
+                 &_tare_codebook_af4);
   list_codebook (list, "bnb_fp4", "bitsandbytes FP4",
                  N_("The 4-bit floats of bitsandbytes, unlike E2M1"), 4, &_tare_codebook_bnb_fp4);
   _tare_format_list_clusters (list);

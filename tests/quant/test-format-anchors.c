@@ -151,6 +151,43 @@ measure (const char         *id,
   return tare_distortion_measure (x, y, rows, columns, NULL).squared;
 }
 
+static double
+measure_absolute (const char  *id,
+                  const float *x,
+                  float       *y)
+{
+  double sum = 0.0;
+
+  round_trip (id, &plain, x, 1, N, y);
+  for (gsize i = 0; i < N; i++)
+    sum += fabs ((double) x[i] - (double) y[i]);
+
+  return sum / N;
+}
+
+/* The levels of bitsandbytes, whose absolute error is near that of NF4. */
+static void
+test_absolute (void)
+{
+  static const float levels[] = {
+    -1.0f, -0.69441008f, -0.51243739f, -0.3736951f, -0.25607552f, -0.14982478f, -0.04934812f, 0.0f,
+    0.04273164f, 0.12934483f, 0.21961274f, 0.31675666f, 0.42563882f, 0.55496234f, 0.72424863f, 1.0f,
+  };
+  float found[TARE_FORMAT_MAX_LEVELS];
+  g_autofree float *x = g_new (float, N);
+  g_autofree float *y = g_new (float, N);
+  double error;
+
+  g_assert_cmpuint (tare_format_get_levels (tare_format_lookup ("af4"), -1.0f, 1.0f, found), ==,
+                    G_N_ELEMENTS (levels));
+  g_assert_cmpmem (found, sizeof levels, levels, sizeof levels);
+
+  tare_test_fill_gaussian (x, N, 37);
+  error = measure_absolute ("af4", x, y);
+  g_assert_cmpfloat (error, <, 1.05 * measure_absolute ("nf4", x, y));
+  g_assert_cmpfloat (error, <, 0.9 * measure_absolute ("bnb_fp4", x, y));
+}
+
 /* What must be the same, or not worse, whatever the weights. */
 static void
 test_identities (void)
@@ -355,6 +392,7 @@ main (int    argc,
 
   g_test_add_func ("/format/anchors/gaussian", test_gaussian);
   g_test_add_func ("/format/anchors/codebooks", test_codebooks);
+  g_test_add_func ("/format/anchors/absolute", test_absolute);
   g_test_add_func ("/format/anchors/identities", test_identities);
   g_test_add_func ("/format/anchors/nested", test_nested);
   g_test_add_func ("/format/anchors/along-outputs", test_along_outputs);
