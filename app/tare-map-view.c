@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "app/tare-map-experts.h"
 #include "app/tare-map-measure.h"
 #include "app/tare-map-sites.h"
 #include "app/tare-text.h"
@@ -196,11 +197,17 @@ describe_layer (TareLayer *layer)
   g_autofree char *error = tare_text_share (tare_layer_get_error (layer), 3);
   g_autofree char *outliers = tare_text_share (tare_layer_get_outliers (layer), 4);
   g_autofree char *loss = tare_text_number (tare_layer_get_sensitivity (layer), 4);
+  g_autofree char *experts = NULL;
+  guint n = tare_map_experts_count (layer);
+
+  if (n > 1)
+    /* translators: how many, and the key that shows them */
+    experts = g_strdup_printf (_("\n%u experts (Return opens them)"), n);
 
   return g_strdup_printf (_("%s\n%s, %s bits per weight, %s\n"
-                            "error %s, outliers %s, proxy loss %s"),
+                            "error %s, outliers %s, proxy loss %s%s"),
                           tensor->canonical, format != NULL ? format->label : tensor->type_name,
-                          bits, bytes, error, outliers, loss);
+                          bits, bytes, error, outliers, loss, experts != NULL ? experts : "");
 }
 
 /* One for each family; the map has shapes to spare. */
@@ -296,6 +303,7 @@ fill (TareMapView *self)
       cells[i].locked = tare_layer_get_assignment (layer).locked;
       cells[i].stale = !tare_layer_is_measured (layer);
       cells[i].mark = tare_map_view_get_mark (tare_layer_get_format (layer));
+      cells[i].folded = tare_map_experts_count (layer);
       g_ptr_array_add (texts, (gpointer) cells[i].label);
       g_ptr_array_add (texts, (gpointer) cells[i].tooltip);
     }
@@ -544,6 +552,19 @@ bits_requested_cb (TareMapView *self,
     }
 }
 
+/* Only what is folded opens. */
+static void
+cell_activated_cb (TareMapView *self,
+                   guint        cell)
+{
+  guint index = cell < self->layers->len ? get_index (self->layers, cell)
+                                         : TARE_FORMAT_MAP_NO_CELL;
+
+  if (index != TARE_FORMAT_MAP_NO_CELL)
+    tare_map_experts_open (self->map, cell, self->session,
+                           tare_session_get_layer (self->session, index));
+}
+
 static void
 measure_changed_cb (TareMapView *self)
 {
@@ -622,6 +643,8 @@ tare_map_view_init (TareMapView *self)
   g_signal_connect_object (self->map, "painting", G_CALLBACK (painting_cb), self,
                            G_CONNECT_SWAPPED);
   g_signal_connect_object (self->map, "painted", G_CALLBACK (painted_cb), self,
+                           G_CONNECT_SWAPPED);
+  g_signal_connect_object (self->map, "cell-activated", G_CALLBACK (cell_activated_cb), self,
                            G_CONNECT_SWAPPED);
   g_signal_connect_object (self->map, "bits-requested", G_CALLBACK (bits_requested_cb), self,
                            G_CONNECT_SWAPPED);

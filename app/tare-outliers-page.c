@@ -388,6 +388,7 @@ add_controls (TareOutliersPage *self)
   TareLayerPage *page = TARE_LAYER_PAGE (self);
   const char *const shows[] = { _("Weights"), _("Error of the format"), NULL };
   const char *const channels[] = { _("By output"), _("By input"), NULL };
+  GtkWidget *all_button;
 
   self->show_drop = tare_layer_page_add_choice (page, _("What the Picture Shows"), shows,
                                                 G_CALLBACK (tare_layer_page_refresh));
@@ -398,6 +399,12 @@ add_controls (TareOutliersPage *self)
   gtk_widget_set_tooltip_text (GTK_WIDGET (self->sort_button), _("Widest Channels First"));
   g_signal_connect_swapped (self->sort_button, "toggled", G_CALLBACK (sort_cb), self);
   tare_layer_page_add_control (page, GTK_WIDGET (self->sort_button));
+
+  all_button = gtk_button_new_with_label (_("All Layers"));
+  gtk_widget_set_tooltip_text (all_button, _("Outliers of All Layers on the Map"));
+  gtk_actionable_set_action_name (GTK_ACTIONABLE (all_button), "win.show-on-map");
+  gtk_actionable_set_action_target (GTK_ACTIONABLE (all_button), "s", "outliers");
+  tare_layer_page_add_control (page, all_button);
 }
 
 static void

@@ -496,6 +496,20 @@ show_page_cb (GSimpleAction *action,
   tare_window_show_page (user_data, g_variant_get_string (parameter, NULL));
 }
 
+/* The map by a measure, out of its hiding place. */
+static void
+show_on_map_cb (GSimpleAction *action,
+                GVariant      *parameter,
+                gpointer       user_data)
+{
+  TareWindow *self = user_data;
+
+  adw_flap_set_reveal_flap (self->flap, TRUE);
+  tare_map_view_set_measure (TARE_MAP_VIEW (self->map_view),
+                             g_variant_get_string (parameter, NULL));
+  gtk_widget_grab_focus (GTK_WIDGET (tare_window_get_map (self)));
+}
+
 /* From 1 on, in the order of the switcher. */
 static void
 show_nth_page_cb (GSimpleAction *action,
@@ -558,6 +572,7 @@ static const GActionEntry entries[] = {
   { .name = "print-dossier", .activate = print_dossier_cb },
   { .name = "save-dossier", .activate = save_dossier_cb },
   { .name = "show-page", .activate = show_page_cb, .parameter_type = "s" },
+  { .name = "show-on-map", .activate = show_on_map_cb, .parameter_type = "s" },
   { .name = "show-nth-page", .activate = show_nth_page_cb, .parameter_type = "i" },
   { .name = "find", .activate = find_cb },
   { .name = "select-all", .activate = select_all_cb },
@@ -581,7 +596,7 @@ _tare_window_update_actions (TareWindow *self)
   static const char *const of_model[] = {
     "export", "export-to", "open-recipe", "save-recipe", "save-recipe-as", "find", "select-all",
     "show-page", "show-nth-page", "compare-model", "compare-folder", "compare-recipe",
-    "print-dossier", "save-dossier",
+    "print-dossier", "save-dossier", "show-on-map",
   };
   static const char *const of_runnable[] = { "calibrate", "calibrate-with", "measure" };
   TareModel *model = tare_session_get_model (self->session);
