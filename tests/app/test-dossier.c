@@ -161,7 +161,7 @@ test_save (Fixture       *fixture,
   window_fixture_open_sample (&fixture->window);
   window_fixture_use_excerpts (&fixture->window, 4000);
   window_fixture_wait (&fixture->window, is_calibrated, 60.0);
-  make (fixture, "blk.3.ffn_gate.weight");
+  make (fixture, "blk.3.attn_v.weight");
   g_assert_true (fixture->weighted);
 
   tare_dossier_save (fixture->dossier, pdf, &error);
