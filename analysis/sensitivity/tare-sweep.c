@@ -6,7 +6,7 @@
 #include "quant/tare-error.h"
 
 /* Weights that are looked at: their mean error is within a percent of the whole tensor's, and all
- * formats together take a second or two. */
+ * formats together take seconds, most of them for codebooks that are fitted, which come last. */
 #define SAMPLE_WEIGHTS (512 * 1024)
 
 /* Rows that are taken together, since some formats group that many outputs. */
