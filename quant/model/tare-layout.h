@@ -15,6 +15,7 @@ G_BEGIN_DECLS
  * @TARE_PART_TENSOR_SCALE: one number for all scales
  * @TARE_PART_GROUPS: which group each column belongs to
  * @TARE_PART_SHAPE: rows and columns, where packing hides them
+ * @TARE_PART_INPUT_SCALE: what the layer's inputs are divided by before they are rounded
  *
  * The tensors of a safetensors file that together hold one quantized matrix.
  */
@@ -26,6 +27,7 @@ typedef enum
   TARE_PART_TENSOR_SCALE,
   TARE_PART_GROUPS,
   TARE_PART_SHAPE,
+  TARE_PART_INPUT_SCALE,
   TARE_N_PARTS,
 } TarePart;
 
@@ -43,6 +45,9 @@ typedef struct _TareLayout TareLayout;
  * @row_block: rows that share a scale
  * @padded: whether no code straddles two words, so that some bits of a word are unused
  * @zero_offset: what GPTQ's first version takes off its zero points before it stores them
+ * @input: (nullable): what the layer's inputs are rounded to when it is run
+ * @input_limits: (nullable): the largest input that this reaches to, for every column, where that
+ *   is known before; %NULL where every token has a scale of its own
  *
  * One matrix of a quantized checkpoint: (code - zero) scale. Immutable and reference counted.
  */
@@ -58,6 +63,8 @@ typedef struct _TareStored
   gsize             row_block;
   gboolean          padded;
   guint             zero_offset;
+  const TareFormat *input;
+  float            *input_limits;
 } TareStored;
 
 /**
@@ -67,6 +74,8 @@ typedef struct _TareStored
  * @version: of GPTQ's zero points: 1 where 1 is taken off them, 2 where not
  * @block_rows: rows that share a scale where blocks of the matrix do, otherwise 0
  * @block_columns: and columns
+ * @input: (nullable): what inputs are rounded to
+ * @input_static: whether by one scale that is known before
  *
  * What a quantization_config says of one matrix, as far as the parts alone do not tell.
  */
@@ -77,6 +86,9 @@ typedef struct
   guint    version;
   gsize    block_rows;
   gsize    block_columns;
+
+  const TareFormat *input;
+  gboolean          input_static;
 } TareScheme;
 
 /**

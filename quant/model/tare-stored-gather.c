@@ -6,6 +6,7 @@
 
 #include "quant/model/tare-file-private.h"
 #include "quant/model/tare-json.h"
+#include "quant/model/tare-layout-private.h"
 #include "quant/model/tare-tensor-private.h"
 
 /* The values of quant_method of which the layouts are in the table. */
@@ -20,8 +21,8 @@ static const char *const formats[] = {
   "nvfp4-pack-quantized", "mxfp4-pack-quantized", "mxfp8-quantized", "mixed-precision", NULL,
 };
 
-/* What is beside the weights for other numbers: activations and the cache of keys and values.
- * Networks are run without rounding those. */
+/* What is beside the weights for other numbers: activations and the cache of keys and values. Of
+ * these only the scales of inputs count, where a layout has them. */
 static const char *const aside[] = {
   ".input_scale", ".input_zero_point", ".input_global_scale", ".output_scale",
   ".output_zero_point", ".k_scale", ".v_scale", ".q_scale", ".prob_scale",
@@ -124,6 +125,33 @@ add_target (Gather           *self,
   g_array_append_val (self->targets, target);
 }
 
+/* What inputs are rounded to, of what compressed-tensors can say only that which a token can be
+ * rounded to by itself. */
+static void
+read_inputs (JsonObject *inputs,
+             TareScheme *scheme)
+{
+  const char *strategy = inputs != NULL ? tare_json_get_string (inputs, "strategy") : NULL;
+  gboolean dynamic = FALSE, symmetric = TRUE, floats = FALSE;
+  g_autofree char *id = NULL;
+
+  if (strategy == NULL)
+    return;
+
+  dynamic = tare_json_get_boolean (inputs, "dynamic", FALSE);
+  symmetric = tare_json_get_boolean (inputs, "symmetric", TRUE);
+  floats = g_strcmp0 (tare_json_get_string (inputs, "type"), "float") == 0;
+  if (strcmp (strategy, dynamic ? "token" : "tensor") != 0 || (!dynamic && !symmetric)
+      || (floats && read_count (inputs, "num_bits") != 8))
+    return;
+
+  id = floats ? g_strdup ("fp8_e4m3_channel")
+              : g_strdup_printf ("int%u%s_channel", read_count (inputs, "num_bits"),
+                                 symmetric ? "" : "_asym");
+  scheme->input = tare_format_lookup (id);
+  scheme->input_static = !dynamic;
+}
+
 static void
 read_group (Gather     *self,
             JsonObject *group)
@@ -138,6 +166,7 @@ read_group (Gather     *self,
   scheme.bits = read_count (weights, "num_bits");
   scheme.asymmetric = !tare_json_get_boolean (weights, "symmetric", TRUE);
   read_block (weights, "block_structure", &scheme);
+  read_inputs (tare_json_get_object (group, "input_activations"), &scheme);
   for (guint i = 0; i < json_array_get_length (targets); i++)
     {
       JsonNode *node = json_array_get_element (targets, i);
@@ -278,6 +307,41 @@ find_missing (const TareStored *self,
   return NULL;
 }
 
+/* OCP 8-bit floating point, E4M3; two's complement without its lowest number. */
+static float
+get_largest_level (const TareFormat *format)
+{
+  return format->family == TARE_FORMAT_FAMILY_MINIFLOAT
+         ? 448.0f : (float) ((1 << (format->bits - 1)) - 1);
+}
+
+/* Of a static range what it reaches to: the scale times the largest level. */
+static char *
+take_inputs (TareStored       *self,
+             const TareScheme *scheme)
+{
+  const TareTensor *part = self->parts[TARE_PART_INPUT_SCALE];
+  float limit = 0.0f;
+
+  if (scheme->input == NULL || (scheme->input_static && part == NULL))
+    return NULL;
+
+  self->input = scheme->input;
+  if (!scheme->input_static)
+    return NULL;
+
+  if (tare_tensor_get_n_weights (part) == 1 && part->format != NULL)
+    limit = _tare_layout_load_scalar (part, 0) * get_largest_level (scheme->input);
+  if (!(limit > 0.0f && limit < G_MAXFLOAT))
+    return g_strdup_printf ("tensor '%s' is not one positive number", part->name);
+
+  self->input_limits = g_new (float, self->columns);
+  for (gsize i = 0; i < self->columns; i++)
+    self->input_limits[i] = limit;
+
+  return NULL;
+}
+
 static TareStored *
 try_layout (const Gather      *self,
             const TareLayout  *layout,
@@ -300,6 +364,8 @@ try_layout (const Gather      *self,
   *fault = find_missing (stored, &scheme, layer);
   if (*fault == NULL)
     *fault = layout->take (stored, &scheme);
+  if (*fault == NULL)
+    *fault = take_inputs (stored, &scheme);
 
   return *fault == NULL ? g_steal_pointer (&stored) : NULL;
 }

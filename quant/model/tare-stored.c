@@ -115,6 +115,7 @@ stored_clear (gpointer data)
 
   for (guint i = 0; i < TARE_N_PARTS; i++)
     g_clear_pointer (&self->parts[i], tare_tensor_free);
+  g_free (self->input_limits);
 }
 
 /**

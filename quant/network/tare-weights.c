@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "quant/model/tare-layout.h"
 #include "quant/network/tare-network-private.h"
 #include "quant/tare-error.h"
 
@@ -182,6 +183,40 @@ _tare_weights_get_rounding_of (const TareWeights    *weights,
   return tare_activation_format_check (rounding, name, columns, error);
 }
 
+/**
+ * tare_weights_get_own_rounding:
+ * @tensor: a tensor of a model
+ *
+ * Returns: what its file says that its inputs are rounded to; without a format, they are not
+ */
+TareActivationFormat
+tare_weights_get_own_rounding (const TareTensor *tensor)
+{
+  TareActivationFormat rounding = { .range = TARE_RANGE_MINIMUM_MAXIMUM };
+  const TareStored *stored = tensor->stored;
+
+  /* Experts are run as one, by the largest range of all. */
+  for (gsize i = 1; i < tensor->n_slices && stored != NULL && stored->input_limits != NULL; i++)
+    {
+      const TareStored *other = tensor->slices[i].stored;
+
+      if (other->input_limits != NULL && other->input_limits[0] > stored->input_limits[0])
+        stored = other;
+    }
+  if (stored == NULL || stored->input == NULL)
+    return rounding;
+
+  rounding.format = stored->input;
+  if (stored->input_limits != NULL)
+    {
+      rounding.scale = TARE_ACTIVATION_SCALE_TENSOR;
+      rounding.limits = stored->input_limits;
+      rounding.n_limits = stored->columns;
+    }
+
+  return rounding;
+}
+
 /* What the input of a matrix is rounded to; of what is no matrix that may be quantized, nothing. */
 gboolean
 _tare_weights_get_rounding (const TareWeights    *weights,
@@ -195,6 +230,13 @@ _tare_weights_get_rounding (const TareWeights    *weights,
   *rounding = (TareActivationFormat) { .range = TARE_RANGE_MINIMUM_MAXIMUM };
   if (tensor->role == NULL || !tensor->role->matrix)
     return TRUE;
+
+  /* A model that is run as it is rounds what its file says that it rounds. */
+  if (weights->round == NULL)
+    {
+      *rounding = tare_weights_get_own_rounding (tensor);
+      return TRUE;
+    }
 
   name = tensor->block >= 0 ? g_strdup_printf ("blk.%d.%s.input", tensor->block, tensor->role->id)
                             : g_strdup ("output.input");

@@ -58,4 +58,6 @@ gboolean    tare_weights_load_rows     (const TareWeights   *self,
                                         const TareProgress  *progress,
                                         GError             **error);
 
+TareActivationFormat tare_weights_get_own_rounding (const TareTensor *tensor);
+
 G_END_DECLS

@@ -150,6 +150,66 @@ get_format (const TareItem *item)
   return item->format != NULL ? item->format : item->tensor->format;
 }
 
+static gboolean
+is_of_group (const TareSchemeGroup *group,
+             const TareItem        *item)
+{
+  return get_format (item) == group->format && item->packer == group->packer
+         && item->input.format == group->input.format && item->input.scale == group->input.scale;
+}
+
+static TareSchemeGroup *
+find_group (GPtrArray      *groups,
+            const TareItem *item)
+{
+  for (guint i = 0; i < groups->len; i++)
+    if (is_of_group (g_ptr_array_index (groups, i), item))
+      return g_ptr_array_index (groups, i);
+
+  return NULL;
+}
+
+static TareSchemeGroup *
+add_group (GPtrArray      *groups,
+           const TareItem *item)
+{
+  TareSchemeGroup *group = g_new0 (TareSchemeGroup, 1);
+
+  group->format = get_format (item);
+  group->packer = item->packer;
+  group->input = item->input;
+  group->patterns = g_ptr_array_new_with_free_func (g_free);
+  group->names = g_ptr_array_new_with_free_func (g_free);
+  g_ptr_array_add (groups, group);
+
+  return group;
+}
+
+static gboolean
+is_grouped (const TareItem *item)
+{
+  return _tare_folder_is_linear (item->tensor) || _tare_folder_is_router (item->tensor);
+}
+
+static void
+fill_group (TareSchemeGroup *group,
+            GArray          *items)
+{
+  g_autoptr(GArray) series = g_array_new (FALSE, FALSE, sizeof (Series));
+
+  g_array_set_clear_func (series, series_clear);
+  for (guint i = 0; i < items->len; i++)
+    {
+      const TareItem *item = &g_array_index (items, TareItem, i);
+
+      if (!is_grouped (item) || !is_of_group (group, item))
+        continue;
+      add_to_series (series, item->layer, item->tensor->block);
+      g_ptr_array_add (group->names, g_strdup (item->layer));
+    }
+  finish_group (group, series);
+}
+
 /**
  * _tare_folder_group_layers:
  * @items: (element-type TareItem): what goes into a folder
@@ -165,30 +225,14 @@ _tare_folder_group_layers (GArray *items)
   for (gsize k = 0; k <= tare_format_get_n_formats (); k++)
     {
       const TareFormat *format = k < tare_format_get_n_formats () ? tare_format_get (k) : NULL;
-      g_autoptr(GArray) series = g_array_new (FALSE, FALSE, sizeof (Series));
-      TareSchemeGroup *group = NULL;
 
-      g_array_set_clear_func (series, series_clear);
       for (guint i = 0; i < items->len; i++)
         {
           const TareItem *item = &g_array_index (items, TareItem, i);
 
-          if ((!_tare_folder_is_linear (item->tensor) && !_tare_folder_is_router (item->tensor))
-              || get_format (item) != format)
-            continue;
-          if (group == NULL)
-            {
-              group = g_new0 (TareSchemeGroup, 1);
-              group->format = format;
-              group->patterns = g_ptr_array_new_with_free_func (g_free);
-              group->names = g_ptr_array_new_with_free_func (g_free);
-              g_ptr_array_add (groups, group);
-            }
-          add_to_series (series, item->layer, item->tensor->block);
-          g_ptr_array_add (group->names, g_strdup (item->layer));
+          if (is_grouped (item) && get_format (item) == format && find_group (groups, item) == NULL)
+            fill_group (add_group (groups, item), items);
         }
-      if (group != NULL)
-        finish_group (group, series);
     }
 
   return groups;

@@ -140,10 +140,32 @@ find_packer (const TareFolderKind *kind,
   return kind->find_packer (item->format != NULL ? item->format : item->tensor->format);
 }
 
+/* How codes are laid out beside inputs that are rounded, where that can be said. */
+static void
+take_input (TareItem             *self,
+            const TareFolderKind *kind,
+            TareRecipe           *recipe)
+{
+  TareAssignment input = _tare_folder_find_input (recipe, self->tensor);
+  const TarePacker *packer = NULL;
+
+  if (kind->find_input_packer == NULL || self->packer == NULL || input.format == NULL)
+    return;
+
+  packer = kind->find_input_packer (self->format != NULL ? self->format : self->tensor->format,
+                                    &input);
+  if (packer == NULL)
+    return;
+
+  self->packer = packer;
+  self->input = input;
+}
+
 static void
 plan_item (TareItem             *self,
            const TareFolderKind *kind,
-           TareModel            *model)
+           TareModel            *model,
+           TareRecipe           *recipe)
 {
   const TareTensor *tensor = self->tensor;
   gboolean folder = strcmp (tare_model_get_container (model), "safetensors") == 0;
@@ -160,6 +182,7 @@ plan_item (TareItem             *self,
     dtype = tensor->type_name;
   if (dtype == NULL)
     self->packer = find_packer (kind, self);
+  take_input (self, kind, recipe);
 
   if (self->packer != NULL)
     self->packer->plan (self);
@@ -173,6 +196,7 @@ static void
 add_experts (GArray               *items,
              const TareFolderKind *kind,
              TareModel            *model,
+             TareRecipe           *recipe,
              const TareItem       *whole)
 {
   const TareTensor *tensor = whole->tensor;
@@ -194,7 +218,7 @@ add_experts (GArray               *items,
           g_free (item.file->name);
           item.file->name = g_strdup (tensor->canonical);
         }
-      plan_item (&item, kind, model);
+      plan_item (&item, kind, model, recipe);
       g_array_append_val (items, item);
     }
 }
@@ -227,13 +251,13 @@ _tare_folder_list_items (const TareFolderKind *kind,
         item.format = NULL;
       if (tare_tensor_is_stacked (tensor))
         {
-          add_experts (items, kind, model, &item);
+          add_experts (items, kind, model, recipe, &item);
           continue;
         }
       item.file = tare_model_dup_folder_tensor (model, tensor);
       if (item.file == NULL)
         continue;
-      plan_item (&item, kind, model);
+      plan_item (&item, kind, model, recipe);
       g_array_append_val (items, item);
     }
 

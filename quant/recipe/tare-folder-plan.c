@@ -262,6 +262,48 @@ share (Choice *const        *parts,
     }
 }
 
+/**
+ * _tare_folder_find_input:
+ * @recipe: what is asked for
+ * @tensor: a tensor
+ *
+ * Returns: what the recipe says of the inputs of a linear layer; nothing where a layer that is run
+ *   as one with it has them rounded in another way
+ */
+TareAssignment
+_tare_folder_find_input (TareRecipe       *recipe,
+                         const TareTensor *tensor)
+{
+  TareAssignment none = { .range = TARE_RANGE_MINIMUM_MAXIMUM };
+  g_autofree char *name = NULL;
+  TareAssignment own;
+
+  if (!_tare_folder_is_linear (tensor))
+    return none;
+
+  name = g_strdup_printf ("blk.%d.%s.input", tensor->block, tensor->role->id);
+  own = tare_recipe_resolve_activation (recipe, name);
+  for (gsize set = 0; set < G_N_ELEMENTS (fused); set++)
+    {
+      gboolean within = FALSE, same = TRUE;
+
+      for (gsize i = 0; i < G_N_ELEMENTS (fused[0]) && fused[set][i] != NULL; i++)
+        {
+          g_autofree char *other_name = g_strdup_printf ("blk.%d.%s.input", tensor->block,
+                                                         fused[set][i]);
+          TareAssignment other = tare_recipe_resolve_activation (recipe, other_name);
+
+          within = within || strcmp (fused[set][i], tensor->role->id) == 0;
+          same = same && other.format == own.format && other.scale == own.scale
+                 && other.clip == own.clip && other.range == own.range;
+        }
+      if (within && !same)
+        return none;
+    }
+
+  return own;
+}
+
 /* The one with the most bits is that of all. */
 static void
 fuse (GArray               *choices,
@@ -502,6 +544,29 @@ note_routers (TarePlan   *plan,
     }
 }
 
+/* Layers whose inputs the recipe rounds and the folder cannot say so. */
+static void
+note_inputs (TarePlan   *plan,
+             GArray     *items,
+             TareRecipe *recipe)
+{
+  for (guint i = 0; i < items->len; i++)
+    {
+      const TareItem *item = &g_array_index (items, TareItem, i);
+      g_autofree char *name = NULL;
+      TareAssignment wanted;
+
+      if (!_tare_folder_is_linear (item->tensor) || item->expert > 0 || item->input.format != NULL)
+        continue;
+      name = g_strdup_printf ("blk.%d.%s.input", item->tensor->block, item->tensor->role->id);
+      wanted = tare_recipe_resolve_activation (recipe, name);
+      if (wanted.format != NULL)
+        tare_plan_add (plan, item->tensor, wanted.format, NULL, 0,
+                       N_("Its inputs stay as they are: the container has no such rounding of them "
+                          "beside weights as these"));
+    }
+}
+
 /* Every rule that was changed, and every format of which only the values are written. */
 static TarePlan *
 make_plan (const TareFolderKind *kind,
@@ -529,6 +594,8 @@ make_plan (const TareFolderKind *kind,
   if (kind->runtime)
     note_routers (plan, model, recipe);
   items = _tare_folder_list_items (kind, model, plan->recipe);
+  if (kind->runtime)
+    note_inputs (plan, items, recipe);
   for (guint i = 0; i < items->len; i++)
     {
       const TareItem *item = &g_array_index (items, TareItem, i);

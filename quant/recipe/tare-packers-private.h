@@ -7,6 +7,8 @@ G_BEGIN_DECLS
 
 /**
  * TareSchemeGroup:
+ * @packer: (nullable): how they are laid out
+ * @input: what their inputs are rounded to
  * @format: (nullable): what its layers are in; %NULL for those that are not quantized
  * @patterns: (element-type utf8): expressions that match their names from the beginning, also under
  *   the name of the fused layer that a runtime makes of them
@@ -17,11 +19,14 @@ G_BEGIN_DECLS
 typedef struct
 {
   const TareFormat *format;
+  const TarePacker *packer;
+  TareAssignment    input;
   GPtrArray        *patterns;
   GPtrArray        *names;
 } TareSchemeGroup;
 
 extern const TarePacker _tare_packer_packed;
+extern const TarePacker _tare_packer_int8;
 extern const TarePacker _tare_packer_float8;
 extern const TarePacker _tare_packer_nvfp4;
 extern const TarePacker _tare_packer_mxfp4;

@@ -199,10 +199,47 @@ pack_packed (const TareItem   *item,
 
 const TarePacker _tare_packer_packed = { "pack-quantized", plan_packed, pack_packed, FALSE };
 
+/* A scale for the inputs that is known before. */
+static void
+plan_input (TareItem *item)
+{
+  if (item->input.format != NULL && item->input.scale == TARE_ACTIVATION_SCALE_TENSOR)
+    _tare_item_add_output (item, TARE_PART_INPUT_SCALE, NULL, "F32", 1, 0);
+}
+
+/* One code to a byte, for integers that are multiplied as such. */
+static void
+plan_int8 (TareItem *item)
+{
+  const TareFormat *format = get_format (item);
+
+  plan_input (item);
+  _tare_item_add_output (item, TARE_PART_CODES, NULL, "I8", item->file->rows, item->file->columns);
+  _tare_item_add_output (item, TARE_PART_SCALES, NULL,
+                         _tare_packer_has_half_scales (format) ? "F16" : "F32", item->file->rows,
+                         1);
+}
+
+static void
+pack_int8 (const TareItem   *item,
+           const TareParts  *parts,
+           guint8          **outputs)
+{
+  for (gsize i = 0; i < parts->rows * parts->columns; i++)
+    outputs[TARE_PART_CODES][i] = (guint8) parts->codes[i];
+  for (gsize i = 0; i < parts->rows; i++)
+    put_scale (outputs[TARE_PART_SCALES], item->outputs[TARE_PART_SCALES].dtype, i,
+               get_scale (item, parts, i, 0));
+}
+
+const TarePacker _tare_packer_int8 = { "int-quantized", plan_int8, pack_int8, FALSE };
+
 static void
 plan_float8 (TareItem *item)
 {
   const TareFormat *format = get_format (item);
+
+  plan_input (item);
 
   _tare_item_add_output (item, TARE_PART_CODES, NULL, "F8_E4M3", item->file->rows,
                          item->file->columns);

@@ -77,6 +77,20 @@ fingerprint (gpointer          data,
   return hash != 0 ? hash : 1;
 }
 
+/* Of a layer that is kept what its file says, where the recipe says nothing. */
+static TareActivationFormat
+find_own_rounding (TareRecipeWeights *self,
+                   const char        *canonical)
+{
+  const TareTensor *tensor = tare_model_lookup (tare_engine_get_model (self->engine), canonical);
+  TareActivationFormat none = { .range = TARE_RANGE_MINIMUM_MAXIMUM };
+
+  if (tensor == NULL || tare_recipe_resolve (self->recipe, tensor).format != NULL)
+    return none;
+
+  return tare_weights_get_own_rounding (tensor);
+}
+
 static TareActivationFormat
 round_activations (gpointer    data,
                    const char *name)
@@ -88,18 +102,18 @@ round_activations (gpointer    data,
     .clip = assignment.clip, .window = assignment.window,
   };
   const TareLayerActivations *activations = NULL;
+  g_autofree char *canonical = NULL;
 
+  if (g_str_has_suffix (name, ".input"))
+    canonical = g_strdup_printf ("%.*s.weight", (int) (strlen (name) - strlen (".input")), name);
+  if (assignment.format == NULL && canonical != NULL)
+    return find_own_rounding (self, canonical);
   if (assignment.scale == TARE_ACTIVATION_SCALE_TOKEN)
     return rounding;
 
   rounding.range = TARE_RANGE_MINIMUM_MAXIMUM;
-  if (g_str_has_suffix (name, ".input"))
-    {
-      g_autofree char *layer = g_strndup (name, strlen (name) - strlen (".input"));
-      g_autofree char *canonical = g_strconcat (layer, ".weight", NULL);
-
-      activations = tare_calibration_lookup (self->calibration, canonical);
-    }
+  if (canonical != NULL)
+    activations = tare_calibration_lookup (self->calibration, canonical);
   if (activations != NULL)
     {
       rounding.limits = activations->maximum;

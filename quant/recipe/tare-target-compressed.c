@@ -5,8 +5,7 @@
 
 #define N_(s) (s)
 
-/* compressed-tensors for vLLM. Weights alone are quantized; what vLLM may do to activations is no
- * part of the folder. */
+/* compressed-tensors for vLLM, and what it can round inputs to beside weights of 8 bits. */
 
 static const TarePacker *
 find_packer (const TareFormat *format)
@@ -20,6 +19,32 @@ find_packer (const TareFormat *format)
     return format->group == 16 ? &_tare_packer_nvfp4 : &_tare_packer_mxfp4;
 
   return &_tare_packer_packed;
+}
+
+/* What inputs may be rounded to, each token by itself or all by one range. */
+static const char *const integers[] = {
+  "int8_channel", "int8_restricted_channel", "int8_asym_channel", "int8_tensor", NULL,
+};
+
+static const char *const floats[] = { "fp8_e4m3_channel", "fp8_e4m3_tensor", NULL };
+
+/* Integers with integers and floats with floats: W8A8. */
+static const TarePacker *
+find_input_packer (const TareFormat     *format,
+                   const TareAssignment *input)
+{
+  gboolean integer = find_packer (format) == &_tare_packer_packed;
+  gboolean fixed = input->scale == TARE_ACTIVATION_SCALE_TENSOR;
+
+  if (format->bits != 8 || (format->group > 0 && !format->per_tensor) || format->asymmetric
+      || (!integer && find_packer (format) != &_tare_packer_float8)
+      || !g_strv_contains (integer ? integers : floats, input->format->id)
+      || input->scale == TARE_ACTIVATION_SCALE_CHANNEL || (fixed && input->format->asymmetric)
+      || (!fixed && (input->format->per_tensor || (input->clip > 0.0 && input->clip < 1.0)
+                     || input->range != TARE_RANGE_MINIMUM_MAXIMUM)))
+    return NULL;
+
+  return integer ? &_tare_packer_int8 : &_tare_packer_float8;
 }
 
 /* vLLM takes one scale of the whole for layers that it fuses, the largest of weight_global_scale,
@@ -84,6 +109,30 @@ describe_weights (const TareFormat *format)
   return object;
 }
 
+static JsonObject *
+describe_inputs (const TareAssignment *input)
+{
+  JsonObject *object = json_object_new ();
+  gboolean fixed = input->scale == TARE_ACTIVATION_SCALE_TENSOR;
+  gboolean floats8 = input->format->family == TARE_FORMAT_FAMILY_MINIFLOAT;
+
+  json_object_set_int_member (object, "num_bits", input->format->bits);
+  json_object_set_string_member (object, "type", floats8 ? "float" : "int");
+  json_object_set_boolean_member (object, "symmetric", !input->format->asymmetric);
+  json_object_set_string_member (object, "strategy", fixed ? "tensor" : "token");
+  json_object_set_null_member (object, "group_size");
+  json_object_set_boolean_member (object, "dynamic", !fixed);
+  json_object_set_null_member (object, "actorder");
+  json_object_set_null_member (object, "block_structure");
+  if (fixed)
+    json_object_set_string_member (object, "observer", "minmax");
+  else
+    json_object_set_null_member (object, "observer");
+  json_object_set_object_member (object, "observer_kwargs", json_object_new ());
+
+  return object;
+}
+
 static JsonArray *
 list_class (void)
 {
@@ -109,10 +158,13 @@ add_group (JsonObject            *groups,
                                 only ? list_class ()
                                      : _tare_folder_list_strings (group->patterns, "re:"));
   json_object_set_object_member (object, "weights", describe_weights (group->format));
-  json_object_set_null_member (object, "input_activations");
+  if (group->input.format != NULL)
+    json_object_set_object_member (object, "input_activations", describe_inputs (&group->input));
+  else
+    json_object_set_null_member (object, "input_activations");
   json_object_set_null_member (object, "output_activations");
   if (mixed)
-    json_object_set_string_member (object, "format", find_packer (group->format)->layout);
+    json_object_set_string_member (object, "format", group->packer->layout);
   json_object_set_object_member (groups, name, object);
 }
 
@@ -146,7 +198,7 @@ configure (GArray     *items,
       if (group->format == NULL)
         continue;
       n_quantized++;
-      layout = find_packer (group->format)->layout;
+      layout = group->packer->layout;
       mixed = mixed || (format != NULL && strcmp (layout, format) != 0);
       format = layout;
     }
@@ -178,6 +230,7 @@ static const TareFolderKind kind = {
   .instead = "INT4 g128 or FP8 E4M3 channel",
   .runtime = TRUE,
   .find_packer = find_packer,
+  .find_input_packer = find_input_packer,
   .refuse = refuse,
   .configure = configure,
 };

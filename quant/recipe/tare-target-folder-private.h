@@ -41,6 +41,7 @@ typedef struct _TarePacker TarePacker;
  * @packer: (nullable): how the codes are laid out; %NULL where values are written
  * @raw: whether the bytes of the source are written as they are
  * @first: the first of the tensor's rows that it has: of an expert, where its matrix begins
+ * @input: what is said of the rounding of the layer's inputs; nothing without a format
  * @expert: whose matrix it is; 0 also where there are none, or all are in it
  * @offset: what is taken off every value
  * @outputs: what is written, in the order of #TarePart for codes
@@ -59,6 +60,7 @@ typedef struct
   gboolean          raw;
   gsize             first;
   gsize             expert;
+  TareAssignment    input;
   float             offset;
   TareOutput        outputs[TARE_N_PARTS];
   guint             n_outputs;
@@ -94,6 +96,7 @@ struct _TarePacker
  * @symmetric: whether it has no zero point of 0, and so none at all
  * @copy_name: (nullable): a file for what is said of the weights, besides config.json
  * @find_packer: (nullable): how a format is laid out
+ * @find_input_packer: (nullable): how it is beside rounded inputs; %NULL where these cannot be said
  * @refuse: (nullable): why a matrix cannot be in a format, translatable, or %NULL if it can
  * @configure: (nullable): says in config.json how the weights are stored; @items are those written
  *
@@ -110,6 +113,9 @@ typedef struct
   gboolean           symmetric;
   const char        *copy_name;
   const TarePacker *(*find_packer) (const TareFormat   *format);
+  const TarePacker *(*find_input_packer)
+                                   (const TareFormat     *format,
+                                    const TareAssignment *input);
   const char *      (*refuse)      (const TareTensor   *file,
                                     const TareFormat   *format);
   void              (*configure)   (GArray             *items,
@@ -139,6 +145,14 @@ void      _tare_item_add_output   (TareItem             *self,
                                    const char           *dtype,
                                    guint64               rows,
                                    guint64               columns);
+TareAssignment
+          _tare_folder_find_input (TareRecipe           *recipe,
+                                   const TareTensor     *tensor);
+gboolean  _tare_folder_measure_input
+                                 (TareItem             *self,
+                                  TareCalibration      *calibration,
+                                  guint8               *output,
+                                  GError              **error);
 guint64   _tare_item_get_bytes    (const TareItem       *self);
 gboolean  _tare_folder_describe   (const TareFolderKind *kind,
                                    TareModel            *model,

@@ -278,6 +278,7 @@ write_packed (Export         *self,
   guint8 *outputs[TARE_N_PARTS] = { NULL };
   g_autoptr(TareParts) parts = NULL;
   Stream stream = { .export = self, .output = &item->outputs[0] };
+  guint8 *input = NULL;
   gboolean done;
 
   if (item->packer->whole)
@@ -294,7 +295,9 @@ write_packed (Export         *self,
     if (item->outputs[i].name != NULL)
       outputs[i] = g_malloc0 (item->outputs[i].bytes);
   item->packer->pack (item, parts, outputs);
-  done = put_outputs (self, item, outputs, error);
+  input = outputs[TARE_PART_INPUT_SCALE];
+  done = (input == NULL || _tare_folder_measure_input (item, self->calibration, input, error))
+         && put_outputs (self, item, outputs, error);
   for (guint i = 0; i < TARE_N_PARTS; i++)
     g_free (outputs[i]);
 
