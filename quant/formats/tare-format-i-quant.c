@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "quant/formats/tare-search-private.h"
+#include "quant/formats/tare-side-private.h"
 #include "quant/formats/tare-super-private.h"
 
 /* ggml's types of sixteen uneven levels L; those of mxfp4 are twice FP4 E2M1's.
@@ -20,7 +21,7 @@
 #define N_LEVELS 16
 #define N_GROUPS 8
 #define SUPER TARE_SUPER_BLOCK
-#define LANES TARE_SEARCH_LANES
+#define LANES TARE_SIDE_LANES
 
 /* Where the parts of a super-block begin. */
 #define HIGH_AT 2
@@ -29,20 +30,12 @@
 
 /* Reaches put the weight of largest magnitude near the first level or, with the other sign, near
  * the last: beyond it, which clips that weight, or within. */
-#define N_REACHES 48
+#define N_REACHES 32
 #define REACH_FROM 0.66f
-#define REACH_STEP 0.024f
+#define REACH_STEP 0.04f
 #define LOCAL_STEP 0.003f
 
-/* Rounds of least squares and rounding anew; later ones change next to nothing. */
-#define N_REFITS 3
-
-/* The levels of the GGUF specification, and half-way between each and the one before. */
-static const float levels_nl[N_LEVELS] = {
-  -127.0f, -104.0f, -83.0f, -65.0f, -49.0f, -35.0f, -22.0f, -10.0f,
-  1.0f, 13.0f, 25.0f, 38.0f, 53.0f, 69.0f, 89.0f, 113.0f,
-};
-
+/* Half-way between each level and the one before. */
 static const float middles[N_LEVELS] = {
   -INFINITY, -115.5f, -93.5f, -74.0f, -57.0f, -42.0f, -28.5f, -16.0f,
   -4.5f, 7.0f, 19.0f, 31.5f, 45.5f, 61.0f, 79.0f, 101.0f,
@@ -68,19 +61,6 @@ static const float middles_fp4[N_MAGNITUDES] = {
 /* Exponents that a search tries: from so much below that of the plain rule. */
 #define N_EXPONENTS 6
 #define BELOW 3
-
-/* Returns: the nearest level */
-TARE_INLINE float
-round_level (float value)
-{
-  float level = levels_nl[0];
-
-  #pragma GCC unroll 16
-  for (gsize i = 1; i < N_LEVELS; i++)
-    level += value > middles[i] ? levels_nl[i] - levels_nl[i - 1] : 0.0f;
-
-  return level;
-}
 
 TARE_INLINE guint
 find_code (float level)
@@ -179,155 +159,6 @@ decode_mxfp4 (const TareFormat *self,
                    y + i * N);
 }
 
-/* Σwxq and Σwq² for the levels that each candidate gives. */
-TARE_CLONES static void
-sum_levels (const float *x,
-            const float *w,
-            gsize        n,
-            gsize        m,
-            const float *inverse,
-            float       *xq,
-            float       *qq)
-{
-  for (gsize c = 0; c < m; c += LANES)
-    {
-      float a[LANES] = { 0.0f }, b[LANES] = { 0.0f };
-
-      for (gsize j = 0; j < n; j++)
-        {
-          #pragma omp simd
-          for (gsize k = 0; k < LANES; k++)
-            {
-              float level = round_level (x[j] * inverse[c + k]);
-              float product = w[j] * level;
-
-              a[k] += product * x[j];
-              b[k] += product * level;
-            }
-        }
-
-      for (gsize k = 0; k < LANES; k++)
-        {
-          xq[c + k] = a[k];
-          qq[c + k] = b[k];
-        }
-    }
-}
-
-TARE_CLONES static void
-measure_levels (const float *x,
-                const float *w,
-                gsize        n,
-                gsize        m,
-                const float *scale,
-                float       *error)
-{
-  for (gsize c = 0; c < m; c += LANES)
-    {
-      float sum[LANES] = { 0.0f }, inverse[LANES];
-
-      for (gsize k = 0; k < LANES; k++)
-        inverse[k] = invert (scale[c + k]);
-
-      for (gsize j = 0; j < n; j++)
-        {
-          #pragma omp simd
-          for (gsize k = 0; k < LANES; k++)
-            {
-              float difference = x[j] - scale[c + k] * round_level (x[j] * inverse[k]);
-
-              sum[k] += w[j] * difference * difference;
-            }
-        }
-
-      for (gsize k = 0; k < LANES; k++)
-        error[c + k] = sum[k];
-    }
-}
-
-TARE_CLONES static void
-encode_levels (const float *x,
-               gsize        n,
-               float        scale,
-               float       *q)
-{
-  float inverse = invert (scale);
-
-  #pragma omp simd
-  for (gsize j = 0; j < n; j++)
-    q[j] = round_level (x[j] * inverse);
-}
-
-/* The scale that the most promising reach leads to. */
-static float
-try_reaches (const float *x,
-             const float *w,
-             float        extreme)
-{
-  float inverse[N_REACHES], xq[N_REACHES], qq[N_REACHES], loss[N_REACHES];
-  gsize best;
-
-  for (int c = 0; c < N_REACHES; c++)
-    {
-      float reach = REACH_FROM + REACH_STEP * (float) (c / 2);
-
-      inverse[c] = levels_nl[c % 2 == 0 ? 0 : N_LEVELS - 1] * reach / extreme;
-    }
-
-  sum_levels (x, w, N, N_REACHES, inverse, xq, qq);
-  for (int c = 0; c < N_REACHES; c++)
-    loss[c] = -xq[c] * (xq[c] / MAX (qq[c], FLT_MIN));
-
-  best = _tare_search_find_least (loss, N_REACHES);
-
-  return qq[best] > 0.0f ? xq[best] / qq[best] : 0.0f;
-}
-
-/* Searches the scale of 32 weights as _tare_search_symmetric() does on an even grid; plain is the
- * one that puts the extreme weight on the first level. */
-static float
-search_levels (const float *x,
-               const float *w,
-               float        extreme,
-               float        plain,
-               gboolean     stored)
-{
-  float scale[LANES], error[LANES], q[N], best, near;
-  double least = (double) INFINITY;
-
-  if (!(fabsf (extreme) >= TARE_SEARCH_SMALLEST) || fabsf (extreme) > TARE_SEARCH_LARGEST)
-    return plain;
-
-  near = try_reaches (x, w, extreme);
-  for (int c = 0; c < LANES; c++)
-    {
-      scale[c] = near * (1.0f + (float) (c - LANES / 2) * LOCAL_STEP);
-      scale[c] = stored ? round_scale (scale[c]) : scale[c];
-    }
-  scale[0] = plain;
-
-  measure_levels (x, w, N, LANES, scale, error);
-  near = best = scale[_tare_search_find_least (error, LANES)];
-
-  for (int i = 0; stored && i < N_REFITS; i++)
-    {
-      TareSearchSums sums;
-      double loss;
-
-      encode_levels (x, N, near, q);
-      sums = _tare_search_sum (x, w, q, N);
-      loss = sums.xx - (double) near * (2.0 * sums.xq - (double) near * sums.qq);
-      if (loss >= least)
-        break;
-
-      best = near;
-      least = loss;
-      near = round_scale ((float) (sums.xq / sums.qq));
-    }
-
-  return best;
-}
-
 /* Returns: the weight of largest magnitude; on the first level it spans the group */
 static float
 find_extreme (const float *x)
@@ -345,7 +176,7 @@ find_extreme (const float *x)
 static float
 span_block (float extreme)
 {
-  float wanted = extreme / levels_nl[0];
+  float wanted = extreme / tare_levels_nl[0];
   float scale = round_offset (wanted);
 
   if (fabsf (scale) <= fabsf (wanted))
@@ -354,13 +185,174 @@ span_block (float extreme)
   return tare_half_to_float ((guint16) (tare_half_from_float (scale) - 1));
 }
 
-/* q: [32] levels */
-static void
-pack_levels (const float *q,
-             guint8      *codes)
+typedef struct
 {
+  float x[N * LANES];
+  float w[N * LANES];
+  float extreme[LANES];
+} Blocks;
+
+/* A scale of each block, and what its codes take off the error. */
+typedef struct
+{
+  float scale[LANES];
+  float loss[LANES];
+} Scales;
+
+/* Least squares for the codes that the scales give. */
+TARE_INLINE void
+move_scales (const Blocks *blocks,
+             Scales       *scales)
+{
+  float inverse[LANES], xq[LANES], qq[LANES];
+
+  side_invert (scales->scale, inverse);
+  side_sum_symmetric (blocks->x, blocks->w, N, TRUE, inverse, 0.0f, 0.0f, xq, qq);
+  TARE_SIDE_LOOP (k)
+    {
+      scales->scale[k] = xq[k] / (qq[k] > FLT_MIN ? qq[k] : FLT_MIN);
+      scales->loss[k] = -xq[k] * scales->scale[k];
+    }
+}
+
+TARE_INLINE void
+keep_scales (Scales       *best,
+             const Scales *scales)
+{
+  TARE_SIDE_LOOP (k)
+    {
+      gboolean better = scales->loss[k] < best->loss[k];
+
+      best->scale[k] = better ? scales->scale[k] : best->scale[k];
+      best->loss[k] = better ? scales->loss[k] : best->loss[k];
+    }
+}
+
+/* Keeps the best two. */
+TARE_INLINE void
+keep_two (Scales       *first,
+          Scales       *second,
+          const Scales *scales)
+{
+  Scales worse;
+
+  TARE_SIDE_LOOP (k)
+    {
+      gboolean better = scales->loss[k] < first->loss[k];
+
+      worse.scale[k] = better ? first->scale[k] : scales->scale[k];
+      worse.loss[k] = better ? first->loss[k] : scales->loss[k];
+    }
+  keep_scales (first, scales);
+  keep_scales (second, &worse);
+}
+
+/* What the most promising reaches lead to. */
+TARE_INLINE void
+try_reaches (const Blocks *blocks,
+             Scales       *best)
+{
+  Scales second = { .loss = { 0.0f } }, next;
+
+  *best = second;
+  for (int c = 0; c < N_REACHES; c++)
+    {
+      float reach = REACH_FROM + REACH_STEP * (float) (c / 2);
+
+      reach *= tare_levels_nl[c % 2 == 0 ? 0 : N_LEVELS - 1];
+      TARE_SIDE_LOOP (k)
+        next.scale[k] = blocks->extreme[k] / reach;
+      move_scales (blocks, &next);
+      keep_two (best, &second, &next);
+    }
+
+  next = *best;
+  move_scales (blocks, &next);
+  keep_scales (best, &next);
+  next = second;
+  move_scales (blocks, &next);
+  keep_scales (best, &next);
+}
+
+/* Keeps the scales, as they are stored, where their true error is less. */
+TARE_INLINE void
+judge_scales (const Blocks *blocks,
+              Scales       *next,
+              Scales       *best)
+{
+  TARE_SIDE_LOOP (k)
+    next->scale[k] = round_scale (next->scale[k]);
+  side_measure_symmetric (blocks->x, blocks->w, N, TRUE, next->scale, 0.0f, 0.0f, next->loss);
+  keep_scales (best, next);
+}
+
+/* Searches the scales of up to sixteen blocks side by side, as those of super-blocks are: by what
+ * least squares promise for the codes of several reaches, and then by the error of what half
+ * precision has beside the best.
+ *
+ * scale: (inout): the plain scales, and then better ones if there are any */
+TARE_CLONES static void
+search_blocks (const float *x,
+               const float *w,
+               gsize        n_blocks,
+               float       *scale)
+{
+  float minimum[LANES], maximum[LANES];
+  Scales found, best, next;
+  Blocks blocks;
+
+  side_load (x, n_blocks, N, blocks.x);
+  side_load (w, n_blocks, N, blocks.w);
+  side_range (blocks.x, N, minimum, maximum);
+  TARE_SIDE_LOOP (k)
+    {
+      blocks.extreme[k] = -minimum[k] > maximum[k] ? minimum[k] : maximum[k];
+      best.scale[k] = scale[k];
+    }
+  side_measure_symmetric (blocks.x, blocks.w, N, TRUE, best.scale, 0.0f, 0.0f, best.loss);
+
+  try_reaches (&blocks, &found);
+  for (int c = -1; c <= 1; c++)
+    {
+      TARE_SIDE_LOOP (k)
+        {
+          float step = fabsf (found.scale[k]) * LOCAL_STEP;
+
+          step = step > TARE_HALF_MIN ? step : TARE_HALF_MIN;
+          next.scale[k] = found.scale[k] + step * (float) c;
+        }
+      judge_scales (&blocks, &next, &best);
+    }
+
+  next = best;
+  move_scales (&blocks, &next);
+  judge_scales (&blocks, &next, &best);
+
+  TARE_SIDE_LOOP (k)
+    {
+      float largest = fabsf (blocks.extreme[k]);
+      gboolean held = largest >= TARE_SEARCH_SMALLEST && largest <= TARE_SEARCH_LARGEST;
+
+      scale[k] = held ? best.scale[k] : scale[k];
+    }
+}
+
+/* codes: (out): [16] */
+TARE_CLONES static void
+encode_codes (const float *x,
+              float        scale,
+              guint8      *codes)
+{
+  float inverse = invert (scale);
+  guint8 code[N];
+
+  #pragma omp simd
+  for (gsize j = 0; j < N; j++)
+    code[j] = (guint8) find_code (x[j] * inverse);
+
+  #pragma omp simd
   for (gsize j = 0; j < N / 2; j++)
-    codes[j] = (guint8) (find_code (q[j]) | find_code (q[j + N / 2]) << 4);
+    codes[j] = (guint8) (code[j] | code[j + N / 2] << 4);
 }
 
 static void
@@ -371,18 +363,22 @@ encode_iq4_nl (const TareFormat *self,
                gsize             columns,
                guint8           *codes)
 {
-  for (gsize i = 0; i < columns; i += N)
+  for (gsize i = 0; i < columns; i += LANES * N)
     {
-      float extreme = find_extreme (x + i), q[N];
-      float scale = span_block (extreme);
+      gsize n_blocks = MIN (LANES, (columns - i) / N);
+      float scale[LANES] = { 0.0f };
 
+      for (gsize b = 0; b < n_blocks; b++)
+        scale[b] = span_block (find_extreme (x + i + b * N));
       if (search)
-        scale = search_levels (x + i, weights + i, extreme, scale, TRUE);
+        search_blocks (x + i, weights + i, n_blocks, scale);
 
-      encode_levels (x + i, N, scale, q);
-      store_half (codes, scale);
-      pack_levels (q, codes + 2);
-      codes += self->klass->block_bytes;
+      for (gsize b = 0; b < n_blocks; b++)
+        {
+          store_half (codes, scale[b]);
+          encode_codes (x + i + b * N, scale[b], codes + 2);
+          codes += self->klass->block_bytes;
+        }
     }
 }
 
@@ -412,7 +408,7 @@ pack_iq4_xs (const TareSuper *super,
 
       codes[LOW_AT + b / 2] |= (guint8) ((scale & 15) << (b % 2 * 4));
       high |= scale >> 4 << 2 * b;
-      pack_levels (q + b * N, codes + CODES_AT + b * (N / 2));
+      encode_codes (q + b * N, 1.0f, codes + CODES_AT + b * (N / 2));
     }
 
   codes[HIGH_AT] = high & 0xff;
@@ -573,7 +569,7 @@ get_iq4_nl_levels (const TareFormat *self,
   float scale = span_block (-minimum > maximum ? minimum : maximum);
 
   for (gsize code = 0; code < N_LEVELS; code++)
-    levels[code] = scale * levels_nl[code];
+    levels[code] = scale * tare_levels_nl[code];
 
   return N_LEVELS;
 }
@@ -585,10 +581,10 @@ get_iq4_xs_levels (const TareFormat *self,
                    float            *levels)
 {
   float extreme = -minimum > maximum ? minimum : maximum;
-  float d = round_scale (extreme / levels_nl[0] / shape.min_scale);
+  float d = round_scale (extreme / tare_levels_nl[0] / shape.min_scale);
 
   for (gsize code = 0; code < N_LEVELS; code++)
-    levels[code] = (d * shape.min_scale) * levels_nl[code];
+    levels[code] = (d * shape.min_scale) * tare_levels_nl[code];
 
   return N_LEVELS;
 }

@@ -181,9 +181,16 @@ test_levels (void)
 {
   for (int i = -4000; i <= 4000; i++)
     {
-      float value = (float) i / 27.0f;
+      float value[LANES], level[LANES];
 
-      g_assert_cmpfloat ((double) side_round_level (value), ==, find_level ((double) value));
+      for (gsize k = 0; k < LANES; k++)
+        value[k] = (float) (i + (int) k * 500) / 27.0f;
+      side_round_levels (value, level);
+      for (gsize k = 0; k < LANES; k++)
+        {
+          g_assert_cmpfloat ((double) level[k], ==, find_level ((double) value[k]));
+          g_assert_cmpfloat (side_round_level (value[k]), ==, level[k]);
+        }
     }
   g_assert_cmpfloat (side_round_level (-INFINITY), ==, tare_levels_nl[0]);
   g_assert_cmpfloat (side_round_level (INFINITY), ==, tare_levels_nl[TARE_N_LEVELS - 1]);
