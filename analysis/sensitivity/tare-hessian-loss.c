@@ -85,6 +85,27 @@ load (gpointer             data,
 }
 
 static gboolean
+load_rows (gpointer             data,
+           const TareTensor    *tensor,
+           gsize                first,
+           gsize                n,
+           float               *out,
+           const TareProgress  *progress,
+           GError             **error)
+{
+  TareHessianLoss *self = data;
+  gsize offset = first * tensor->columns, count = n * tensor->columns;
+
+  if (self->v != NULL)
+    memcpy (out, self->v + get_offset (self, tensor) + offset, count * sizeof *out);
+  else
+    tare_operator_fill_signs_from (self->seed + SEED_STRIDE * (find (self, tensor) + 1), offset,
+                                   count, out);
+
+  return TRUE;
+}
+
+static gboolean
 covers_vector (gpointer          data,
                const TareTensor *tensor)
 {
@@ -156,7 +177,7 @@ run_exact (TareHessianLoss     *self,
            const TareProgress  *progress,
            GError             **error)
 {
-  const TareDirection direction = { covers, load, self };
+  const TareDirection direction = { covers, load, self, load_rows };
   const TareGradientObserver observer = { .weight = self->product != NULL ? add_weight : NULL,
                                           .curvature = add_curvature, .data = self };
   TareGradientResult result;

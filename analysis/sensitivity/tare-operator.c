@@ -42,6 +42,32 @@ mix (guint64 value)
 }
 
 /**
+ * tare_operator_fill_signs_from:
+ * @seed: the same numbers for the same seed
+ * @first: how many of them to leave out
+ * @n: how many to write
+ * @v: (out caller-allocates): those of tare_operator_fill_signs() from @first on
+ */
+void
+tare_operator_fill_signs_from (guint64  seed,
+                               gsize    first,
+                               gsize    n,
+                               float   *v)
+{
+  guint64 key = mix (seed);
+  gsize begin = first / 64, end = (first + n + 63) / 64;
+
+#pragma omp parallel for schedule(static) if (n >= RUN)
+  for (gsize i = begin; i < end; i++)
+    {
+      guint64 bits = mix (key + i);
+
+      for (gsize j = MAX (i * 64, first); j < MIN (i * 64 + 64, first + n); j++)
+        v[j - first] = (bits >> (j % 64) & 1) != 0 ? 1.0f : -1.0f;
+    }
+}
+
+/**
  * tare_operator_fill_signs:
  * @seed: the same numbers for the same seed
  * @n: how many
@@ -52,16 +78,7 @@ tare_operator_fill_signs (guint64  seed,
                           gsize    n,
                           float   *v)
 {
-  guint64 key = mix (seed);
-
-#pragma omp parallel for schedule(static) if (n >= RUN)
-  for (gsize i = 0; i < n; i += 64)
-    {
-      guint64 bits = mix (key + i / 64);
-
-      for (gsize j = i; j < MIN (i + 64, n); j++)
-        v[j] = (bits >> (j - i) & 1) != 0 ? 1.0f : -1.0f;
-    }
+  tare_operator_fill_signs_from (seed, 0, n, v);
 }
 
 /**

@@ -100,6 +100,11 @@ double        tare_eigen_density_get   (const TareEigenDensity      *density,
 void          tare_operator_fill_signs    (guint64                  seed,
                                            gsize                    n,
                                            float                   *v);
+void          tare_operator_fill_signs_from
+                                          (guint64                  seed,
+                                           gsize                    first,
+                                           gsize                    n,
+                                           float                   *v);
 void          tare_operator_fill_gaussian (guint64                  seed,
                                            gsize                    n,
                                            float                   *v);

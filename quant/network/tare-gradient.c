@@ -119,6 +119,25 @@ load_move (gpointer             data,
   return TRUE;
 }
 
+static gboolean
+load_move_rows (gpointer             data,
+                const TareTensor    *tensor,
+                gsize                first,
+                gsize                n,
+                float               *out,
+                const TareProgress  *progress,
+                GError             **error)
+{
+  const TareDirection *direction = data;
+
+  if (covers (direction, tensor))
+    return direction->load_rows (direction->data, tensor, first, n, out, progress, error);
+
+  memset (out, 0, n * tensor->columns * sizeof *out);
+
+  return TRUE;
+}
+
 /* Never the file's own values, which 0 would say. */
 static guint64
 get_move_fingerprint (gpointer          data,
@@ -131,8 +150,11 @@ get_move_fingerprint (gpointer          data,
 TareWeights
 _tare_pass_get_moves (const TarePass *self)
 {
-  return (TareWeights) { load_move, get_move_fingerprint, (gpointer) self->direction,
-                         self->weights->progress };
+  const TareDirection *direction = self->direction;
+  gboolean by_rows = direction != NULL && direction->load_rows != NULL;
+
+  return (TareWeights) { load_move, get_move_fingerprint, (gpointer) direction,
+                         self->weights->progress, by_rows ? load_move_rows : NULL };
 }
 
 /* Where the first weight is that moves. */

@@ -63,7 +63,9 @@ typedef struct
  * TareDirection:
  * @covers: whether the tensor moves at all
  * @load: writes how it moves, rows x columns in GGUF's row order, to @out
- * @data: closure of both
+ * @data: closure of all
+ * @load_rows: (nullable): writes @n rows from @first on alone; without it an expert that is loaded
+ *   when it is wanted costs as much as all of them
  *
  * A direction in the space of all matrices. Norms and biases stay.
  */
@@ -77,6 +79,13 @@ typedef struct
                       const TareProgress  *progress,
                       GError             **error);
   gpointer   data;
+  gboolean (*load_rows) (gpointer             data,
+                         const TareTensor    *tensor,
+                         gsize                first,
+                         gsize                n,
+                         float               *out,
+                         const TareProgress  *progress,
+                         GError             **error);
 } TareDirection;
 
 /**

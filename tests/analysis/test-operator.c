@@ -62,6 +62,11 @@ test_signs (void)
       sum += (double) v[i];
     }
   g_assert_cmpfloat (fabs (sum), <, 5.0 * sqrt (100000.0));
+  for (gsize first = 0; first < 200; first += 37)
+    {
+      tare_operator_fill_signs_from (7, first, 1000, w);
+      g_assert_cmpmem (w, 1000 * sizeof *w, v + first, 1000 * sizeof *v);
+    }
   tare_operator_fill_signs (8, 100000, w);
   g_assert_true (memcmp (v, w, 100000 * sizeof *v) != 0);
 

@@ -529,18 +529,36 @@ test_groups (gconstpointer data)
     }
 }
 
-/* Experts that are loaded when they are wanted, and so is how they move, give what those give that
- * are all there. */
+static gboolean
+move_rows (gpointer             data,
+           const TareTensor    *tensor,
+           gsize                first,
+           gsize                n,
+           float               *out,
+           const TareProgress  *progress,
+           GError             **error)
+{
+  g_autofree float *all = g_new (float, tare_tensor_get_n_weights (tensor));
+
+  move (data, tensor, all, progress, error);
+  memcpy (out, all + first * tensor->columns, n * tensor->columns * sizeof *out);
+
+  return TRUE;
+}
+
+/* Experts that are loaded when they are wanted, and so is how they move, as a whole or by rows,
+ * give what those give that are all there. */
 static void
-test_streamed (void)
+test_streamed (gconstpointer data)
 {
   g_autoptr(TareModel) model = tiny_model_new (tiny_kind_lookup ("qwen2moe"));
-  const TareDirection direction = { cover_all, move, NULL };
   const TareObjective objective = get_objective (TARE_LOSS_CROSS_ENTROPY);
   GHashTable *products[2];
 
   for (gsize i = 0; i < 2; i++)
     {
+      const TareDirection direction = { cover_all, move, NULL,
+                                        i == 1 && data != NULL ? move_rows : NULL };
       g_autoptr(TareNetwork) network = tare_network_new (model, NULL);
       g_autoptr(TareGradient) gradient = tare_gradient_new (network, 0);
       TareGradientObserver observer = { .weight = keep, .curvature = keep_curvature };
@@ -649,7 +667,8 @@ main (int    argc,
   g_test_add_func ("/gradient/gauss-newton", test_gauss_newton);
   g_test_add_data_func ("/gradient/groups", "gemma2", test_groups);
   g_test_add_data_func ("/gradient/groups/experts", "qwen2moe", test_groups);
-  g_test_add_func ("/gradient/streamed", test_streamed);
+  g_test_add_data_func ("/gradient/streamed", NULL, test_streamed);
+  g_test_add_data_func ("/gradient/streamed/rows", "rows", test_streamed);
   g_test_add_func ("/gradient/refused", test_refused);
   g_test_add_func ("/gradient/too-little", test_too_little);
 
