@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "quant/formats/tare-format-private.h"
+#include "quant/formats/tare-format-grid-private.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -7,6 +7,7 @@
 
 #include "quant/formats/tare-bits-private.h"
 #include "quant/formats/tare-k-means-private.h"
+#include "quant/formats/tare-pack-private.h"
 #include "quant/tare-error.h"
 
 /* Scalar codebooks: 2^b levels of least weighted squared error, in half precision, for a matrix,
@@ -331,42 +332,27 @@ encode_row (const TareFormat *self,
   store_levels (levels, k, codes + book_at);
 }
 
-TARE_INLINE void
-decode_levels (const guint8 *codes,
-               gsize         columns,
-               guint         bits,
-               const float  *levels,
-               float        *y)
-{
-  for (gsize begin = 0; begin < columns; begin += PIECE)
-    {
-      gsize n = MIN (PIECE, columns - begin);
-      guint16 piece[PIECE];
-
-      unpack_codes (codes + begin / 8 * bits, n, bits, piece);
-      for (gsize j = 0; j < n; j++)
-        y[begin + j] = levels[piece[j]];
-    }
-}
-
-/* With the usual numbers of bits this becomes a kernel for each. */
-TARE_CLONES static void
+/* levels: [16], or 2^bits if that is more */
+static void
 decode_codes (const guint8 *codes,
               gsize         columns,
               guint         bits,
               const float  *levels,
               float        *y)
 {
-  if (bits == 3)
-    decode_levels (codes, columns, 3, levels, y);
-  else if (bits == 4)
-    decode_levels (codes, columns, 4, levels, y);
-  else if (bits == 6)
-    decode_levels (codes, columns, 6, levels, y);
-  else if (bits == 8)
-    decode_levels (codes, columns, 8, levels, y);
-  else
-    decode_levels (codes, columns, bits, levels, y);
+  for (gsize begin = 0; begin < columns; begin += PIECE)
+    {
+      gsize n = MIN (PIECE, columns - begin);
+      guint8 piece[PIECE];
+
+      _tare_unpack (codes + begin / 8 * bits, n, bits, piece);
+      if (bits <= 4)
+        _tare_codebook_look_up (levels, piece, n, y + begin);
+
+      #pragma GCC unroll 8
+      for (gsize j = 0; bits > 4 && j < n; j++)
+        y[begin + j] = levels[piece[j]];
+    }
 }
 
 static void

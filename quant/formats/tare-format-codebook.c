@@ -149,19 +149,34 @@ look_up (const float  *restrict levels,
 }
 #endif
 
-TARE_CLONES static void
-decode (const TareGrid *self,
-        const guint8   *codes,
-        gsize           n,
-        float          *y)
+/**
+ * _tare_codebook_look_up:
+ * @levels: (array fixed-size=16): levels, or anything where no code points
+ * @codes: (array length=n): each less than 16
+ * @n: how many
+ * @y: (out caller-allocates) (array length=n): their levels
+ */
+TARE_CLONES void
+_tare_codebook_look_up (const float  *levels,
+                        const guint8 *codes,
+                        gsize         n,
+                        float        *y)
 {
-  const float *levels = self->codebook->levels;
   gsize whole = n - n % LOOK_UPS;
 
   for (gsize j = 0; j < whole; j += LOOK_UPS)
     look_up (levels, codes + j, y + j);
   for (gsize j = whole; j < n; j++)
     y[j] = levels[codes[j]];
+}
+
+static void
+decode (const TareGrid *self,
+        const guint8   *codes,
+        gsize           n,
+        float          *y)
+{
+  _tare_codebook_look_up (self->codebook->levels, codes, n, y);
 }
 
 TARE_INLINE void

@@ -215,6 +215,10 @@ gboolean _tare_grid_fit              (const TareFormat  *self,
                                       const TareMatrix  *matrix,
                                       guint8            *parameters,
                                       GError           **error);
+void     _tare_codebook_look_up      (const float       *levels,
+                                      const guint8      *codes,
+                                      gsize              n,
+                                      float             *y);
 void     _tare_power_list            (guint              n_codes,
                                       float              exponent,
                                       TareCodebook      *codebook);

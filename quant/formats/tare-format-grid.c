@@ -29,6 +29,9 @@
 
 #define SPAN TARE_GRID_SPAN
 
+/* Weights in a line of a cache. */
+#define LINE 16
+
 static gsize
 group_length (const TareFormat *self,
               gsize             columns)
@@ -289,8 +292,11 @@ static guint32
 load_index (const guint8 *order,
             gsize         j)
 {
-  return (guint32) order[4 * j] | (guint32) order[4 * j + 1] << 8
-         | (guint32) order[4 * j + 2] << 16 | (guint32) order[4 * j + 3] << 24;
+  guint32 index;
+
+  memcpy (&index, order + 4 * j, sizeof index);
+
+  return GUINT32_FROM_LE (index);
 }
 
 static void
@@ -322,11 +328,64 @@ encode_row (const TareFormat *self,
   encode_groups (self, matrix, get_place (self, grid, parameters, row, columns), grid, x, w, codes);
 }
 
+/* Returns: the greatest index of an order. order: [n] */
+TARE_CLONES static guint32
+find_last (const guint8 *order,
+           gsize         n)
+{
+  guint32 last = 0;
+
+  #pragma omp simd reduction (max : last)
+  for (gsize j = 0; j < n; j++)
+    {
+      guint32 column = load_index (order, j);
+
+      last = last > column ? last : column;
+    }
+
+  return last;
+}
+
+/* Puts weights where they belong; what a stranger's order puts nowhere is dropped. As they lie
+ * anywhere in a row, caches are told before of where the same ones of the next row will be.
+ * levels, order: [n]; y: [columns] */
+static void
+scatter (const float  *restrict levels,
+         const guint8 *restrict order,
+         gsize                  n,
+         gsize                  length,
+         const float  *restrict scales,
+         gsize                  columns,
+         const float           *next,
+         float        *restrict y)
+{
+  gboolean inside = find_last (order, n) < columns;
+
+  for (gsize begin = 0, g = 0; begin < n; begin += length, g++)
+    {
+      gsize end = MIN (begin + length, n);
+      float scale = scales[g];
+
+      for (gsize j = begin; j < end; j += LINE)
+        __builtin_prefetch (next + j, 1);
+
+      #pragma GCC unroll 8
+      for (gsize j = begin; inside && j < end; j++)
+        y[load_index (order, j)] = levels[j] * scale;
+
+      for (gsize j = begin; !inside && j < end; j++)
+        if (load_index (order, j) < columns)
+          y[load_index (order, j)] = levels[j] * scale;
+    }
+}
+
+/* order: (nullable): which column each is */
 static void
 decode_groups (const TareFormat *self,
                TareScalePlace    place,
                const TareGrid   *grid,
                const guint8     *codes,
+               const guint8     *order,
                gsize             columns,
                float            *y)
 {
@@ -340,13 +399,20 @@ decode_groups (const TareFormat *self,
       gsize n = MIN (SPAN, columns - begin);
       const guint8 *packed = codes + _tare_packed_bytes (begin, grid->bits);
       guint8 piece[SPAN];
-      float steps[SPAN];
+      float steps[SPAN], levels[SPAN];
 
       place.group = begin / length;
       scale->load (&place, (n - 1) / step + 1, scales + place.group * scale->bytes, steps);
       if (grid->bits != 8)
         _tare_unpack (packed, n, grid->bits, piece);
-      _tare_grid_decode (grid, grid->bits == 8 ? packed : piece, n, step, steps, y + begin);
+
+      if (order == NULL)
+        {
+          _tare_grid_decode (grid, grid->bits == 8 ? packed : piece, n, step, steps, y + begin);
+          continue;
+        }
+      grid->klass->decode (grid, grid->bits == 8 ? packed : piece, n, levels);
+      scatter (levels, order + 4 * begin, n, step, steps, columns, y + columns + begin, y);
     }
 }
 
@@ -361,20 +427,11 @@ decode_row (const TareFormat *self,
   Chosen chosen;
   const TareGrid *grid = choose_grid (self, parameters, &chosen);
   TareScalePlace place = get_place (self, grid, parameters, row, columns);
-  g_autofree float *sorted = NULL;
 
-  if (!grid->sorted)
-    {
-      decode_groups (self, place, grid, codes, columns, y);
-      return;
-    }
-
-  sorted = g_new (float, columns);
-  decode_groups (self, place, grid, codes, columns, sorted);
-  memset (y, 0, columns * sizeof (float));
-  for (gsize j = 0; j < columns; j++)
-    if (load_index (parameters, j) < columns)
-      y[load_index (parameters, j)] = sorted[j];
+  /* Columns that an order leaves out are 0. */
+  if (grid->sorted)
+    memset (y, 0, columns * sizeof (float));
+  decode_groups (self, place, grid, codes, grid->sorted ? parameters : NULL, columns, y);
 }
 
 static gsize

@@ -29,6 +29,9 @@
 /* A side of the squares in which a matrix is transposed: one fits the innermost cache twice. */
 #define TILE 32
 
+/* Weights that the second cache holds. */
+#define DECODED ((gsize) 1 << 17)
+
 gsize
 _tare_format_get_parameter_bytes (const TareFormat *self,
                                   gsize             rows,
@@ -333,6 +336,66 @@ clip_matrix (const TareFormat    *self,
 
 /* --- transposition --- */
 
+/* Four rows of four; x and y with their strides. */
+TARE_INLINE void
+transpose_four (const float *restrict x,
+                gsize                 x_stride,
+                float       *restrict y,
+                gsize                 y_stride)
+{
+#if defined (__GNUC__) && !defined (__clang__)
+  typedef float Four __attribute__ ((vector_size (16)));
+  typedef gint32 Order __attribute__ ((vector_size (16)));
+  static const Order low = { 0, 4, 1, 5 }, high = { 2, 6, 3, 7 };
+  Four row[4], even[2], odd[2];
+
+  for (gsize k = 0; k < 4; k++)
+    memcpy (row + k, x + k * x_stride, sizeof *row);
+
+  even[0] = __builtin_shuffle (row[0], row[2], low);
+  even[1] = __builtin_shuffle (row[0], row[2], high);
+  odd[0] = __builtin_shuffle (row[1], row[3], low);
+  odd[1] = __builtin_shuffle (row[1], row[3], high);
+
+  for (gsize k = 0; k < 4; k++)
+    {
+      row[k] = __builtin_shuffle (even[k / 2], odd[k / 2], k % 2 == 0 ? low : high);
+      memcpy (y + k * y_stride, row + k, sizeof *row);
+    }
+#else
+  for (gsize i = 0; i < 4; i++)
+    for (gsize k = 0; k < 4; k++)
+      y[i * y_stride + k] = x[k * x_stride + i];
+#endif
+}
+
+/* x: [m, x_stride], of which n columns; y: (out): [n, y_stride], of which m columns */
+static void
+transpose_block (const float *restrict x,
+                 gsize                 x_stride,
+                 gsize                 m,
+                 gsize                 n,
+                 float       *restrict y,
+                 gsize                 y_stride)
+{
+  gsize i = 0;
+
+  for (; i + 4 <= n; i += 4)
+    {
+      gsize k = 0;
+
+      for (; k + 4 <= m; k += 4)
+        transpose_four (x + k * x_stride + i, x_stride, y + i * y_stride + k, y_stride);
+      for (; k < m; k++)
+        for (gsize l = i; l < i + 4; l++)
+          y[l * y_stride + k] = x[k * x_stride + l];
+    }
+
+  for (; i < n; i++)
+    for (gsize k = 0; k < m; k++)
+      y[i * y_stride + k] = x[k * x_stride + i];
+}
+
 /* x: rows x columns; y: (out): columns x rows */
 static void
 transpose (const float *x,
@@ -343,9 +406,8 @@ transpose (const float *x,
   #pragma omp parallel for schedule (static) if (rows * columns > PARALLEL)
   for (gsize j = 0; j < columns; j += TILE)
     for (gsize i = 0; i < rows; i += TILE)
-      for (gsize k = j; k < MIN (j + TILE, columns); k++)
-        for (gsize l = i; l < MIN (i + TILE, rows); l++)
-          y[k * rows + l] = x[l * columns + k];
+      transpose_block (x + i * columns + j, columns, MIN (TILE, rows - i), MIN (TILE, columns - j),
+                       y + j * rows + i, rows);
 }
 
 /* --- encoding --- */
@@ -511,7 +573,8 @@ decode_row (const TareFormat *self,
     self->klass->decode_row (self, codes, columns, y);
 }
 
-/* Columns are decoded whole, a tile of them at a time, and the rows wanted taken from them. */
+/* Columns are decoded whole, as many at a time as a cache holds, and the rows wanted taken from
+ * them. Their distance is odd in lines of the cache, so that they do not share its sets. */
 static void
 decode_transposed (const TareFormat *self,
                    const guint8     *parameters,
@@ -523,19 +586,24 @@ decode_transposed (const TareFormat *self,
                    float            *y)
 {
   gsize column_bytes = count_row_bytes (self, rows);
+  gsize stride = (rows / 32 * 2 + 3) * 16;
+  gsize tile = CLAMP (DECODED / stride / 16 * 16, 16, 64);
 
-  #pragma omp parallel for schedule (static) if (rows * columns > PARALLEL)
-  for (gsize j = 0; j < columns; j += TILE)
-    {
-      gsize width = MIN (TILE, columns - j);
-      g_autofree float *tile = g_new (float, TILE * rows);
+  #pragma omp parallel if (rows * columns > PARALLEL)
+  {
+    g_autofree float *decoded = g_new (float, tile * stride);
 
-      for (gsize k = 0; k < width; k++)
-        decode_row (self, parameters, j + k, codes + (j + k) * column_bytes, rows, tile + k * rows);
-      for (gsize i = 0; i < n; i++)
+    #pragma omp for schedule (static)
+    for (gsize j = 0; j < columns; j += tile)
+      {
+        gsize width = MIN (tile, columns - j);
+
         for (gsize k = 0; k < width; k++)
-          y[i * columns + j + k] = tile[k * rows + first + i];
-    }
+          decode_row (self, parameters, j + k, codes + (j + k) * column_bytes, rows,
+                      decoded + k * stride);
+        transpose_block (decoded + first, stride, width, n, y + j, columns);
+      }
+  }
 }
 
 /**

@@ -17,6 +17,9 @@
 
 #define MOST 8
 
+/* Weights whose signs are one word. */
+#define WORD 32
+
 /* Rounds of least squares and signs anew. */
 #define N_REFITS 4
 
@@ -246,20 +249,71 @@ encode_row (const TareFormat *self,
     _tare_pack (signs + r * columns, columns, 1, codes + r * plane);
 }
 
-TARE_CLONES static void
-add_signs (const guint8 *signs,
-           gsize         n,
-           float         scale,
-           float        *y)
+/* Adds ±scale to WORD weights, by their bits. */
+TARE_INLINE void
+add_signs (guint32 signs,
+           float   scale,
+           float  *sum)
 {
-  const guint8 *restrict in = signs;
-  float *restrict out = y;
+  guint32 minus = tare_float_to_bits (-scale), plus = tare_float_to_bits (scale);
 
   #pragma omp simd
-  for (gsize j = 0; j < n; j++)
-    out[j] += (float) (2 * (gint32) in[j] - 1) * scale;
+  for (guint k = 0; k < WORD; k++)
+    sum[k] += tare_float_from_bits ((signs >> k & 1) != 0 ? plus : minus);
 }
 
+/* signs: the first of @n_planes planes; scales: one for each; y: (out): [n] */
+TARE_INLINE void
+add_planes (const guint8 *signs,
+            gsize         plane,
+            guint         n_planes,
+            const float  *scales,
+            gsize         n,
+            float        *y)
+{
+  for (gsize j = 0; j < n; j += WORD)
+    {
+      gsize length = MIN (WORD, n - j);
+      float sum[WORD] = { 0.0f };
+
+      for (guint r = 0; r < n_planes; r++)
+        {
+          const guint8 *bytes = signs + r * plane + j / 8;
+          guint32 word = 0;
+
+          if (length == WORD)
+            memcpy (&word, bytes, sizeof word);
+          else
+            memcpy (&word, bytes, _tare_packed_bytes (length, 1));
+          add_signs (GUINT32_FROM_LE (word), scales[r], sum);
+        }
+
+      if (length == WORD)
+        memcpy (y + j, sum, sizeof sum);
+      else
+        memcpy (y + j, sum, length * sizeof (float));
+    }
+}
+
+TARE_CLONES static void
+decode_group (const guint8 *signs,
+              gsize         plane,
+              guint         n_planes,
+              const float  *scales,
+              gsize         n,
+              float        *y)
+{
+  if (n_planes == 2)
+    add_planes (signs, plane, 2, scales, n, y);
+  else if (n_planes == 3)
+    add_planes (signs, plane, 3, scales, n, y);
+  else if (n_planes == 4)
+    add_planes (signs, plane, 4, scales, n, y);
+  else
+    add_planes (signs, plane, n_planes, scales, n, y);
+}
+
+/* Groups begin at whole bytes. */
 static void
 decode_row (const TareFormat *self,
             const guint8     *codes,
@@ -269,23 +323,14 @@ decode_row (const TareFormat *self,
   gsize length = group_length (self, columns);
   gsize plane = plane_bytes (self, columns);
 
-  memset (y, 0, columns * sizeof (float));
-  for (guint r = 0; r < self->bits; r++)
+  for (gsize g = 0, begin = 0; begin < columns; g++, begin += length)
     {
-      const guint8 *signs = codes + r * plane;
-      const guint8 *scales = signs + _tare_packed_bytes (columns, 1);
+      float scales[MOST];
 
-      for (gsize begin = 0; begin < columns; begin += TARE_SEARCH_PIECE)
-        {
-          guint8 piece[TARE_SEARCH_PIECE];
-          gsize end = MIN (begin + TARE_SEARCH_PIECE, columns);
-          gsize step = MIN (length, TARE_SEARCH_PIECE);
-
-          _tare_unpack (signs + begin / 8, end - begin, 1, piece);
-          for (gsize j = begin; j < end; j += step)
-            add_signs (piece + (j - begin), MIN (step, end - j),
-                       load_half (scales + j / length * 2), y + j);
-        }
+      for (guint r = 0; r < self->bits; r++)
+        scales[r] = load_half (codes + r * plane + _tare_packed_bytes (columns, 1) + 2 * g);
+      decode_group (codes + begin / 8, plane, self->bits, scales, MIN (length, columns - begin),
+                    y + begin);
     }
 }
 

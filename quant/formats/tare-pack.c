@@ -11,6 +11,9 @@
 
 #define TRITS 5
 
+/* Of eight codes each, spread together. */
+#define WORDS 16
+
 /**
  * _tare_packed_bytes:
  * @n: how many codes
@@ -78,39 +81,68 @@ store_bytes (guint8  *bytes,
     bytes[k] = (guint8) (word >> 8 * k);
 }
 
+/* Words are loaded whole, with what follows of the next, and spread together, as long as there are
+ * so many. */
 TARE_INLINE void
-unpack_bits (const guint8 *packed,
-             gsize         n,
-             guint         bits,
-             guint8       *codes)
+unpack_bits (const guint8 *restrict packed,
+             gsize                  n,
+             guint                  bits,
+             guint8       *restrict codes)
 {
-  gsize whole = n & ~(gsize) 7;
+  gsize n_bytes = _tare_packed_bytes (n, bits), whole = n / 8, i = 0;
 
-  for (gsize j = 0; j < whole; j += 8)
-    store_bytes (codes + j, spread (load_bytes (packed + j / 8 * bits, bits), bits), 8);
+  for (; i + WORDS <= whole && (i + WORDS - 1) * bits + 8 <= n_bytes; i += WORDS)
+    {
+      guint64 words[WORDS];
 
-  if (whole < n)
-    store_bytes (codes + whole,
-                 spread (load_bytes (packed + whole / 8 * bits,
-                                     (guint) _tare_packed_bytes (n - whole, bits)), bits),
-                 (guint) (n - whole));
+      for (gsize k = 0; k < WORDS; k++)
+        memcpy (words + k, packed + (i + k) * bits, sizeof *words);
+
+      #pragma omp simd
+      for (gsize k = 0; k < WORDS; k++)
+        words[k] = GUINT64_TO_LE (spread (GUINT64_FROM_LE (words[k]), bits));
+      memcpy (codes + 8 * i, words, sizeof words);
+    }
+
+  for (; i < whole; i++)
+    store_bytes (codes + 8 * i, spread (load_bytes (packed + i * bits, bits), bits), 8);
+
+  if (8 * whole < n)
+    store_bytes (codes + 8 * whole,
+                 spread (load_bytes (packed + whole * bits,
+                                     (guint) _tare_packed_bytes (n - 8 * whole, bits)), bits),
+                 (guint) (n - 8 * whole));
 }
 
+/* The same: what a word writes beyond its codes is what the next one overwrites. */
 TARE_INLINE void
-pack_bits (const guint8 *codes,
-           gsize         n,
-           guint         bits,
-           guint8       *packed)
+pack_bits (const guint8 *restrict codes,
+           gsize                  n,
+           guint                  bits,
+           guint8       *restrict packed)
 {
-  gsize whole = n & ~(gsize) 7;
+  gsize n_bytes = _tare_packed_bytes (n, bits), whole = n / 8, i = 0;
 
-  for (gsize j = 0; j < whole; j += 8)
-    store_bytes (packed + j / 8 * bits, gather (load_bytes (codes + j, 8), bits), bits);
+  for (; i + WORDS <= whole && (i + WORDS - 1) * bits + 8 <= n_bytes; i += WORDS)
+    {
+      guint64 words[WORDS];
 
-  if (whole < n)
-    store_bytes (packed + whole / 8 * bits,
-                 gather (load_bytes (codes + whole, (guint) (n - whole)), bits),
-                 (guint) _tare_packed_bytes (n - whole, bits));
+      memcpy (words, codes + 8 * i, sizeof words);
+
+      #pragma omp simd
+      for (gsize k = 0; k < WORDS; k++)
+        words[k] = GUINT64_TO_LE (gather (GUINT64_FROM_LE (words[k]), bits));
+      for (gsize k = 0; k < WORDS; k++)
+        memcpy (packed + (i + k) * bits, words + k, sizeof *words);
+    }
+
+  for (; i < whole; i++)
+    store_bytes (packed + i * bits, gather (load_bytes (codes + 8 * i, 8), bits), bits);
+
+  if (8 * whole < n)
+    store_bytes (packed + whole * bits,
+                 gather (load_bytes (codes + 8 * whole, (guint) (n - 8 * whole)), bits),
+                 (guint) _tare_packed_bytes (n - 8 * whole, bits));
 }
 
 /* One kernel for every width, so that all shifts are constants. */
@@ -147,27 +179,37 @@ copy_codes (const guint8 *restrict in,
   memcpy (out, in, n);
 }
 
-/* A byte beyond 3^5 - 1, which nothing here writes, has a last digit of more than 2. */
-TARE_CLONES static void
+/* The digits of every byte, with room for a word; a byte beyond 3^5 - 1, which nothing here writes,
+ * has a last digit of no more than 2 as well. */
+static guint8 digits[256][8];
+
+static void
+list_digits (void)
+{
+  static gsize ready = 0;
+
+  if (!g_once_init_enter (&ready))
+    return;
+
+  for (guint byte = 0; byte < 256; byte++)
+    for (guint k = 0, value = byte; k < TRITS; k++, value /= 3)
+      digits[byte][k] = (guint8) (k + 1 < TRITS ? value % 3 : MIN (value, 2));
+  g_once_init_leave (&ready, 1);
+}
+
+/* Words reach beyond their five digits, into those of the next byte. */
+static void
 unpack_trits (const guint8 *restrict packed,
               gsize                  n,
               guint8       *restrict codes)
 {
-  gsize whole = n / TRITS;
+  gsize whole = n / TRITS, i = 0;
 
-  for (gsize i = 0; i < whole; i++)
-    {
-      guint value = packed[i];
-
-      for (guint k = 0; k < TRITS; k++)
-        {
-          codes[TRITS * i + k] = (guint8) (k + 1 < TRITS ? value % 3 : MIN (value, 2));
-          value /= 3;
-        }
-    }
-
-  for (gsize j = TRITS * whole, value = n % TRITS != 0 ? packed[whole] : 0; j < n; j++, value /= 3)
-    codes[j] = (guint8) (value % 3);
+  list_digits ();
+  for (; i < whole && TRITS * i + sizeof *digits <= n; i++)
+    memcpy (codes + TRITS * i, digits[packed[i]], sizeof *digits);
+  for (; TRITS * i < n; i++)
+    memcpy (codes + TRITS * i, digits[packed[i]], MIN (TRITS, n - TRITS * i));
 }
 
 static void
