@@ -239,11 +239,45 @@ measure (const TareGrid *self,
     measure_steps (&steps, MOST, FALSE, x, w, n, m, scale, error);
 }
 
+/* Vectors of weights in place of vectors of scales; the sum is in their order. */
+TARE_CLONES static float
+measure_one (const TareGrid *self,
+             const float    *x,
+             const float    *w,
+             gsize           n,
+             float           scale)
+{
+  float inverse = invert (scale), sum = 0.0f, terms[TARE_SEARCH_PIECE];
+  gboolean few = self->codebook->n <= MOST / 2;
+  Steps steps;
+
+  list_steps (self->codebook, &steps);
+
+  #pragma omp simd
+  for (gsize j = 0; j < n; j++)
+    {
+      float quotient = x[j] * inverse, level = steps.levels[0];
+
+      for (guint i = 0; i + 1 < MOST / 2; i++)
+        level = quotient > steps.thresholds[i] ? steps.levels[i + 1] : level;
+
+      for (guint i = MOST / 2 - 1; !few && i + 1 < MOST; i++)
+        level = quotient > steps.thresholds[i] ? steps.levels[i + 1] : level;
+      terms[j] = weigh_difference (w[j], x[j] - scale * level, FALSE);
+    }
+
+  for (gsize j = 0; j < n; j++)
+    sum += terms[j];
+
+  return sum;
+}
+
 const TareGridClass _tare_codebook_class = {
   .divides = TRUE,
   .encode = encode,
   .decode = decode,
   .measure = measure,
+  .measure_one = measure_one,
 };
 
 /**

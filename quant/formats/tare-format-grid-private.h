@@ -17,6 +17,7 @@ typedef struct _TareScaling TareScaling;
  * @decode: levels
  * @measure: Σw|x - scale q|^p for each of @m scales, a multiple of the search's lanes, with the
  *   nearest levels q; @n is at most the search's piece; p is 2, or 2.4 where @norm is set
+ * @measure_one: (nullable): the same of one scale alone, to the bit, where that is quicker; p is 2
  *
  * How the elements of a grid are rounded; a code is the low bits of a byte. The scale is never
  * negative; where it is 0, so are all weights.
@@ -40,6 +41,11 @@ struct _TareGridClass
                    gsize           m,
                    const float    *scale,
                    float          *error);
+  float (*measure_one) (const TareGrid *self,
+                        const float    *x,
+                        const float    *w,
+                        gsize           n,
+                        float           scale);
 };
 
 /* The most levels that a codebook has. */

@@ -1,24 +1,23 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "quant/formats/tare-format-grid-private.h"
+#include "quant/formats/tare-format-integer-private.h"
 
 #include <math.h>
 
+#include "quant/formats/tare-format-grid-private.h"
 #include "quant/formats/tare-pack-private.h"
-#include "quant/formats/tare-search-private.h"
 
-/* Integers of 2 to 8 bits with a scale, and a zero point or a minimum, for every group of a row.
+/* Integers of 2 to 8 bits with a scale and a zero point for every group of a row.
  *
  * A row of n weights of b bits in G groups is, with no padding but to whole bytes,
  *
  *   codes:  ceil (n b / 8) bytes, see tare-pack.c
  *   scales: G IEEE binary16
- *   zeros:  ceil (G b / 8) bytes, packed as the codes; or G minimums, IEEE binary16
+ *   zeros:  ceil (G b / 8) bytes, packed as the codes
  *
- * and the last group may be short. A weight is (code - zero) scale, or code scale + minimum. The
- * scale is never negative. Where the whole matrix shares them, a scale and a byte for the zero
- * point lie before the rows, which are codes alone. */
+ * and the last group may be short. A weight is (code - zero) scale. The scale is never negative.
+ * Where the whole matrix shares them, a scale and a byte for the zero point lie before the rows,
+ * which are codes alone. */
 
-#define PIECE TARE_SEARCH_PIECE
 #define LANES TARE_SEARCH_LANES
 
 /* The range shrinks by hundredths, as in the clip search of GPTQ and QuaRot, but from beyond the
@@ -41,20 +40,6 @@ typedef struct
 } Grid;
 
 static gsize
-group_length (const TareFormat *self,
-              gsize             columns)
-{
-  return self->group != 0 ? self->group : columns;
-}
-
-static gsize
-count_groups (const TareFormat *self,
-              gsize             columns)
-{
-  return columns == 0 ? 0 : (columns - 1) / group_length (self, columns) + 1;
-}
-
-static gsize
 get_row_bytes (const TareFormat *self,
                gsize             columns)
 {
@@ -75,68 +60,14 @@ get_parameter_bytes (const TareFormat *self,
   return self->per_tensor ? sizeof (guint16) + 1 : 0;
 }
 
-/* The grids of a piece of a row: a weight is (code - zero) scale + minimum. */
-typedef struct
-{
-  float scale[PIECE];
-  float zero[PIECE];
-  float minimum[PIECE];
-} Decoder;
-
-/* With a constant length this becomes one kernel for each. */
-TARE_INLINE void
-decode_groups (const guint8 *restrict in,
-               gsize                  n_groups,
-               gsize                  length,
-               const Decoder         *grids,
-               gboolean               minimum,
-               float        *restrict out)
-{
-  for (gsize g = 0; g < n_groups; g++)
-    {
-      float scale = grids->scale[g], offset = minimum ? grids->minimum[g] : grids->zero[g];
-
-      #pragma omp simd
-      for (gsize j = 0; j < length; j++)
-        out[g * length + j] = minimum ? (float) in[g * length + j] * scale + offset
-                                      : ((float) in[g * length + j] - offset) * scale;
-    }
-}
-
-TARE_INLINE void
-decode_lengths (const guint8  *codes,
-                gsize          n_groups,
-                gsize          length,
-                const Decoder *grids,
-                gboolean       minimum,
-                float         *y)
-{
-  if (length == 16)
-    decode_groups (codes, n_groups, 16, grids, minimum, y);
-  else if (length == 32)
-    decode_groups (codes, n_groups, 32, grids, minimum, y);
-  else
-    decode_groups (codes, n_groups, length, grids, minimum, y);
-}
-
 TARE_CLONES static void
 decode_zero_points (const guint8  *codes,
                     gsize          n_groups,
                     gsize          length,
-                    const Decoder *grids,
+                    const Groups  *grids,
                     float         *y)
 {
   decode_lengths (codes, n_groups, length, grids, FALSE, y);
-}
-
-TARE_CLONES static void
-decode_minimums (const guint8  *codes,
-                 gsize          n_groups,
-                 gsize          length,
-                 const Decoder *grids,
-                 float         *y)
-{
-  decode_lengths (codes, n_groups, length, grids, TRUE, y);
 }
 
 /* What lies in a row beside its codes, or before all rows. */
@@ -183,7 +114,7 @@ decode_row (const TareFormat *self,
       gsize n = MIN (PIECE, columns - begin);
       gsize step = MIN (length, n), whole = n / step;
       guint8 piece[PIECE];
-      Decoder grids;
+      Groups grids;
 
       for (gsize g = 0; g * step < n; g++)
         {
@@ -205,26 +136,37 @@ decode_row (const TareFormat *self,
     }
 }
 
-static float
-get_highest (const TareFormat *self)
+/* The grids from end to end, which always hold zero. */
+TARE_CLONES static void
+span_grids (const float *minimums,
+            const float *maximums,
+            gsize        n,
+            float        highest,
+            float       *scales,
+            float       *zeros)
 {
-  return (float) ((1u << self->bits) - 1);
+  #pragma omp simd
+  for (gsize g = 0; g < n; g++)
+    {
+      float minimum = minimums[g] < 0.0f ? minimums[g] : 0.0f;
+      float maximum = maximums[g] > 0.0f ? maximums[g] : 0.0f;
+      float scale = round_scale (maximum / highest - minimum / highest);
+      float zero = -minimum / scale;
+
+      zero = rintf (zero < highest ? zero : highest);
+      scales[g] = scale;
+      zeros[g] = scale > 0.0f ? zero : (highest + 1.0f) / 2.0f;
+    }
 }
 
-/* The grid from end to end, which always holds zero. */
 static Grid
 span_grid (const TareFormat *self,
            float             minimum,
            float             maximum)
 {
-  float highest = get_highest (self);
-  Grid grid = { 0.0f, (highest + 1.0f) / 2.0f };
+  Grid grid;
 
-  minimum = MIN (minimum, 0.0f);
-  maximum = MAX (maximum, 0.0f);
-  grid.scale = round_scale (maximum / highest - minimum / highest);
-  if (grid.scale > 0.0f)
-    grid.zero = rintf (MIN (-minimum / grid.scale, highest));
+  span_grids (&minimum, &maximum, 1, get_highest (self), &grid.scale, &grid.zero);
 
   return grid;
 }
@@ -472,46 +414,15 @@ find_grid (const TareFormat     *self,
 }
 
 TARE_CLONES static void
-encode_piece (const float *x,
-              gsize        n,
-              float        inverse,
-              float        offset,
-              float        zero,
-              float        highest,
-              guint8      *codes)
+encode_zero_points (const float *x,
+                    gsize        n,
+                    gsize        length,
+                    const float *scales,
+                    const float *zeros,
+                    float        highest,
+                    guint8      *codes)
 {
-  const float *restrict in = x;
-  guint8 *restrict out = codes;
-
-  #pragma omp simd
-  for (gsize j = 0; j < n; j++)
-    {
-      float code = (in[j] - offset) * inverse;
-
-      code = code < -zero ? -zero : code;
-      code = code > highest - zero ? highest - zero : code;
-      out[j] = (guint8) (gint32) (rintf (code) + zero);
-    }
-}
-
-/* A group that begins at a whole byte. */
-static void
-encode_group (const TareFormat *self,
-              const float      *x,
-              gsize             n,
-              Grid              grid,
-              float             offset,
-              guint8           *codes)
-{
-  for (gsize begin = 0; begin < n; begin += PIECE)
-    {
-      guint8 piece[PIECE];
-      gsize length = MIN (PIECE, n - begin);
-
-      encode_piece (x + begin, length, invert (grid.scale), offset, grid.zero,
-                    get_highest (self), piece);
-      _tare_pack (piece, length, self->bits, codes + begin / 8 * self->bits);
-    }
+  encode_lengths (x, n, length, scales, zeros, FALSE, highest, codes);
 }
 
 static gboolean
@@ -535,6 +446,69 @@ fit (const TareFormat  *self,
   return tare_progress_step (matrix->progress, 0.0, NULL, error);
 }
 
+/* The grids of the groups of n weights. */
+static void
+find_grids (const TareFormat *self,
+            const TareMatrix *matrix,
+            const guint8     *parameters,
+            const float      *x,
+            const float      *w,
+            gsize             n,
+            gsize             length,
+            Groups           *grids)
+{
+  gboolean searches = matrix->range != TARE_RANGE_MINIMUM_MAXIMUM
+                      && matrix->range != TARE_RANGE_ROUND_UP;
+  gsize n_groups = (n - 1) / length + 1;
+  float maximums[PIECE];
+
+  if (!self->per_tensor && !searches)
+    {
+      _tare_search_ranges (x, n, length, grids->minimum, maximums);
+      span_grids (grids->minimum, maximums, n_groups, get_highest (self), grids->scale,
+                  grids->zero);
+      return;
+    }
+
+  for (gsize g = 0; g < n_groups; g++)
+    {
+      TareGridSample sample = { x + g * length, w + g * length, MIN (length, n - g * length), 1, 0,
+                                NULL };
+      Grid grid = { 0.0f, 0.0f };
+
+      if (self->per_tensor)
+        grid = (Grid) { load_half (parameters), (float) parameters[2] };
+      else
+        grid = find_grid (self, matrix->range, &sample);
+      grids->scale[g] = grid.scale;
+      grids->zero[g] = grid.zero;
+    }
+}
+
+/* Those of the groups from first on; zero points are packed as many at a time as there is room
+ * for. */
+static void
+store_grids (const TareFormat *self,
+             const Groups     *grids,
+             gsize             first,
+             gsize             n,
+             gsize             n_groups,
+             guint8           *scales,
+             guint8           *unpacked)
+{
+  guint8 *zeros = scales + n_groups * sizeof (guint16);
+
+  tare_half_from_floats (grids->scale, n, scales + first * sizeof (guint16));
+  for (gsize g = first; g < first + n; g++)
+    {
+      unpacked[g % PIECE] = (guint8) grids->zero[g - first];
+      if (g % PIECE == PIECE - 1 || g + 1 == n_groups)
+        _tare_pack (unpacked, g % PIECE + 1, self->bits,
+                    zeros + g / PIECE * PIECE / 8 * self->bits);
+    }
+}
+
+/* A group that is longer than a piece has its grid found where it begins. */
 static void
 encode_row (const TareFormat *self,
             const TareMatrix *matrix,
@@ -547,30 +521,25 @@ encode_row (const TareFormat *self,
   gsize n_groups = count_groups (self, columns);
   const float *x = matrix->x + row * columns;
   guint8 *scales = codes + _tare_packed_bytes (columns, self->bits);
-  guint8 *zeros = scales + n_groups * sizeof (guint16);
   guint8 unpacked[PIECE];
+  Groups grids;
 
-  for (gsize g = 0; g < n_groups; g++)
+  for (gsize begin = 0; begin < columns; begin += PIECE)
     {
-      gsize begin = g * length;
-      gsize n = MIN (length, columns - begin);
-      TareGridSample sample = { x + begin, matrix->weights + begin, n, 1, 0, NULL };
-      Grid grid = { 0.0f, 0.0f };
+      gsize n = MIN (PIECE, columns - begin), step = MIN (length, PIECE);
+      guint8 piece[PIECE];
 
-      if (self->per_tensor)
-        grid = (Grid) { load_half (parameters), (float) parameters[2] };
-      else
-        grid = find_grid (self, matrix->range, &sample);
+      if (begin % length == 0)
+        {
+          find_grids (self, matrix, parameters, x + begin, matrix->weights + begin,
+                      MAX (n, MIN (length, columns - begin)), length, &grids);
+          if (!self->per_tensor)
+            store_grids (self, &grids, begin / length, (n - 1) / step + 1, n_groups, scales,
+                         unpacked);
+        }
 
-      encode_group (self, x + begin, n, grid, 0.0f, codes + begin / 8 * self->bits);
-      if (self->per_tensor)
-        continue;
-
-      store_half (scales + 2 * g, grid.scale);
-      unpacked[g % PIECE] = (guint8) grid.zero;
-      if (g % PIECE == PIECE - 1 || g + 1 == n_groups)
-        _tare_pack (unpacked, g % PIECE + 1, self->bits,
-                    zeros + g / PIECE * PIECE / 8 * self->bits);
+      encode_zero_points (x + begin, n, step, grids.scale, grids.zero, get_highest (self), piece);
+      _tare_pack (piece, n, self->bits, codes + begin / 8 * self->bits);
     }
 }
 
@@ -681,116 +650,4 @@ const TareFormatClass _tare_format_zero_point_class = {
   .decode_matrix_row = decode_row,
   .take_apart = take_apart,
   .put_together = put_together,
-};
-
-/* --- a minimum in place of the zero point --- */
-
-static gsize
-get_minimum_row_bytes (const TareFormat *self,
-                       gsize             columns)
-{
-  return _tare_packed_bytes (columns, self->bits)
-         + count_groups (self, columns) * 2 * sizeof (guint16);
-}
-
-/* From end to end, without zero where no weight is there; a minimum that is rounded towards zero is
- * made up for by the scale. */
-static void
-span_minimum (const TareFormat *self,
-              float             low,
-              float             high,
-              float            *scale,
-              float            *minimum)
-{
-  *minimum = round_offset (low);
-  *scale = round_scale (MAX (high - *minimum, 0.0f) / get_highest (self));
-}
-
-static void
-encode_minimum_row (const TareFormat *self,
-                    gboolean          search,
-                    const float      *x,
-                    const float      *weights,
-                    gsize             columns,
-                    guint8           *codes)
-{
-  gsize length = group_length (self, columns);
-  guint8 *sides = codes + _tare_packed_bytes (columns, self->bits);
-
-  for (gsize g = 0; g < count_groups (self, columns); g++)
-    {
-      gsize begin = g * length;
-      gsize n = MIN (length, columns - begin);
-      float low, high, scale, minimum;
-
-      _tare_search_range (x + begin, n, &low, &high);
-      span_minimum (self, low, high, &scale, &minimum);
-      if (search)
-        _tare_search_affine (x + begin, weights + begin, n, get_highest (self), TRUE, &scale,
-                             &minimum);
-
-      encode_group (self, x + begin, n, (Grid) { scale, 0.0f }, minimum,
-                    codes + begin / 8 * self->bits);
-      store_half (sides + 4 * g, scale);
-      store_half (sides + 4 * g + 2, minimum);
-    }
-}
-
-static void
-decode_minimum_row (const TareFormat *self,
-                    const guint8     *codes,
-                    gsize             columns,
-                    float            *y)
-{
-  gsize length = group_length (self, columns);
-  const guint8 *sides = codes + _tare_packed_bytes (columns, self->bits);
-
-  for (gsize begin = 0; begin < columns; begin += PIECE)
-    {
-      gsize n = MIN (PIECE, columns - begin);
-      gsize step = MIN (length, n), whole = n / step;
-      guint8 piece[PIECE];
-      Decoder grids;
-
-      for (gsize g = 0; g * step < n; g++)
-        {
-          const guint8 *side = sides + 4 * (begin / length + g);
-
-          grids.scale[g] = load_half (side);
-          grids.minimum[g] = load_half (side + 2);
-        }
-
-      _tare_unpack (codes + begin / 8 * self->bits, n, self->bits, piece);
-      decode_minimums (piece, whole, step, &grids, y + begin);
-      if (whole * step < n)
-        {
-          grids.scale[0] = grids.scale[whole];
-          grids.minimum[0] = grids.minimum[whole];
-          decode_minimums (piece + whole * step, 1, n - whole * step, &grids,
-                           y + begin + whole * step);
-        }
-    }
-}
-
-static gsize
-get_minimum_levels (const TareFormat *self,
-                    float             minimum,
-                    float             maximum,
-                    float            *levels)
-{
-  gsize n = (gsize) 1 << self->bits;
-  float scale, offset;
-
-  span_minimum (self, minimum, maximum, &scale, &offset);
-  for (gsize code = 0; code < n; code++)
-    levels[code] = (float) code * scale + offset;
-
-  return n;
-}
-
-const TareFormatClass _tare_format_minimum_class = {
-  .get_row_bytes = get_minimum_row_bytes,
-  .get_levels = get_minimum_levels,
-  .encode_row = encode_minimum_row,
-  .decode_row = decode_minimum_row,
 };

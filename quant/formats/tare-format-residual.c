@@ -205,6 +205,34 @@ improve_scales (const TareFormat *self,
       }
 }
 
+/* What is left after every sign decides the next; a plane at a time. */
+TARE_CLONES static void
+encode_piece (const float *x,
+              gsize        n,
+              guint        n_planes,
+              const float *scales,
+              gsize        plane,
+              guint8      *codes)
+{
+  float rest[TARE_SEARCH_PIECE];
+  guint8 signs[TARE_SEARCH_PIECE];
+
+  memcpy (rest, x, n * sizeof (float));
+  for (guint r = 0; r < n_planes; r++)
+    {
+      float scale = scales[r];
+
+      #pragma omp simd
+      for (gsize j = 0; j < n; j++)
+        {
+          signs[j] = rest[j] < 0.0f ? 0 : 1;
+          rest[j] -= rest[j] < 0.0f ? -scale : scale;
+        }
+      _tare_pack (signs, n, 1, codes + r * plane);
+    }
+}
+
+/* Groups begin at whole bytes. */
 static void
 encode_row (const TareFormat *self,
             gboolean          search,
@@ -216,8 +244,7 @@ encode_row (const TareFormat *self,
   gsize length = group_length (self, columns);
   gsize plane = plane_bytes (self, columns);
   gsize sign_bytes = _tare_packed_bytes (columns, 1);
-  g_autofree float *rest = g_new (float, columns);
-  g_autofree guint8 *signs = g_new (guint8, columns * self->bits);
+  g_autofree float *rest = search ? g_new (float, columns) : NULL;
 
   for (gsize g = 0, begin = 0; begin < columns; g++, begin += length)
     {
@@ -231,22 +258,10 @@ encode_row (const TareFormat *self,
 
       for (guint r = 0; r < self->bits; r++)
         store_half (codes + r * plane + sign_bytes + 2 * g, scales[r]);
-      for (gsize j = begin; j < begin + n; j++)
-        {
-          float left = x[j];
-
-          for (guint r = 0; r < self->bits; r++)
-            {
-              gboolean plus = !(left < 0.0f);
-
-              signs[r * columns + j] = plus;
-              left -= plus ? scales[r] : -scales[r];
-            }
-        }
+      for (gsize j = begin; j < begin + n; j += TARE_SEARCH_PIECE)
+        encode_piece (x + j, MIN (TARE_SEARCH_PIECE, begin + n - j), self->bits, scales, plane,
+                      codes + j / 8);
     }
-
-  for (guint r = 0; r < self->bits; r++)
-    _tare_pack (signs + r * columns, columns, 1, codes + r * plane);
 }
 
 /* Adds ±scale to WORD weights, by their bits. */

@@ -213,7 +213,15 @@ _tare_grid_measure (const TareGrid       *self,
                     float                 scale)
 {
   float scales[LANES];
-  double total[LANES];
+  double total[LANES] = { 0.0 };
+
+  if (self->klass->measure_one != NULL && sample->rows == 1)
+    {
+      for (gsize begin = 0; begin < sample->n; begin += PIECE)
+        total[0] += (double) self->klass->measure_one (self, sample->x + begin, sample->w + begin,
+                                                       MIN (PIECE, sample->n - begin), scale);
+      return total[0];
+    }
 
   for (gsize c = 0; c < LANES; c++)
     scales[c] = scale;

@@ -42,6 +42,11 @@ void           _tare_search_range           (const float    *x,
                                              gsize           n,
                                              float          *minimum,
                                              float          *maximum);
+void           _tare_search_ranges          (const float    *x,
+                                             gsize           n,
+                                             gsize           length,
+                                             float          *minimums,
+                                             float          *maximums);
 void           _tare_search_encode          (const float    *x,
                                              gsize           n,
                                              float           scale,

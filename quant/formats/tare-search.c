@@ -318,6 +318,42 @@ _tare_search_range (const float *x,
   find_range (x, n, minimum, maximum);
 }
 
+TARE_INLINE void
+find_ranges (const float *x,
+             gsize        n_groups,
+             gsize        length,
+             float       *minimums,
+             float       *maximums)
+{
+  for (gsize g = 0; g < n_groups; g++)
+    find_range (x + g * length, length, minimums + g, maximums + g);
+}
+
+/**
+ * _tare_search_ranges:
+ * @length: of a group; the last may be short
+ * @minimums: (out): the smallest weight of each group
+ * @maximums: (out): the largest
+ */
+TARE_CLONES void
+_tare_search_ranges (const float *x,
+                     gsize        n,
+                     gsize        length,
+                     float       *minimums,
+                     float       *maximums)
+{
+  gsize whole = n / length, rest = n % length;
+
+  if (length == 16)
+    find_ranges (x, whole, 16, minimums, maximums);
+  else if (length == 32)
+    find_ranges (x, whole, 32, minimums, maximums);
+  else
+    find_ranges (x, whole, length, minimums, maximums);
+  if (rest > 0)
+    find_range (x + n - rest, rest, minimums + whole, maximums + whole);
+}
+
 /**
  * _tare_search_encode:
  * @scale: as it will be stored; all codes are the nearest to 0 where it is 0
