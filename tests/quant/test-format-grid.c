@@ -341,7 +341,8 @@ test_encode (void)
       g_autofree float *y = g_new (float, columns);
       g_autofree float *alone = g_new (float, columns);
 
-      if (format->group == 0 || !tare_format_is_row_local (format) || format->grid == NULL)
+      if (format->group == 0 || !tare_format_is_row_local (format) || format->ggml_type >= 0
+          || (format->grid == NULL && format->family == TARE_FORMAT_FAMILY_CODEBOOK))
         continue;
 
       codes = g_malloc (tare_format_get_bytes (format, 1, columns));
@@ -360,6 +361,40 @@ test_encode (void)
     }
 
   g_assert_cmpuint (n_formats, >, 40);
+}
+
+/* What one scale costs is what it costs among others. */
+static void
+test_measure (void)
+{
+  g_autoptr(GRand) random = g_rand_new_with_seed (5);
+  g_autofree float *x = make_weights (random, WHOLE);
+  guint n_formats = 0;
+
+  for (gsize f = 0; f < tare_format_get_n_formats (); f++)
+    {
+      const TareFormat *format = tare_format_get (f);
+      const TareGrid *grid = format->grid;
+      float w[100], scales[16], errors[16];
+
+      if (grid == NULL || grid->klass->measure_one == NULL)
+        continue;
+
+      for (gsize j = 0; j < 100; j++)
+        w[j] = (float) g_rand_double_range (random, 0.1, 1.0);
+      for (gsize c = 0; c < 16; c++)
+        scales[c] = 0.0002f * (float) c;
+      grid->klass->measure (grid, FALSE, x, w, 100, 16, scales, errors);
+      for (gsize c = 0; c < 16; c++)
+        {
+          float one = grid->klass->measure_one (grid, x, w, 100, scales[c]);
+
+          g_assert_cmphex (tare_float_to_bits (one), ==, tare_float_to_bits (errors[c]));
+        }
+      n_formats++;
+    }
+
+  g_assert_cmpuint (n_formats, >, 10);
 }
 
 /* Scales of 8 bits are the nearest that there are to the group's largest over the largest level. */
@@ -479,6 +514,7 @@ main (int    argc,
   list_map ();
   g_test_add_func ("/format/grid/decode", test_decode);
   g_test_add_func ("/format/grid/encode", test_encode);
+  g_test_add_func ("/format/grid/measure", test_measure);
   g_test_add_func ("/format/grid/nearest-scale", test_nearest_scale);
   g_test_add_func ("/format/grid/others", test_others);
 
