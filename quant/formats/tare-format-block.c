@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "quant/formats/tare-search-private.h"
+#include "quant/formats/tare-side-grid-private.h"
 
 /* ggml's blocks of 32 weights.
  *
@@ -22,6 +23,15 @@
 /* Codes of q8_0 leave out -128, whose magnitude no byte can hold: kernels that split codes into
  * sign and magnitude stumble over it. */
 #define Q8_HIGHEST 127.0f
+
+/* How many scales and offsets are tried around the best, and how far apart: shares of the scale for
+ * the highest code, and of a step. */
+#define N_LOCAL 4
+#define SCALE_STEP 0.1f
+#define OFFSET_STEP 0.08f
+
+/* Rounds of least squares and rounding anew; later ones change next to nothing. */
+#define N_REFITS 2
 
 TARE_INLINE gsize
 header_bytes (gboolean asymmetric,
@@ -228,7 +238,7 @@ encode_symmetric (const TareFormat *self,
       if (search)
         {
           emphasise (x + i, MAX (-minimum, maximum), weights + i, emphasised);
-          scale = _tare_search_symmetric (x + i, emphasised, N, -half, half - 1.0f, scale, TRUE);
+          scale = _tare_search_symmetric (x + i, emphasised, N, -half, half - 1.0f, scale);
         }
 
       _tare_search_encode (x + i, N, scale, 0.0f, -half, half - 1.0f, q);
@@ -238,6 +248,72 @@ encode_symmetric (const TareFormat *self,
       pack_nibbles (q, scale, 0.0f, FALSE, self->bits == 5, codes);
       codes += self->klass->block_bytes;
     }
+}
+
+/* Keeps grids, as they are stored, where their true error is less. */
+TARE_INLINE void
+judge_grids (const Groups *groups,
+             float         lowest,
+             float         highest,
+             Grids        *grids,
+             Grids        *best)
+{
+  TARE_SIDE_LOOP (k)
+    {
+      grids->scale[k] = round_scale (grids->scale[k]);
+      grids->offset[k] = round_offset (grids->offset[k]);
+    }
+  side_measure_affine (groups->x, groups->w, N, grids->scale, grids->offset, lowest, highest,
+                       grids->loss);
+  keep_better (best, grids);
+}
+
+/* Searches the grids of up to sixteen blocks side by side: the most promising ones, those around
+ * and what least squares then make of the best. The lowest code is 0, see side_sum_affine().
+ *
+ * grids: (inout): from end to end, and then better ones if there are any */
+TARE_CLONES static void
+search_blocks (const float *x,
+               const float *w,
+               gsize        n_blocks,
+               float        lowest,
+               float        highest,
+               Grids       *grids)
+{
+  float infinite[LANES];
+  Groups groups;
+  Grids best = *grids, found = best, next;
+  TareSideSums sums;
+
+  load_groups (x, w, n_blocks, N, &groups);
+  judge_grids (&groups, lowest, highest, &best, &best);
+  search_grids (&groups, N, lowest, highest, FALSE, &found);
+
+  for (int c = 0; c < N_LOCAL * N_LOCAL; c++)
+    {
+      TARE_SIDE_LOOP (k)
+        {
+          float s = (float) (c % N_LOCAL) - 0.5f * (N_LOCAL - 1);
+          float m = (float) (c / N_LOCAL) - 0.5f * (N_LOCAL - 1);
+
+          next.scale[k] = found.scale[k] * (1.0f + s * (SCALE_STEP / highest));
+          next.offset[k] = found.offset[k] + found.scale[k] * (m * OFFSET_STEP);
+        }
+      judge_grids (&groups, lowest, highest, &next, &best);
+    }
+
+  TARE_SIDE_LOOP (k)
+    infinite[k] = INFINITY;
+  side_sum_weights (groups.x, groups.w, N, &sums);
+  for (int i = 0; i < N_REFITS; i++)
+    {
+      next = best;
+      move_grids (groups.x, &groups, N, infinite, lowest, highest, &sums, &next);
+      judge_grids (&groups, lowest, highest, &next, &best);
+    }
+
+  keep_ends (&groups, grids, &best);
+  *grids = best;
 }
 
 static void
@@ -250,18 +326,30 @@ encode_asymmetric (const TareFormat *self,
 {
   float highest = self->bits == 5 ? 31.0f : 15.0f;
 
-  for (gsize i = 0; i < columns; i += N)
+  for (gsize i = 0; i < columns; i += LANES * N)
     {
-      float minimum, maximum, scale, offset, q[N];
+      gsize n_blocks = MIN (LANES, (columns - i) / N);
+      Grids grids = { .scale = { 0.0f } };
 
-      _tare_search_range (x + i, N, &minimum, &maximum);
-      span_affine (minimum, maximum, highest, &scale, &offset);
+      for (gsize b = 0; b < n_blocks; b++)
+        {
+          float minimum, maximum;
+
+          _tare_search_range (x + i + b * N, N, &minimum, &maximum);
+          span_affine (minimum, maximum, highest, &grids.scale[b], &grids.offset[b]);
+        }
       if (search)
-        _tare_search_affine (x + i, weights + i, N, highest, TRUE, &scale, &offset);
+        search_blocks (x + i, weights + i, n_blocks, 0.0f, highest, &grids);
 
-      _tare_search_encode (x + i, N, scale, offset, 0.0f, highest, q);
-      pack_nibbles (q, scale, offset, TRUE, self->bits == 5, codes);
-      codes += self->klass->block_bytes;
+      for (gsize b = 0; b < n_blocks; b++)
+        {
+          float q[N];
+
+          _tare_search_encode (x + i + b * N, N, grids.scale[b], grids.offset[b], 0.0f, highest,
+                               q);
+          pack_nibbles (q, grids.scale[b], grids.offset[b], TRUE, self->bits == 5, codes);
+          codes += self->klass->block_bytes;
+        }
     }
 }
 
@@ -280,8 +368,7 @@ encode_q8_0 (const TareFormat *self,
       _tare_search_range (x + i, N, &minimum, &maximum);
       scale = round_scale (MAX (-minimum, maximum) / Q8_HIGHEST);
       if (search)
-        scale = _tare_search_symmetric (x + i, weights + i, N, -Q8_HIGHEST, Q8_HIGHEST, scale,
-                                        TRUE);
+        scale = _tare_search_symmetric (x + i, weights + i, N, -Q8_HIGHEST, Q8_HIGHEST, scale);
 
       _tare_search_encode (x + i, N, scale, 0.0f, -Q8_HIGHEST, Q8_HIGHEST, q);
       store_half (codes, scale);

@@ -80,7 +80,7 @@ encode_minimum_row (const TareFormat *self,
           span_minimum (self, low[g], high[g], scales + g, minimums + g);
           if (search)
             _tare_search_affine (x + j, weights + j, MIN (length, columns - j), get_highest (self),
-                                 TRUE, scales + g, minimums + g);
+                                 scales + g, minimums + g);
           store_half (sides + 4 * (j / length), scales[g]);
           store_half (sides + 4 * (j / length) + 2, minimums[g]);
         }

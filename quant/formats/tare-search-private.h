@@ -58,22 +58,6 @@ TareSearchSums _tare_search_sum             (const float    *x,
                                              const float    *w,
                                              const float    *q,
                                              gsize           n);
-void           _tare_search_error_symmetric (const float    *x,
-                                             const float    *w,
-                                             gsize           n,
-                                             gsize           m,
-                                             const float    *scale,
-                                             const float    *lowest,
-                                             const float    *highest,
-                                             float          *error);
-void           _tare_search_error_affine    (const float    *x,
-                                             const float    *w,
-                                             gsize           n,
-                                             gsize           m,
-                                             const float    *scale,
-                                             const float    *offset,
-                                             float           highest,
-                                             float          *error);
 gsize          _tare_search_find_least      (const float    *error,
                                              gsize           m);
 float          _tare_search_symmetric       (const float    *x,
@@ -81,13 +65,11 @@ float          _tare_search_symmetric       (const float    *x,
                                              gsize           n,
                                              float           lowest,
                                              float           highest,
-                                             float           plain,
-                                             gboolean        stored);
+                                             float           plain);
 void           _tare_search_affine          (const float    *x,
                                              const float    *w,
                                              gsize           n,
                                              float           highest,
-                                             gboolean        stored,
                                              float          *scale,
                                              float          *offset);
 

@@ -25,10 +25,6 @@
 #define N_REACHES 48
 #define N_DOWNWARD 32
 
-/* Where a super-block tries the scales around, every second one downwards will do. */
-#define N_COARSE 32
-#define N_COARSE_DOWNWARD 16
-
 #define DOWNWARD_FROM -1.65f
 #define DOWNWARD_STEP 0.15f
 #define UPWARD_FROM -0.9f
@@ -386,46 +382,6 @@ _tare_search_sum (const float *x,
   return sum_codes (x, w, q, n);
 }
 
-/**
- * _tare_search_error_symmetric:
- * @scale: candidate scales as they will be stored
- * @lowest: the lowest code of each
- * @highest: the highest
- * @error: (out): Σw(x - scale q)²
- */
-TARE_CLONES void
-_tare_search_error_symmetric (const float *x,
-                              const float *w,
-                              gsize        n,
-                              gsize        m,
-                              const float *scale,
-                              const float *lowest,
-                              const float *highest,
-                              float       *error)
-{
-  measure_symmetric (x, w, n, m, scale, lowest, highest, error);
-}
-
-/**
- * _tare_search_error_affine:
- * @scale: candidate scales as they will be stored
- * @offset: what code 0 stands for in each
- * @highest: the highest code
- * @error: (out): Σw(x - scale q - offset)²
- */
-TARE_CLONES void
-_tare_search_error_affine (const float *x,
-                           const float *w,
-                           gsize        n,
-                           gsize        m,
-                           const float *scale,
-                           const float *offset,
-                           float        highest,
-                           float       *error)
-{
-  measure_affine (x, w, n, m, scale, offset, highest, error);
-}
-
 TARE_INLINE gsize
 find_least (const float *error,
             gsize        m)
@@ -492,13 +448,11 @@ round_offsets (float *offset)
     offset[c] = round_offset (offset[c]);
 }
 
-/* The scale that the most promising of m reaches leads to, of which some lie downwards. */
+/* The scale that the most promising reach leads to, of which some lie downwards. */
 TARE_INLINE float
 try_reaches (const float *x,
              const float *w,
              gsize        n,
-             int          m,
-             int          n_downward,
              float        extreme,
              float        lowest,
              float        highest)
@@ -506,23 +460,22 @@ try_reaches (const float *x,
   float inverse[N_REACHES], xq[N_REACHES], qq[N_REACHES], loss[N_REACHES];
   float from = lowest == -highest ? highest + DOWNWARD_FROM : highest + UPWARD_FROM;
   float step = lowest == -highest ? MIRRORED_STEP : UPWARD_STEP;
-  float down = DOWNWARD_STEP * (float) (N_DOWNWARD / n_downward);
   gsize best;
 
-  for (int c = 0; c < m; c++)
+  for (int c = 0; c < N_REACHES; c++)
     {
-      float downward = lowest - (DOWNWARD_FROM + down * (float) c);
-      float upward = from + step * (float) (c - n_downward);
+      float downward = lowest - (DOWNWARD_FROM + DOWNWARD_STEP * (float) c);
+      float upward = from + step * (float) (c - N_DOWNWARD);
 
-      inverse[c] = (c < n_downward ? downward : upward) / extreme;
+      inverse[c] = (c < N_DOWNWARD ? downward : upward) / extreme;
     }
 
-  sum_symmetric (x, w, n, (gsize) m, inverse, lowest, highest, xq, qq);
+  sum_symmetric (x, w, n, N_REACHES, inverse, lowest, highest, xq, qq);
 
-  for (int c = 0; c < m; c++)
+  for (int c = 0; c < N_REACHES; c++)
     loss[c] = -xq[c] * (xq[c] / (qq[c] > FLT_MIN ? qq[c] : FLT_MIN));
 
-  best = find_least (loss, (gsize) m);
+  best = find_least (loss, N_REACHES);
 
   return qq[best] > 0.0f ? xq[best] / qq[best] : 0.0f;
 }
@@ -535,12 +488,10 @@ try_reaches (const float *x,
  * @lowest: the lowest code
  * @highest: the highest
  * @plain: the scale from end to end, which is returned unless there is a better one
- * @stored: whether the scale is stored in half precision
  *
  * Searches the scale, of either sign, of least squared error. The most promising reach is found by
  * what least squares promise for its codes; then the scales around it are judged by their error,
- * and the best of them refit and rounded in turn. A scale that is not stored is taken as least
- * squares have it: the super-block that it belongs to tries the scales around it.
+ * and the best of them refit and rounded in turn.
  *
  * Returns: the scale
  */
@@ -550,8 +501,7 @@ _tare_search_symmetric (const float *x,
                         gsize        n,
                         float        lowest,
                         float        highest,
-                        float        plain,
-                        gboolean     stored)
+                        float        plain)
 {
   float scale[LANES], low[LANES], high[LANES], error[LANES], q[TARE_SEARCH_PIECE];
   float minimum, maximum, extreme, best, near;
@@ -562,10 +512,7 @@ _tare_search_symmetric (const float *x,
     return plain;
 
   extreme = -minimum > maximum ? minimum : maximum;
-  if (!stored)
-    return try_reaches (x, w, n, N_COARSE, N_COARSE_DOWNWARD, extreme, lowest, highest);
-
-  near = try_reaches (x, w, n, N_REACHES, N_DOWNWARD, extreme, lowest, highest);
+  near = try_reaches (x, w, n, extreme, lowest, highest);
   for (int c = 0; c < LANES; c++)
     {
       scale[c] = near * (1.0f + (float) (c - LANES / 2) * (DOWNWARD_STEP / 5.0f / highest));
@@ -616,13 +563,12 @@ solve_affine (const TareSearchSums *sums,
 }
 
 /* Least squares for each grid over weights whose smallest has been moved to 0: sum_w and sum_x are
- * theirs, and their offset must not exceed limit.
+ * theirs.
  *
  * loss: (out): the error, less Σwx² */
 TARE_INLINE void
 solve_grids (float        sum_w,
              float        sum_x,
-             float        limit,
              const float *q,
              const float *qq,
              const float *xq,
@@ -630,7 +576,7 @@ solve_grids (float        sum_w,
              float       *offset,
              float       *loss)
 {
-  float bound[N_GRIDS], solved[N_GRIDS], divisor[N_GRIDS], least[N_GRIDS];
+  float solved[N_GRIDS], divisor[N_GRIDS];
 
   /* Divisors have a loop of their own, or the compiler branches around each division. */
   for (int c = 0; c < N_GRIDS; c++)
@@ -639,7 +585,6 @@ solve_grids (float        sum_w,
 
       solved[c] = determinant > 1e-6f * sum_w * qq[c] ? 1.0f : 0.0f;
       divisor[c] = determinant > 1e-6f * sum_w * qq[c] ? determinant : 1.0f;
-      least[c] = qq[c] > FLT_MIN ? qq[c] : FLT_MIN;
     }
 
   #pragma omp simd
@@ -647,14 +592,13 @@ solve_grids (float        sum_w,
     {
       scale[c] = (sum_w * xq[c] - sum_x * q[c]) / divisor[c];
       offset[c] = (qq[c] * sum_x - q[c] * xq[c]) / divisor[c];
-      bound[c] = (xq[c] - limit * q[c]) / least[c];
     }
 
   #pragma omp simd
   for (int c = 0; c < N_GRIDS; c++)
     {
-      float s = solved[c] * (offset[c] > limit ? bound[c] : scale[c]);
-      float m = solved[c] * (offset[c] > limit ? limit : offset[c]);
+      float s = solved[c] * scale[c];
+      float m = solved[c] * offset[c];
       float reached = s * (s * qq[c] + 2.0f * (m * q[c] - xq[c])) + m * (m * sum_w - 2.0f * sum_x);
 
       scale[c] = s;
@@ -671,7 +615,6 @@ try_grids (const float *x,
            float        minimum,
            float        maximum,
            float        highest,
-           gboolean     stored,
            float       *scale,
            float       *offset)
 {
@@ -697,7 +640,7 @@ try_grids (const float *x,
   for (int i = 0; i <= N_MOVES; i++)
     {
       sum_affine (moved, w, n, N_GRIDS, inverse, low, highest, q, qq, xq);
-      solve_grids ((float) sums.w, (float) sums.x, stored ? INFINITY : -minimum, q, qq, xq,
+      solve_grids ((float) sums.w, (float) sums.x, q, qq, xq,
                    scales, low, loss);
 
       #pragma omp simd
@@ -719,8 +662,6 @@ try_grids (const float *x,
  * @w: their importance
  * @n: at most %TARE_SEARCH_PIECE
  * @highest: the highest code; the lowest is 0
- * @stored: whether scale and offset are stored in half precision; if not, as in K-quants, the
- *   offset must not be positive
  * @scale: (inout): the scale from end to end, and then a better one if there is any
  * @offset: (inout): what code 0 stands for
  *
@@ -733,7 +674,6 @@ _tare_search_affine (const float *x,
                      const float *w,
                      gsize        n,
                      float        highest,
-                     gboolean     stored,
                      float       *scale,
                      float       *offset)
 {
@@ -747,13 +687,7 @@ _tare_search_affine (const float *x,
   if (!can_search (minimum, maximum))
     return;
 
-  try_grids (x, w, n, minimum, maximum, highest, stored, &s, &m);
-  if (!stored)
-    {
-      *scale = s;
-      *offset = m;
-      return;
-    }
+  try_grids (x, w, n, minimum, maximum, highest, &s, &m);
 
   for (int c = 0; c < LANES; c++)
     {
