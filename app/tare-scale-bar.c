@@ -159,6 +159,20 @@ read_state (TareSession     *session,
   return FALSE;
 }
 
+/* What is kept of a run, so that the next, or one that was stopped, goes on from there. */
+static char *
+describe_boundaries (TareSession        *session,
+                     const TareAccuracy *accuracy)
+{
+  const TareConfig *config = tare_model_get_config (tare_session_get_model (session));
+  guint64 each = (guint64) accuracy->n_chunks * accuracy->context * config->width * sizeof (float);
+  g_autofree char *bytes = tare_text_bytes (each * accuracy->n_boundaries);
+
+  /* translators: of the blocks' boundaries so many are kept, so many of these in files; a size */
+  return g_strdup_printf (_("Boundary cache: %u of %u blocks, %u of them in files, %s"),
+                          accuracy->n_boundaries, config->n_blocks, accuracy->n_in_files, bytes);
+}
+
 /* On what and by which convention a figure was measured. */
 static char *
 describe_evaluation (TareSession        *session,
@@ -166,14 +180,18 @@ describe_evaluation (TareSession        *session,
 {
   const char *path = tare_session_get_evaluation_text (session);
   g_autofree char *name = path != NULL ? g_path_get_basename (path) : g_strdup (TARE_TEXT_UNKNOWN);
+  g_autofree char *kept = describe_boundaries (session, accuracy);
+  g_autofree char *on = NULL;
 
   /* translators: a text, how many predictions, and how many tokens a chunk has */
-  return g_strdup_printf (ngettext ("%s: %lu prediction, as llama.cpp does it: chunks of %u "
-                                    "tokens, the second half of each is scored",
-                                    "%s: %lu predictions, as llama.cpp does it: chunks of %u "
-                                    "tokens, the second half of each is scored",
-                                    accuracy->n_tokens),
-                          name, (gulong) accuracy->n_tokens, accuracy->context);
+  on = g_strdup_printf (ngettext ("%s: %lu prediction, as llama.cpp does it: chunks of %u "
+                                  "tokens, the second half of each is scored",
+                                  "%s: %lu predictions, as llama.cpp does it: chunks of %u "
+                                  "tokens, the second half of each is scored",
+                                  accuracy->n_tokens),
+                        name, (gulong) accuracy->n_tokens, accuracy->context);
+
+  return g_strdup_printf ("%s\n%s", on, kept);
 }
 
 static void

@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "config.h"
 
-#include "app/tare-session-private.h"
+#include "app/tare-session-jobs-private.h"
 
 #include <glib/gi18n.h>
 #include <math.h>
 
-#include "analysis/calibration/tare-calibrator.h"
 #include "analysis/sensitivity/tare-measure.h"
 #include "analysis/statistics/tare-statistics-cache.h"
 
 /*
- * Work in other threads. Each job gets an Errand: all that it needs, held by references, so that
+ * Work in other threads. Each job gets a TareErrand: all that it needs, held by references, so that
  * it never touches the session; what it finds comes back through the main loop, where it is
  * dropped when the session has moved on.
  */
@@ -21,7 +20,6 @@
 
 /* Multiplications that two cores do while a person waits, a few seconds of them. Texts are cut
  * to that; every figure shows how sure it is, and the command line takes a text whole. */
-#define CALIBRATE_AT_MOST 1e11
 #define EVALUATE_AT_MOST 3e11
 
 /* Tokens of a chunk: half the usual, so that twice as many chunks fit the same wait. */
@@ -29,27 +27,6 @@
 
 /* Up to here a measurement starts by itself. */
 #define MEASURE_UNASKED 5e11
-
-typedef struct
-{
-  TareMailbox       *mailbox;
-  TareModel         *model;
-  TareEngine        *engine;
-  TareRecipe        *recipe;
-  TareCalibration   *calibration;
-  TareEvaluation    *evaluation;
-  char              *path;
-  const TareTarget  *target;
-  TareAssignment     assignment;
-  GArray            *wanted;
-  GArray            *exported;
-  TareCalibration   *new_calibration;
-  TareModel         *new_model;
-  TareAccuracy       base_accuracy;
-  TareAccuracy       accuracy;
-  gboolean           has_accuracy;
-  TareTokenScores   *token_scores;
-} Errand;
 
 typedef enum
 {
@@ -94,9 +71,10 @@ evaluation_ref (TareEvaluation *evaluation)
 static void
 errand_free (gpointer data)
 {
-  Errand *errand = data;
+  TareErrand *errand = data;
 
   g_clear_pointer (&errand->mailbox, g_atomic_rc_box_release);
+  g_clear_pointer (&errand->calibrator, tare_calibrator_free);
   g_clear_pointer (&errand->evaluation, evaluation_unref);
   g_clear_pointer (&errand->engine, tare_engine_unref);
   g_clear_pointer (&errand->model, tare_model_unref);
@@ -111,10 +89,10 @@ errand_free (gpointer data)
   g_free (errand);
 }
 
-static Errand *
-errand_new (TareSession *self)
+TareErrand *
+_tare_errand_new (TareSession *self)
 {
-  Errand *errand = g_new0 (Errand, 1);
+  TareErrand *errand = g_new0 (TareErrand, 1);
 
   errand->mailbox = g_atomic_rc_box_acquire (self->mailbox);
   errand->model = self->model != NULL ? tare_model_ref (self->model) : NULL;
@@ -125,13 +103,13 @@ errand_new (TareSession *self)
   return errand;
 }
 
-static TareJob *
-send_errand (TareSession *self,
+TareJob *
+_tare_session_send_errand (TareSession *self,
              TareJobLane  lane,
              const char  *title,
              TareJobWork  work,
              TareJobDone  done,
-             Errand      *errand)
+             TareErrand      *errand)
 {
   g_autoptr(TareJob) job = tare_job_new (title, work, done, errand, errand_free);
 
@@ -198,7 +176,7 @@ news_cb (gpointer data)
 
 /* In a worker's thread. */
 static void
-send_news (Errand               *errand,
+send_news (TareErrand           *errand,
            NewsKind              kind,
            guint                 index,
            TareStatistics       *statistics,
@@ -220,16 +198,16 @@ send_news (Errand               *errand,
   g_idle_add_full (G_PRIORITY_DEFAULT_IDLE, news_cb, news, news_free);
 }
 
-static void
-forget_job (TareJob **slot,
+void
+_tare_session_forget_job (TareJob **slot,
             TareJob  *job)
 {
   if (*slot == job)
     g_clear_object (slot);
 }
 
-static void
-cancel_job (TareJob **slot)
+void
+_tare_session_cancel_job (TareJob **slot)
 {
   if (*slot != NULL)
     tare_job_cancel (*slot);
@@ -246,10 +224,10 @@ void
 _tare_session_cancel_work (TareSession *self)
 {
   g_clear_handle_id (&self->measure_source, g_source_remove);
-  cancel_job (&self->surveying);
-  cancel_job (&self->calibrating);
-  cancel_job (&self->weighing);
-  cancel_job (&self->measuring);
+  _tare_session_cancel_job (&self->surveying);
+  _tare_session_cancel_job (&self->calibrating);
+  _tare_session_cancel_job (&self->weighing);
+  _tare_session_cancel_job (&self->measuring);
 }
 
 /* --- opening --- */
@@ -259,7 +237,7 @@ open_work (const TareProgress  *progress,
            gpointer             data,
            GError             **error)
 {
-  Errand *errand = data;
+  TareErrand *errand = data;
 
   errand->new_model = tare_model_open (errand->path, error);
 
@@ -271,7 +249,7 @@ open_done (TareJob      *job,
            const GError *error,
            gpointer      data)
 {
-  Errand *errand = data;
+  TareErrand *errand = data;
   TareSession *session = errand->mailbox->session;
 
   if (session == NULL || session->opening != job)
@@ -303,16 +281,16 @@ void
 tare_session_open (TareSession *self,
                    const char  *path)
 {
-  Errand *errand;
+  TareErrand *errand;
 
   g_return_if_fail (TARE_IS_SESSION (self));
   g_return_if_fail (path != NULL);
 
-  cancel_job (&self->opening);
-  errand = errand_new (self);
+  _tare_session_cancel_job (&self->opening);
+  errand = _tare_errand_new (self);
   errand->path = g_strdup (path);
-  self->opening = send_errand (self, TARE_JOB_LANE_FILES, _("Opening"), open_work, open_done,
-                               errand);
+  self->opening = _tare_session_send_errand (self, TARE_JOB_LANE_FILES, _("Opening"), open_work,
+                                             open_done, errand);
   _tare_session_emit (self, TARE_SESSION_SIGNAL_FIGURES_CHANGED);
 }
 
@@ -323,7 +301,7 @@ survey_work (const TareProgress  *progress,
              gpointer             data,
              GError             **error)
 {
-  Errand *errand = data;
+  TareErrand *errand = data;
   gsize n = tare_model_get_n_tensors (errand->model);
 
   for (gsize i = 0; i < n; i++)
@@ -356,93 +334,24 @@ streamed_done (TareJob      *job,
                const GError *error,
                gpointer      data)
 {
-  Errand *errand = data;
+  TareErrand *errand = data;
   TareSession *session = errand->mailbox->session;
 
   if (session == NULL)
     return;
 
-  forget_job (&session->surveying, job);
-  forget_job (&session->weighing, job);
+  _tare_session_forget_job (&session->surveying, job);
+  _tare_session_forget_job (&session->weighing, job);
 }
 
 void
 _tare_session_start_survey (TareSession *self)
 {
-  cancel_job (&self->surveying);
+  _tare_session_cancel_job (&self->surveying);
   if (self->model != NULL)
-    self->surveying = send_errand (self, TARE_JOB_LANE_FILES, _("Reading the weights"),
-                                   survey_work, streamed_done, errand_new (self));
-}
-
-/* --- calibration --- */
-
-static gboolean
-calibrate_work (const TareProgress  *progress,
-                gpointer             data,
-                GError             **error)
-{
-  Errand *errand = data;
-  g_autofree char *text = NULL;
-  g_autofree char *dataset = g_path_get_basename (errand->path);
-  TareCalibratorOptions options = { .dataset = dataset };
-  gsize length = 0;
-
-  if (!g_file_get_contents (errand->path, &text, &length, error))
-    return FALSE;
-
-  options.maximum_tokens =
-    (gsize) MAX (512.0, CALIBRATE_AT_MOST / (double) tare_model_get_n_weights (errand->model));
-  errand->new_calibration = tare_calibrate (errand->model, text, length, &options, progress, error);
-
-  return errand->new_calibration != NULL;
-}
-
-static void
-calibrate_done (TareJob      *job,
-                const GError *error,
-                gpointer      data)
-{
-  Errand *errand = data;
-  TareSession *session = errand->mailbox->session;
-
-  if (session == NULL)
-    return;
-
-  forget_job (&session->calibrating, job);
-  _tare_session_fail (session, _("The calibration failed"), error);
-  if (error == NULL && session->model == errand->model)
-    _tare_session_set_calibration (session, errand->new_calibration);
-}
-
-/**
- * tare_session_calibrate:
- * @self: the session
- * @text_path: (nullable): a text file; %NULL for the last one
- *
- * Sends a text through the model, which tells what every input is worth.
- */
-void
-tare_session_calibrate (TareSession *self,
-                        const char  *text_path)
-{
-  Errand *errand;
-
-  g_return_if_fail (TARE_IS_SESSION (self));
-
-  if (self->model == NULL)
-    return;
-  if (text_path != NULL && g_strcmp0 (text_path, self->calibration_text) != 0)
-    {
-      g_free (self->calibration_text);
-      self->calibration_text = g_strdup (text_path);
-    }
-
-  cancel_job (&self->calibrating);
-  errand = errand_new (self);
-  errand->path = g_strdup (self->calibration_text);
-  self->calibrating = send_errand (self, TARE_JOB_LANE_ENGINE, _("Calibrating"), calibrate_work,
-                                   calibrate_done, errand);
+    self->surveying = _tare_session_send_errand (self, TARE_JOB_LANE_FILES,
+                                                 _("Reading the weights"), survey_work,
+                                                 streamed_done, _tare_errand_new (self));
 }
 
 /* --- sensitivity: the proxy loss of every layer in one format --- */
@@ -452,7 +361,7 @@ weigh_work (const TareProgress  *progress,
             gpointer             data,
             GError             **error)
 {
-  Errand *errand = data;
+  TareErrand *errand = data;
   const TareMeasure *measure = tare_measure_lookup ("proxy_loss");
   g_autoptr(TareMeasureContext) context = tare_measure_context_new (errand->engine,
                                                                     errand->calibration);
@@ -483,23 +392,24 @@ weigh_work (const TareProgress  *progress,
 void
 _tare_session_start_weighing (TareSession *self)
 {
-  Errand *errand;
+  TareErrand *errand;
 
-  cancel_job (&self->weighing);
+  _tare_session_cancel_job (&self->weighing);
   if (self->model == NULL || self->calibration == NULL)
     return;
 
-  errand = errand_new (self);
+  errand = _tare_errand_new (self);
   errand->assignment = self->brush;
   errand->assignment.format = self->reference;
-  self->weighing = send_errand (self, TARE_JOB_LANE_ENGINE, _("Weighing the layers"), weigh_work,
-                                streamed_done, errand);
+  self->weighing = _tare_session_send_errand (self, TARE_JOB_LANE_ENGINE,
+                                              _("Weighing the layers"), weigh_work, streamed_done,
+                                              errand);
 }
 
 /* --- measuring: errors of the layers, then accuracy --- */
 
 static gboolean
-quantize_layers (Errand              *errand,
+quantize_layers (TareErrand          *errand,
                  const TareProgress  *progress,
                  GError             **error)
 {
@@ -567,7 +477,7 @@ measure_work (const TareProgress  *progress,
               gpointer             data,
               GError             **error)
 {
-  Errand *errand = data;
+  TareErrand *errand = data;
   TareProgress first = tare_progress_part (progress, 0.0, 0.2);
   TareProgress second = tare_progress_part (progress, 0.2, 0.6);
   TareProgress third = tare_progress_part (progress, 0.6, 1.0);
@@ -599,14 +509,14 @@ measure_done (TareJob      *job,
               const GError *error,
               gpointer      data)
 {
-  Errand *errand = data;
+  TareErrand *errand = data;
   TareSession *session = errand->mailbox->session;
   gboolean current;
 
   if (session == NULL)
     return;
 
-  forget_job (&session->measuring, job);
+  _tare_session_forget_job (&session->measuring, job);
   _tare_session_fail (session, _("The recipe could not be measured"), error);
   if (errand->has_accuracy && session->evaluation == errand->evaluation)
     {
@@ -661,20 +571,20 @@ get_evaluation (TareSession *self)
 void
 tare_session_measure (TareSession *self)
 {
-  Errand *errand;
+  TareErrand *errand;
 
   g_return_if_fail (TARE_IS_SESSION (self));
 
   g_clear_handle_id (&self->measure_source, g_source_remove);
-  cancel_job (&self->measuring);
+  _tare_session_cancel_job (&self->measuring);
   if (self->model == NULL)
     return;
 
-  errand = errand_new (self);
+  errand = _tare_errand_new (self);
   errand->wanted = list_unmeasured (self);
   errand->evaluation = get_evaluation (self);
-  self->measuring = send_errand (self, TARE_JOB_LANE_ENGINE, _("Measuring"), measure_work,
-                                 measure_done, errand);
+  self->measuring = _tare_session_send_errand (self, TARE_JOB_LANE_ENGINE, _("Measuring"),
+                                               measure_work, measure_done, errand);
   _tare_session_emit (self, TARE_SESSION_SIGNAL_FIGURES_CHANGED);
 }
 
@@ -704,7 +614,7 @@ _tare_session_schedule (TareSession *self)
   double chunk;
 
   g_clear_handle_id (&self->measure_source, g_source_remove);
-  cancel_job (&self->measuring);
+  _tare_session_cancel_job (&self->measuring);
   if (self->model == NULL)
     return;
 
@@ -720,7 +630,7 @@ export_work (const TareProgress  *progress,
              gpointer             data,
              GError             **error)
 {
-  Errand *errand = data;
+  TareErrand *errand = data;
 
   errand->exported = g_array_new (FALSE, FALSE, sizeof (TareExported));
 
@@ -744,7 +654,7 @@ export_done (TareJob      *job,
              const GError *error,
              gpointer      data)
 {
-  Errand *errand = data;
+  TareErrand *errand = data;
   TareSession *session = errand->mailbox->session;
   g_autofree char *name = NULL;
   g_autofree char *size = NULL;
@@ -780,7 +690,7 @@ tare_session_export (TareSession      *self,
 {
   g_autoptr(GError) error = NULL;
   g_autoptr(TareJob) job = NULL;
-  Errand *errand;
+  TareErrand *errand;
 
   g_return_if_fail (TARE_IS_SESSION (self));
   g_return_if_fail (target != NULL && path != NULL);
@@ -792,8 +702,9 @@ tare_session_export (TareSession      *self,
       return;
     }
 
-  errand = errand_new (self);
+  errand = _tare_errand_new (self);
   errand->target = target;
   errand->path = g_strdup (path);
-  job = send_errand (self, TARE_JOB_LANE_ENGINE, _("Exporting"), export_work, export_done, errand);
+  job = _tare_session_send_errand (self, TARE_JOB_LANE_ENGINE, _("Exporting"), export_work,
+                                   export_done, errand);
 }

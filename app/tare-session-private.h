@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
+#include "analysis/calibration/tare-calibrator.h"
 #include "app/tare-session.h"
 
 G_BEGIN_DECLS
@@ -39,6 +40,7 @@ typedef enum
   TARE_SESSION_SIGNAL_LAYER_CHANGED,
   TARE_SESSION_SIGNAL_FIGURES_CHANGED,
   TARE_SESSION_SIGNAL_CALIBRATION_CHANGED,
+  TARE_SESSION_SIGNAL_CALIBRATION_HALTED,
   TARE_SESSION_SIGNAL_FAILED,
   TARE_SESSION_SIGNAL_NOTICE,
   TARE_SESSION_N_SIGNALS,
@@ -71,6 +73,8 @@ struct _TareSession
   char             *recipe_path;
 
   TareCalibration  *calibration;
+  TareCalibrator   *halted;
+  guint64           halted_hash;
   const TareFormat *reference;
   char             *evaluation_text;
   char             *calibration_text;
@@ -102,6 +106,7 @@ void _tare_session_start_weighing  (TareSession       *self);
 void _tare_session_cancel_work     (TareSession       *self);
 void _tare_session_schedule        (TareSession       *self);
 void _tare_session_drop_evaluation (TareSession       *self);
+void _tare_session_drop_halted     (TareSession       *self);
 void _tare_session_init_sites      (TareSession       *self);
 void _tare_session_clear_sites     (TareSession       *self);
 void _tare_session_list_sites      (TareSession       *self);

@@ -34,6 +34,7 @@ tare_session_finalize (GObject *object)
   TareSession *self = (TareSession *) object;
 
   _tare_session_drop_evaluation (self);
+  _tare_session_drop_halted (self);
   g_clear_object (&self->history);
   g_clear_object (&self->layers);
   g_clear_pointer (&self->selection, g_array_unref);
@@ -75,6 +76,7 @@ tare_session_class_init (TareSessionClass *klass)
   add_signal (TARE_SESSION_SIGNAL_LAYER_CHANGED, "layer-changed", 1, G_TYPE_UINT, 0);
   add_signal (TARE_SESSION_SIGNAL_FIGURES_CHANGED, "figures-changed", 0, 0, 0);
   add_signal (TARE_SESSION_SIGNAL_CALIBRATION_CHANGED, "calibration-changed", 0, 0, 0);
+  add_signal (TARE_SESSION_SIGNAL_CALIBRATION_HALTED, "calibration-halted", 0, 0, 0);
   add_signal (TARE_SESSION_SIGNAL_FAILED, "failed", 2, G_TYPE_STRING, G_TYPE_STRING);
   add_signal (TARE_SESSION_SIGNAL_NOTICE, "notice", 1, G_TYPE_STRING, 0);
 }
@@ -215,6 +217,7 @@ _tare_session_set_model (TareSession *self,
 
   _tare_session_cancel_work (self);
   _tare_session_drop_evaluation (self);
+  _tare_session_drop_halted (self);
   _tare_session_forget (self);
   g_clear_pointer (&self->token_scores, tare_token_scores_unref);
   g_clear_pointer (&self->calibration, tare_calibration_unref);
@@ -240,6 +243,7 @@ _tare_session_set_model (TareSession *self,
   _tare_session_emit (self, TARE_SESSION_SIGNAL_RECIPE_CHANGED);
   _tare_session_emit (self, TARE_SESSION_SIGNAL_SELECTION_CHANGED);
   _tare_session_emit (self, TARE_SESSION_SIGNAL_CALIBRATION_CHANGED);
+  _tare_session_emit (self, TARE_SESSION_SIGNAL_CALIBRATION_HALTED);
   _tare_session_emit (self, TARE_SESSION_SIGNAL_FIGURES_CHANGED);
 }
 

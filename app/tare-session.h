@@ -38,6 +38,7 @@ typedef enum
  * "layer-changed" (guint index): something about one layer is known anew
  * "figures-changed": size, perplexity, KL or their states
  * "calibration-changed": a calibration was made or dropped
+ * "calibration-halted": where the next calibration begins is another block
  * "failed" (const char *title, const char *message): something that the user asked for went wrong
  * "notice" (const char *message): something that the user asked for is done
  *
@@ -112,6 +113,7 @@ const char         *tare_session_get_recipe_path      (TareSession           *se
 void                tare_session_calibrate            (TareSession           *self,
                                                        const char            *text_path);
 gboolean            tare_session_is_calibrating       (TareSession           *self);
+int                 tare_session_get_halted_block     (TareSession           *self);
 TareCalibration    *tare_session_get_calibration      (TareSession           *self);
 void                tare_session_set_evaluation_text  (TareSession           *self,
                                                        const char            *text_path);

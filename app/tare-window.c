@@ -87,6 +87,21 @@ update_undo_tooltips (TareWindow *self)
                                   GTK_ACCESSIBLE_PROPERTY_LABEL, redo_text, -1);
 }
 
+/* Where a calibration was cancelled the next goes on. */
+static void
+update_calibrate_button (TareWindow *self)
+{
+  int block = tare_session_get_halted_block (self->session);
+  AdwSplitButton *button = ADW_SPLIT_BUTTON (self->calibrate_button);
+  /* translators: %d is the number of a block */
+  g_autofree char *resume = g_strdup_printf (_("_Resume at Block %d"), block);
+
+  adw_split_button_set_label (button, block >= 0 ? resume : _("_Calibrate"));
+  gtk_widget_set_tooltip_text (self->calibrate_button,
+                               block >= 0 ? _("Go On with the Calibration Where It Was Cancelled")
+                                          : _("Record the Activations of a Text"));
+}
+
 static void
 update_calibrate_menu (TareWindow *self)
 {
@@ -363,6 +378,8 @@ connect_session (TareWindow *self)
                            G_CONNECT_SWAPPED);
   g_signal_connect_object (self->session, "recipe-changed", G_CALLBACK (recipe_changed_cb), self,
                            G_CONNECT_SWAPPED);
+  g_signal_connect_object (self->session, "calibration-halted",
+                           G_CALLBACK (update_calibrate_button), self, G_CONNECT_SWAPPED);
   g_signal_connect_object (self->session, "calibration-changed",
                            G_CALLBACK (update_calibrate_menu), self, G_CONNECT_SWAPPED);
   g_signal_connect_object (self->session, "failed", G_CALLBACK (failed_cb), self,

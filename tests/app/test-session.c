@@ -242,6 +242,78 @@ test_calibrate (Fixture       *fixture,
   g_assert_cmpuint (fixture->n_failed, ==, 0);
 }
 
+/* The calibration that was asked for last; one that was cancelled may still be there. */
+static TareJob *
+dup_calibrating (TareSession *session)
+{
+  GListModel *jobs = G_LIST_MODEL (tare_session_get_jobs (session));
+
+  for (guint i = g_list_model_get_n_items (jobs); i > 0; i--)
+    {
+      g_autoptr(TareJob) job = g_list_model_get_item (jobs, i - 1);
+
+      if (g_str_equal (tare_job_get_title (job), "Calibrating"))
+        return g_steal_pointer (&job);
+    }
+  g_assert_not_reached ();
+}
+
+/* Begins a calibration and cancels it half way. */
+static void
+halt (TareSession *session,
+      const char  *text)
+{
+  g_autoptr(TareJob) job = NULL;
+
+  tare_session_calibrate (session, text);
+  job = dup_calibrating (session);
+  WAIT_UNTIL (tare_job_get_progress (job) > 0.4);
+  tare_job_cancel (job);
+  WAIT_UNTIL (tare_session_get_halted_block (session) >= 0);
+}
+
+/* What was cancelled goes on at its block and comes to the same; another text or no model begin
+ * anew. */
+static void
+test_calibrate_again (Fixture       *fixture,
+                      gconstpointer  data)
+{
+  TareSession *session = fixture->session;
+  g_autofree char *text = tare_test_write_excerpt ("treasure-island.txt", 24000);
+  g_autofree char *other = tare_test_write_excerpt ("alice.txt", 24000);
+  g_autoptr(TareCalibration) whole = NULL;
+  const TareLayerActivations *a, *b;
+
+  g_assert_cmpint (tare_session_get_halted_block (session), ==, -1);
+  tare_session_calibrate (session, text);
+  WAIT_UNTIL (tare_session_get_calibration (session) != NULL);
+  whole = tare_calibration_ref (tare_session_get_calibration (session));
+
+  halt (session, text);
+  g_assert_cmpint (tare_session_get_halted_block (session), >, 0);
+  g_assert_cmpint (tare_session_get_halted_block (session), <, 6);
+  tare_session_calibrate (session, NULL);
+  g_assert_cmpint (tare_session_get_halted_block (session), ==, -1);
+  WAIT_UNTIL (tare_session_get_calibration (session) != whole);
+  for (guint i = 0; i < 6; i += 5)
+    {
+      g_autofree char *name = g_strdup_printf ("blk.%u.ffn_down.weight", i);
+
+      a = tare_calibration_lookup (whole, name);
+      b = tare_calibration_lookup (tare_session_get_calibration (session), name);
+      g_assert_cmpmem (a->maximum, a->columns * sizeof *a->maximum,
+                       b->maximum, b->columns * sizeof *b->maximum);
+    }
+
+  halt (session, text);
+  tare_session_calibrate (session, other);
+  g_assert_cmpint (tare_session_get_halted_block (session), ==, -1);
+  halt (session, text);
+  tare_session_close (session);
+  g_assert_cmpint (tare_session_get_halted_block (session), ==, -1);
+  g_assert_cmpuint (fixture->n_failed, ==, 0);
+}
+
 static void
 test_export (Fixture       *fixture,
              gconstpointer  data)
@@ -359,6 +431,7 @@ main (int    argc,
   ADD ("/session/measure", test_measure);
   ADD ("/session/one-block", test_one_block);
   ADD ("/session/calibrate", test_calibrate);
+  ADD ("/session/calibrate-again", test_calibrate_again);
   ADD ("/session/export", test_export);
   ADD ("/session/broken", test_broken);
   ADD ("/session/recipe-file", test_recipe_file);

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "analysis/calibration/tare-calibrator.h"
+#include "app/tare-session-private.h"
+
+G_BEGIN_DECLS
+
+/**
+ * TareErrand:
+ *
+ * All that a job needs, and what it brings back. It never touches the session, which it reaches by
+ * its mailbox in the main thread only.
+ */
+typedef struct
+{
+  TareMailbox       *mailbox;
+  TareModel         *model;
+  TareEngine        *engine;
+  TareRecipe        *recipe;
+  TareCalibration   *calibration;
+  TareEvaluation    *evaluation;
+  char              *path;
+  const TareTarget  *target;
+  TareAssignment     assignment;
+  GArray            *wanted;
+  GArray            *exported;
+  TareCalibration   *new_calibration;
+  TareCalibrator    *calibrator;
+  guint64            text_hash;
+  TareModel         *new_model;
+  TareAccuracy       base_accuracy;
+  TareAccuracy       accuracy;
+  gboolean           has_accuracy;
+  TareTokenScores   *token_scores;
+} TareErrand;
+
+TareErrand *_tare_errand_new          (TareSession  *self);
+TareJob    *_tare_session_send_errand (TareSession  *self,
+                                       TareJobLane   lane,
+                                       const char   *title,
+                                       TareJobWork   work,
+                                       TareJobDone   done,
+                                       TareErrand   *errand);
+void        _tare_session_forget_job  (TareJob     **slot,
+                                       TareJob      *job);
+void        _tare_session_cancel_job  (TareJob     **slot);
+
+G_END_DECLS
