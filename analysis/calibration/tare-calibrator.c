@@ -301,9 +301,9 @@ tare_calibrator_get_n_blocks_done (TareCalibrator *self)
  * @error: return location for an error
  *
  * Sends the text through the model in full precision and adds up what enters every linear layer:
- * Σx² and the largest |x| of each column and, where the input is no wider than
- * @maximum_gram_columns, Σxx'. Every position counts. The importances are llama-imatrix's own,
- * except that the output layer has one too.
+ * Σx², the largest |x| of each column and at each position of a sequence and, where the input is no
+ * wider than @maximum_gram_columns, Σxx'. Every position counts. The importances are
+ * llama-imatrix's own, except that the output layer has one too.
  *
  * One block is held at a time, beside the states of all tokens before and after it. Sums are in
  * binary64; Σxx' is multiplied in binary32 over at most 2048 tokens and added up in binary64. Where

@@ -3,6 +3,7 @@
 
 #include <cblas.h>
 #include <math.h>
+#include <string.h>
 
 #include "quant/tare-error.h"
 #include "quant/tare-simd.h"
@@ -144,6 +145,7 @@ get_sums (TareCollector    *self,
   Sums *sums = g_hash_table_lookup (self->block, tensor);
   gboolean with_gram = columns <= self->maximum_gram_columns;
   gsize n = tare_tensor_get_n_matrices (tensor);
+  guint context = tare_calibration_get_context (self->calibration);
 
   if (sums != NULL)
     return sums;
@@ -158,6 +160,8 @@ get_sums (TareCollector    *self,
 
   if (sums->activations == NULL || sums->sum_squares == NULL || sums->spread == NULL
       || (n > 1 && !tare_layer_activations_split (sums->activations, n))
+      || (n == 1 && context > 0
+          && !tare_layer_activations_set_positions (sums->activations, context))
       || (with_gram && (sums->triangle == NULL || !make_room (self, columns))))
     {
       sums_free (sums);
@@ -205,6 +209,48 @@ add_columns (const float *x,
   for (gsize first = 0; first < columns; first += PANEL)
     add_panel (x + first, n_tokens, columns, MIN ((gsize) PANEL, columns - first),
                sum_squares + first, maximum + first);
+}
+
+/* The largest |x|: as integers, magnitudes are in the same order. */
+TARE_CLONES static float
+find_largest (const float *x,
+              gsize        n)
+{
+  gint32 largest = 0;
+  float magnitude;
+
+#pragma omp simd reduction(max:largest)
+  for (gsize i = 0; i < n; i++)
+    {
+      gint32 bits;
+
+      memcpy (&bits, x + i, sizeof bits);
+      bits &= G_MAXINT32;
+      largest = bits > largest ? bits : largest;
+    }
+  memcpy (&magnitude, &largest, sizeof magnitude);
+
+  return magnitude;
+}
+
+/* Tokens come in the order of their sequences, of which the layer has seen its n_tokens. */
+static void
+add_positions (TareLayerActivations *activations,
+               const float          *x,
+               gsize                 n_tokens)
+{
+  gsize length = activations->n_positions;
+  gsize columns = activations->columns;
+  gsize seen = (gsize) activations->n_tokens;
+
+#pragma omp parallel for schedule(static)
+  for (gsize first = 0; first < MIN (n_tokens, length); first++)
+    {
+      float *maximum = activations->positions + (seen + first) % length;
+
+      for (gsize t = first; t < n_tokens; t += length)
+        *maximum = MAX (*maximum, find_largest (x + t * columns, columns));
+    }
 }
 
 TARE_CLONES static void
@@ -265,7 +311,8 @@ add_gram (TareCollector *self,
  * @columns: inputs of the layer
  * @data: the collector
  *
- * What a network's observer calls. An error is kept for tare_collector_finish().
+ * What a network's observer calls, for whole sequences of the calibration's context one after the
+ * other, though not at once. An error is kept for tare_collector_finish().
  */
 void
 tare_collector_observe (const TareTensor *tensor,
@@ -292,6 +339,7 @@ tare_collector_observe (const TareTensor *tensor,
     }
 
   experts = sums->activations->experts;
+  add_positions (sums->activations, x, n_tokens);
   if (experts != NULL)
     experts->n_tokens[expert] += (double) n_tokens;
   else

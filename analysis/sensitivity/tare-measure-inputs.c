@@ -16,6 +16,7 @@ typedef struct
   double beyond_6;
   double tokens_6;
   double massive;
+  double first;
   double mean;
   double bimodality;
   double spread;
@@ -90,6 +91,23 @@ measure_maxima (Inputs      *self,
     }
 }
 
+/* Of the first position over the median of the others. */
+static double
+measure_first (const float *positions,
+               gsize        n)
+{
+  g_autofree float *rest = n > 1 ? g_memdup2 (positions + 1, (n - 1) * sizeof *positions) : NULL;
+  double median;
+
+  if (rest == NULL)
+    return NAN;
+
+  qsort (rest, n - 1, sizeof *rest, compare_floats);
+  median = (double) rest[(n - 2) / 2];
+
+  return median > 0.0 ? (double) positions[0] / median : (double) NAN;
+}
+
 /* exp of the entropy of the channels' shares of the energy, over their number. */
 static double
 measure_spread (const float *sum_squares,
@@ -141,13 +159,15 @@ make_inputs (TareMeasureContext  *context,
 {
   const TareLayerActivations *activations =
     tare_calibration_lookup (tare_measure_context_get_calibration (context), tensor->canonical);
-  Inputs inputs = { NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN };
+  Inputs inputs = { NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN };
 
   inputs.spread = measure_spread (activations->sum_squares, activations->columns);
   if (activations->maximum != NULL)
     measure_maxima (&inputs, activations->maximum, activations->columns);
   if (activations->profile != NULL)
     measure_profile (&inputs, activations);
+  if (activations->positions != NULL)
+    inputs.first = measure_first (activations->positions, activations->n_positions);
 
   return g_memdup2 (&inputs, sizeof inputs);
 }
@@ -257,6 +277,11 @@ const TareMeasure _tare_measures_of_inputs[] = {
        N_("The largest |x| over the median of all |x|; massive activations exceed 1000."),
        "Sun et al., Massive activations, arXiv:2402.17762, section 2", MORE_IS_WORSE,
        compute_inputs, Inputs, massive),
+  ROW ("input_first", N_("First token's input"),
+       N_("The largest |x| at the first position of the sequences over that at the median of their "
+          "other positions; massive activations are mostly there."),
+       "Sun et al., Massive activations, arXiv:2402.17762, section 2", MORE_IS_WORSE,
+       compute_inputs, Inputs, first),
   ROW ("input_mean", N_("Input mean"),
        N_("The share of the inputs' energy that their means hold, which a bias could carry."),
        "quant/methods/tare-activation-profile.h", NEITHER,

@@ -6,7 +6,8 @@
  * every expert of a stacked layer, as has NAME.maximum below. More that other
  * readers pass over: NAME.maximum, the largest |x| of its columns, and, for the first only of the
  * layers that share an input, NAME.hessian, Σxx', and the four parts of a profile, NAME.mean,
- * NAME.magnitude, NAME.histogram and NAME.tokens; of block N, blk.N.stream, its cosine and its
+ * NAME.magnitude, NAME.histogram and NAME.tokens, and NAME.positions, the largest |x| at each
+ * position of a sequence; of block N, blk.N.stream, its cosine and its
  * gain, and blk.N.attention, its spread and its sink.
  */
 #include "quant/methods/tare-calibration-private.h"
@@ -27,6 +28,7 @@
 #define SUFFIX_MAGNITUDE ".magnitude"
 #define SUFFIX_HISTOGRAM ".histogram"
 #define SUFFIX_TOKENS    ".tokens"
+#define SUFFIX_POSITIONS ".positions"
 
 #define SUFFIX_STREAM    ".stream"
 #define SUFFIX_ATTENTION ".attention"
@@ -195,6 +197,27 @@ load_profile (const Loader          *loader,
                           G_N_ELEMENTS (profile->tokens), profile->tokens, error);
 }
 
+static gboolean
+load_positions (const Loader          *loader,
+                const char            *layer,
+                TareLayerActivations  *activations,
+                GError               **error)
+{
+  const TareTensor *positions = find_tensor (loader, layer, SUFFIX_POSITIONS);
+
+  if (positions == NULL)
+    return TRUE;
+
+  if (tare_tensor_get_n_weights (positions) == 0)
+    return refuse (loader, layer, SUFFIX_POSITIONS, "it has no columns", error);
+
+  if (!tare_layer_activations_set_positions (activations, positions->columns))
+    return refuse (loader, layer, SUFFIX_POSITIONS, "no memory for it", error);
+
+  return read_numbers (loader, layer, SUFFIX_POSITIONS, positions, 1, activations->n_positions,
+                       activations->positions, error);
+}
+
 /* Of every matrix or of none. */
 static gboolean
 load_maximum (const Loader          *loader,
@@ -230,6 +253,7 @@ load_extras (const Loader          *loader,
     return FALSE;
 
   return load_profile (loader, layer, activations, error)
+         && load_positions (loader, layer, activations, error)
          && (gram == NULL || take_gram (loader, layer, gram, record, error));
 }
 
@@ -574,6 +598,9 @@ put_layer (TareGgufWriter              *writer,
 
   return (activations->profile == NULL
           || put_profile (writer, announce, name, activations->profile, columns, error))
+         && (activations->positions == NULL
+             || put_tensor (writer, announce, name, SUFFIX_POSITIONS, activations->positions, 1,
+                            activations->n_positions, error))
          && (activations->gram == NULL
              || put_tensor (writer, announce, name, SUFFIX_GRAM, activations->gram, columns,
                             columns, error));

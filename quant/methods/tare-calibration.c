@@ -12,6 +12,7 @@ record_free (TareCalibrationRecord *record)
 {
   g_free (record->activations.sum_squares);
   g_free (record->activations.maximum);
+  g_free (record->activations.positions);
   tare_activation_profile_free (record->activations.profile);
   tare_expert_activations_free (record->activations.experts);
   if (record->gram_file != NULL)
@@ -332,6 +333,27 @@ tare_calibration_lookup (TareCalibration *self,
 }
 
 /**
+ * tare_layer_activations_set_positions:
+ * @self: what a layer saw
+ * @n: tokens of a sequence, at least 1
+ *
+ * Makes room for the maxima of positions. They begin at 0, the caller fills them.
+ *
+ * Returns: whether there was memory for it
+ */
+gboolean
+tare_layer_activations_set_positions (TareLayerActivations *self,
+                                      gsize                 n)
+{
+  g_return_val_if_fail (self != NULL && self->positions == NULL && n > 0, FALSE);
+
+  self->positions = g_try_new0 (float, n);
+  self->n_positions = self->positions != NULL ? n : 0;
+
+  return self->positions != NULL;
+}
+
+/**
  * tare_layer_activations_split:
  * @self: the record of a stacked layer, which is not split yet
  * @n: its matrices
@@ -550,6 +572,20 @@ tare_calibration_get_dataset (TareCalibration *self)
   g_return_val_if_fail (self != NULL, NULL);
 
   return self->dataset;
+}
+
+/**
+ * tare_calibration_get_context:
+ * @self: the calibration
+ *
+ * Returns: tokens of one sequence, 0 if that is unknown
+ */
+guint
+tare_calibration_get_context (TareCalibration *self)
+{
+  g_return_val_if_fail (self != NULL, 0);
+
+  return self->context;
 }
 
 static void

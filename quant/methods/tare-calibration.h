@@ -18,6 +18,10 @@ G_BEGIN_DECLS
  * @gram: (nullable): Σxx' as a full symmetric columns x columns matrix, %NULL where it was not
  *   kept; H = 2 gram / n_tokens
  * @profile: (nullable): how the numbers are spread, %NULL where a file did not tell
+ * @positions: (nullable) (array length=n_positions): the largest |x| of the tokens at each position
+ *   of a sequence, %NULL where a file did not tell and for experts, who get tokens out of their
+ *   sequences
+ * @n_positions: how many they are, tokens of a sequence
  * @experts: (nullable): the same for each matrix of a stacked layer, of which all else here is the
  *   sum: a token counts once for every expert that it goes to; %NULL where there is but one matrix,
  *   or they are not told apart
@@ -32,6 +36,8 @@ typedef struct
   float                 *maximum;
   float                 *gram;
   TareActivationProfile *profile;
+  float                 *positions;
+  gsize                  n_positions;
   TareExpertActivations *experts;
 } TareLayerActivations;
 
@@ -92,6 +98,7 @@ float                      *tare_calibration_dup_importance (TareCalibration    
                                                              gsize                  columns);
 double                      tare_calibration_get_n_tokens   (TareCalibration       *self);
 const char                 *tare_calibration_get_dataset    (TareCalibration       *self);
+guint                       tare_calibration_get_context    (TareCalibration       *self);
 guint64                     tare_calibration_get_fingerprint (TareCalibration      *self);
 
 TareCalibration            *tare_calibration_load           (const char            *path,
@@ -100,6 +107,9 @@ gboolean                    tare_calibration_save           (TareCalibration    
                                                              const char            *path,
                                                              GError               **error);
 
+gboolean                    tare_layer_activations_set_positions
+                                                            (TareLayerActivations  *self,
+                                                             gsize                  n);
 gboolean                    tare_layer_activations_split    (TareLayerActivations  *self,
                                                              gsize                  n);
 void                        tare_layer_activations_total    (TareLayerActivations  *self);

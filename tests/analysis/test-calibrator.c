@@ -71,6 +71,26 @@ assert_sums (const TareLayerActivations *activations,
     }
 }
 
+/* As many positions as a sequence has tokens, each with the largest |x| of all sequences. */
+static void
+assert_positions (const TareLayerActivations *activations,
+                  const float                *x,
+                  gsize                       n_tokens,
+                  gsize                       length)
+{
+  g_assert_cmpuint (activations->n_positions, ==, length);
+
+  for (gsize p = 0; p < length; p++)
+    {
+      float maximum = 0.0f;
+
+      for (gsize t = p; t < n_tokens; t += length)
+        for (gsize i = 0; i < activations->columns; i++)
+          maximum = MAX (maximum, fabsf (x[t * activations->columns + i]));
+      g_assert_cmpfloat (activations->positions[p], ==, maximum);
+    }
+}
+
 static void
 assert_gram (const TareLayerActivations *activations,
              const float                *x,
@@ -296,6 +316,7 @@ check_model (TareModel  *model,
       g_assert_nonnull (activations);
       assert_sums (activations, (const float *) bytes->data, CONTEXT * SEQUENCES,
                    bytes->len / sizeof (float) / (CONTEXT * SEQUENCES));
+      assert_positions (activations, (const float *) bytes->data, CONTEXT * SEQUENCES, CONTEXT);
       g_assert_cmpint (activations->gram != NULL, ==, activations->columns <= 300);
     }
   assert_gram (tare_calibration_lookup (calibration, "blk.1.attn_q.weight"),

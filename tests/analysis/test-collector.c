@@ -7,6 +7,7 @@
 
 #define COLUMNS 48
 #define TOKENS  300
+#define CONTEXT 100
 
 static const TareTensor tensor = {
   .name = (char *) "blk.0.attn_q.weight",
@@ -89,16 +90,32 @@ check_profile (const TareActivationProfile *profile,
   g_assert_cmpfloat (tokens, ==, TOKENS);
 }
 
+/* The largest |x| of the three sequences of 100 tokens at each of their positions. */
+static void
+check_positions (const TareLayerActivations *activations,
+                 const float                *x)
+{
+  float maximum[CONTEXT] = { 0.0f };
+
+  for (gsize i = 0; i < TOKENS * COLUMNS; i++)
+    maximum[i / COLUMNS % CONTEXT] = MAX (maximum[i / COLUMNS % CONTEXT], fabsf (x[i]));
+
+  g_assert_cmpuint (activations->n_positions, ==, CONTEXT);
+  g_assert_cmpmem (activations->positions, CONTEXT * sizeof (float), maximum, sizeof maximum);
+  g_assert_cmpfloat (activations->positions[17], ==, 1500.0f);
+}
+
 static TareCalibration *
 collect (const float *x)
 {
-  g_autoptr(TareCalibration) calibration = tare_calibration_new ("text", 100);
+  g_autoptr(TareCalibration) calibration = tare_calibration_new ("text", CONTEXT);
   g_autoptr(TareCollector) collector = tare_collector_new (calibration, COLUMNS, NULL);
   TareObserver observer = tare_collector_get_observer (collector);
   g_autoptr(GError) error = NULL;
 
-  observer.observe (&tensor, 0, x, 100, COLUMNS, observer.data);
-  observer.observe (&tensor, 0, x + 100 * COLUMNS, TOKENS - 100, COLUMNS, observer.data);
+  /* Neither at the end of a sequence nor fewer than one. */
+  observer.observe (&tensor, 0, x, 70, COLUMNS, observer.data);
+  observer.observe (&tensor, 0, x + 70 * COLUMNS, TOKENS - 70, COLUMNS, observer.data);
   g_assert_true (tare_collector_finish (collector, &error));
   g_assert_no_error (error);
 
@@ -116,12 +133,14 @@ test_profile (void)
   g_autoptr(GError) error = NULL;
 
   check_profile (tare_calibration_lookup (calibration, tensor.canonical)->profile, x);
+  check_positions (tare_calibration_lookup (calibration, tensor.canonical), x);
 
   g_assert_true (tare_calibration_save (calibration, path, &error));
   g_assert_no_error (error);
   loaded = tare_calibration_load (path, &error);
   g_assert_no_error (error);
   check_profile (tare_calibration_lookup (loaded, tensor.canonical)->profile, x);
+  check_positions (tare_calibration_lookup (loaded, tensor.canonical), x);
 }
 
 /* Bins follow each other without a gap, and a number lies in its own. */

@@ -92,6 +92,7 @@ test_collect (void)
 
   g_assert_null (tare_calibration_lookup (calibration, "blk.1.attn_q.weight")->experts);
   g_assert_cmpuint (all->experts->n, ==, N_EXPERTS);
+  g_assert_null (all->positions);
   g_assert_cmpfloat (all->n_tokens, ==, 2.0 * TOKENS);
   g_assert_cmpfloat (tare_calibration_get_n_tokens (calibration), ==, TOKENS);
 

@@ -388,6 +388,34 @@ test_complete (Fixture       *fixture,
                               fixture->calibration), <=, 256.0);
 }
 
+/* The first of the positions over the median of the others; not of sequences of one token. */
+static void
+test_first (Fixture       *fixture,
+            gconstpointer  data)
+{
+  const float positions[] = { 40.0f, 3.0f, 1.0f, 2.0f };
+  const char *names[] = { "blk.2.ffn_up.weight", "blk.2.ffn_down.weight", "blk.1.ffn_up.weight" };
+  const gsize lengths[] = { G_N_ELEMENTS (positions), 1, 0 };
+  g_autoptr(TareCalibration) calibration = tare_calibration_new ("text", 4);
+
+  for (gsize i = 0; i < G_N_ELEMENTS (names); i++)
+    {
+      gsize columns = tare_model_lookup (fixture->model, names[i])->columns;
+      TareLayerActivations *activations = tare_calibration_add (calibration, names[i], columns,
+                                                                FALSE);
+
+      activations->n_tokens = 8.0;
+      if (lengths[i] == 0)
+        continue;
+      g_assert_true (tare_layer_activations_set_positions (activations, lengths[i]));
+      memcpy (activations->positions, positions, lengths[i] * sizeof *positions);
+    }
+
+  g_assert_cmpfloat (compute (fixture, "input_first", names[0], NULL, calibration), ==, 20.0);
+  g_assert_true (isnan (compute (fixture, "input_first", names[1], NULL, calibration)));
+  g_assert_true (isnan (compute (fixture, "input_first", names[2], NULL, calibration)));
+}
+
 /* What is found out once is known from then on, of each tensor by itself and of the model. */
 static void
 test_context (Fixture       *fixture,
@@ -429,6 +457,7 @@ main (int    argc,
   g_test_add ("/measure/order", Fixture, NULL, set_up, test_order, tear_down);
   g_test_add ("/measure/predicted", Fixture, NULL, set_up, test_predicted, tear_down);
   g_test_add ("/measure/complete", Fixture, NULL, set_up, test_complete, tear_down);
+  g_test_add ("/measure/first", Fixture, NULL, set_up, test_first, tear_down);
   g_test_add ("/measure/context", Fixture, NULL, set_up, test_context, tear_down);
   g_test_add ("/measure/undefined", Fixture, NULL, set_up, test_undefined, tear_down);
 

@@ -18,6 +18,8 @@ use (TareCalibration *calibration)
 
       g_assert_nonnull (layer);
       importance = tare_calibration_dup_importance (calibration, name, layer->columns);
+      for (gsize p = 0; p < layer->n_positions; p++)
+        g_assert_true (layer->positions[p] >= 0.0f);
       for (gsize e = 0; layer->experts != NULL && e < layer->experts->n; e++)
         {
           const TareLayerActivations expert = tare_layer_activations_get_expert (layer, e);
