@@ -20,6 +20,7 @@ typedef enum
   VIEW_NORMAL,
   VIEW_CHANNELS,
   VIEW_INPUTS,
+  VIEW_POSITIONS,
 } View;
 
 /* Ridges that can still be told apart when zoomed to. */
@@ -52,6 +53,7 @@ struct _TareDistributionPage
   TareChart            *channels_chart;
   TareChart            *inputs_chart;
   TareChart            *columns_chart;
+  TareChart            *positions_chart;
   AdwStatusPage        *missing;
   GtkWidget            *missing_button;
 
@@ -61,6 +63,8 @@ struct _TareDistributionPage
   TarePlot             *inputs;
   TarePlot             *maxima;
   TarePlot             *means;
+  TarePlot             *positions;
+  TarePlot             *first;
 
   TareSession          *session;
   TareStudy            *study;
@@ -245,7 +249,8 @@ show_channels (TareDistributionPage *self,
 /* --- the inputs --- */
 
 static void
-show_no_inputs (TareDistributionPage *self)
+show_no_inputs (TareDistributionPage *self,
+                const char           *reason)
 {
   gboolean calibrated = tare_session_get_calibration (self->session) != NULL;
 
@@ -254,8 +259,7 @@ show_no_inputs (TareDistributionPage *self)
   adw_status_page_set_title (self->missing, calibrated ? _("Inputs Not Known")
                                                        : _("Not Calibrated"));
   adw_status_page_set_description (self->missing, calibrated
-    ? _("The calibration does not tell how the inputs of this layer are spread: its file does not "
-        "say, or nothing is multiplied with this layer")
+    ? reason
     : _("What flows into a layer shows here once calibration has recorded it on a text"));
   gtk_stack_set_visible_child_name (self->views, "missing");
 }
@@ -386,20 +390,61 @@ static void
 show_inputs (TareDistributionPage *self,
              TareLayer            *layer)
 {
-  TareCalibration *calibration = tare_session_get_calibration (self->session);
-  const TareLayerActivations *activations = NULL;
+  const TareLayerActivations *activations =
+    tare_calibration_lookup (tare_session_get_calibration (self->session),
+                             tare_layer_get_tensor (layer)->canonical);
 
-  if (calibration != NULL)
-    activations = tare_calibration_lookup (calibration, tare_layer_get_tensor (layer)->canonical);
   if (activations == NULL || activations->profile == NULL)
     {
-      show_no_inputs (self);
+      show_no_inputs (self, _("The calibration does not tell how the inputs of this layer are "
+                              "spread: its file does not say, or nothing is multiplied with this "
+                              "layer"));
       return;
     }
 
   draw_inputs (self, activations->profile);
   draw_columns (self, activations);
   describe_inputs (self, activations);
+}
+
+static void
+show_positions (TareDistributionPage *self,
+                TareLayer            *layer)
+{
+  const TareLayerActivations *activations =
+    tare_calibration_lookup (tare_session_get_calibration (self->session),
+                             tare_layer_get_tensor (layer)->canonical);
+  guint n = activations != NULL ? (guint) activations->n_positions : 0;
+  g_autofree double *x = g_new (double, MAX (n, 1));
+  g_autofree double *y = g_new (double, MAX (n, 1));
+  g_autofree char *first = NULL, *largest = NULL, *caption = NULL;
+  guint at = 0;
+
+  if (n == 0)
+    {
+      show_no_inputs (self, _("The calibration does not tell where the largest inputs of this "
+                              "layer are: its file does not say, or the layer has experts"));
+      return;
+    }
+
+  for (guint i = 0; i < n; i++)
+    {
+      x[i] = i;
+      y[i] = (double) activations->positions[i];
+      at = y[i] > y[at] ? i : at;
+    }
+  tare_line_plot_set_points (TARE_LINE_PLOT (self->positions), x, y, n);
+  tare_line_plot_set_points (TARE_LINE_PLOT (self->first), x, y, 1);
+  tare_chart_fit (self->positions_chart);
+
+  first = tare_text_number (y[0], 3);
+  largest = tare_text_number (y[at], 3);
+  caption = g_strdup_printf (_("The largest magnitude that flowed into the layer in calibration at "
+                               "each position of a sequence: %s at the first token, and at most "
+                               "%s, at position %u. Massive activations are mostly at the first "
+                               "token (2402.17762)."),
+                             first, largest, at);
+  gtk_label_set_label (self->caption_label, caption);
 }
 
 /* --- the page --- */
@@ -423,6 +468,7 @@ static const struct
   { "normal", FALSE, show_normal },
   { "channels", FALSE, show_channels },
   { "inputs", TRUE, show_inputs },
+  { "positions", TRUE, show_positions },
 };
 
 static void
@@ -480,6 +526,7 @@ scale_changed_cb (TareDistributionPage *self)
 
   tare_axis_set_scale (tare_chart_get_y_axis (self->chart), scale);
   tare_axis_set_scale (tare_chart_get_y_axis (self->inputs_chart), scale);
+  tare_axis_set_scale (tare_chart_get_y_axis (self->positions_chart), scale);
 }
 
 static TareChart *
@@ -487,6 +534,7 @@ get_chart (TareDistributionPage *self)
 {
   TareChart *const charts[] = {
     self->chart, self->normal_chart, self->channels_chart, self->inputs_chart,
+    self->positions_chart,
   };
 
   return charts[gtk_drop_down_get_selected (self->view_drop)];
@@ -552,6 +600,8 @@ tare_distribution_page_finalize (GObject *object)
   g_clear_object (&self->inputs);
   g_clear_object (&self->maxima);
   g_clear_object (&self->means);
+  g_clear_object (&self->positions);
+  g_clear_object (&self->first);
 
   G_OBJECT_CLASS (tare_distribution_page_parent_class)->finalize (object);
 }
@@ -578,6 +628,7 @@ tare_distribution_page_class_init (TareDistributionPageClass *klass)
   gtk_widget_class_bind_template_child (widget_class, TareDistributionPage, channels_chart);
   gtk_widget_class_bind_template_child (widget_class, TareDistributionPage, inputs_chart);
   gtk_widget_class_bind_template_child (widget_class, TareDistributionPage, columns_chart);
+  gtk_widget_class_bind_template_child (widget_class, TareDistributionPage, positions_chart);
   gtk_widget_class_bind_template_child (widget_class, TareDistributionPage, missing);
   gtk_widget_class_bind_template_child (widget_class, TareDistributionPage, missing_button);
   gtk_widget_class_bind_template_child (widget_class, TareDistributionPage, name_label);
@@ -622,6 +673,15 @@ add_input_plots (TareDistributionPage *self)
   tare_plot_set_color_index (self->means, 1);
   tare_line_plot_set_style (TARE_LINE_PLOT (self->means), TARE_LINE_STYLE_DASHED);
   tare_axis_set_scale (tare_chart_get_y_axis (self->columns_chart), TARE_AXIS_SCALE_LOG);
+
+  self->positions = add_plot (self->positions_chart, tare_line_plot_new (),
+                              _("position in the sequence"), _("largest input"));
+  tare_plot_set_label (self->positions, _("All tokens"));
+  self->first = add_plot (self->positions_chart, tare_line_plot_new (),
+                          _("position in the sequence"), _("largest input"));
+  tare_plot_set_label (self->first, _("First token"));
+  tare_plot_set_color_index (self->first, 1);
+  tare_line_plot_set_style (TARE_LINE_PLOT (self->first), TARE_LINE_STYLE_DOTS);
 }
 
 static void
@@ -710,7 +770,7 @@ tare_distribution_page_get_n_levels (TareDistributionPage *self)
 /**
  * tare_distribution_page_set_view:
  * @self: the page
- * @name: "histogram", "normal", "channels" or "inputs"
+ * @name: "histogram", "normal", "channels", "inputs" or "positions"
  *
  * Chooses what is shown.
  */

@@ -152,6 +152,7 @@ static void
 test_distribution (WindowFixture *fixture,
                    gconstpointer  data)
 {
+  const TareLayerActivations *activations;
   TareDistributionPage *page;
 
   window_fixture_open_sample (fixture);
@@ -178,8 +179,20 @@ test_distribution (WindowFixture *fixture,
   g_assert_false (tare_distribution_page_is_missing (page));
   g_assert_cmpuint (count_lines (tare_distribution_page_get_chart (page)), >, 20);
 
+  /* A line for each position, under the names of the axes. */
+  tare_distribution_page_set_view (page, "positions");
+  show (fixture, "distribution");
+  g_assert_false (tare_distribution_page_is_missing (page));
+  activations = tare_calibration_lookup (tare_session_get_calibration (fixture->session),
+                                         "blk.1.ffn_down.weight");
+  g_assert_cmpuint (activations->n_positions, >, 1);
+  g_assert_cmpuint (count_lines (tare_distribution_page_get_chart (page)), >=,
+                    activations->n_positions + 1);
+
   /* Nothing flows into a norm's weights that a calibration records. */
   select_layer (fixture, "blk.1.attn_norm.weight");
+  g_assert_true (tare_distribution_page_is_missing (page));
+  tare_distribution_page_set_view (page, "inputs");
   g_assert_true (tare_distribution_page_is_missing (page));
   tare_distribution_page_set_view (page, "histogram");
   g_assert_false (tare_distribution_page_is_missing (page));

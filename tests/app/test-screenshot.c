@@ -109,7 +109,7 @@ static void
 test_distributions (WindowFixture *fixture,
                     gconstpointer  data)
 {
-  static const char *const views[] = { "normal", "channels", "inputs" };
+  static const char *const views[] = { "normal", "channels", "inputs", "positions" };
   TareDistributionPage *page;
 
   window_fixture_open_sample (fixture);
