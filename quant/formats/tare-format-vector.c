@@ -449,6 +449,20 @@ encode_matrix_row (const TareFormat *self,
                 codes + count_packed_bytes (n, vector->index_bits));
 }
 
+/* The centroids of a row, side by side; a length that is known makes each copy one move. */
+TARE_INLINE void
+gather (const guint8  *book,
+        const guint16 *indices,
+        gsize          n,
+        gsize          length,
+        guint8        *halves)
+{
+  gsize bytes = length * sizeof (guint16);
+
+  for (gsize i = 0; i < n; i++)
+    memcpy (halves + i * bytes, book + indices[i] * bytes, bytes);
+}
+
 static void
 decode_matrix_row (const TareFormat *self,
                    const guint8     *parameters,
@@ -461,10 +475,18 @@ decode_matrix_row (const TareFormat *self,
   const guint8 *book = find_book (vector, parameters, row);
   gsize length = vector->length, n = columns / length;
   g_autofree guint16 *indices = g_new (guint16, MAX (n, 1));
+  g_autofree guint8 *halves = g_malloc (MAX (columns * sizeof (guint16), 1));
 
   unpack_codes (codes, n, vector->index_bits, indices);
-  for (gsize i = 0; i < n; i++)
-    load_halves (book + 2 * length * indices[i], length, y + i * length);
+  if (length == 4)
+    gather (book, indices, n, 4, halves);
+  else if (length == 6)
+    gather (book, indices, n, 6, halves);
+  else if (length == 8)
+    gather (book, indices, n, 8, halves);
+  else
+    gather (book, indices, n, length, halves);
+  tare_half_to_floats (halves, n * length, y);
 
   load_halves (codes + count_packed_bytes (n, vector->index_bits), columns - n * length,
                y + n * length);
