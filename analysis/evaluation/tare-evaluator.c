@@ -39,13 +39,15 @@ struct _TareEvaluator
   TareTokenScores    *token_scores;
 };
 
-/* One run: of which network and weights, what of it may be kept, what it found. */
+/* One run: of which network and weights, what of it may be kept, what it found. The statistics are
+ * those of the base, to be filled by a run of it and instead of it for any other. */
 typedef struct
 {
   TareEvaluator      *evaluator;
   TareNetwork        *network;
   const TareWeights  *weights;
   gboolean            is_base;
+  TareBaseStatistics *statistics;
   TareStates         *states;
   TareBoundaries     *boundaries;
   TareScores         *scores;
@@ -301,6 +303,26 @@ row_of (TareEvaluator *self,
          + prediction % self->per_chunk;
 }
 
+/* Keeps what the base predicts, or holds a prediction against what was kept. */
+static void
+score_statistics (Run                  *run,
+                  gsize                 i,
+                  const float          *row,
+                  const TareLogSoftmax *sum,
+                  guint32               target)
+{
+  if (run->is_base)
+    {
+      tare_base_statistics_set (run->statistics, i, row, target);
+      return;
+    }
+
+  run->scores->base_nll[i] = tare_base_statistics_get_nll (run->statistics, i);
+  run->scores->divergence[i] =
+    fmax (0.0, tare_base_statistics_get_divergence (run->statistics, i, row, sum->log_sum));
+  run->scores->same_top[i] = sum->top == tare_base_statistics_get_top (run->statistics, i);
+}
+
 /* What the logits of some predictions say. */
 static void
 score_tile (Run         *run,
@@ -322,6 +344,8 @@ score_tile (Run         *run,
       TareLogSoftmax base_sum;
 
       run->scores->nll[first + i] = sum.log_sum - (double) row[target];
+      if (run->statistics != NULL)
+        score_statistics (run, first + i, row, &sum, target);
       if (base_row == NULL)
         continue;
 
@@ -447,7 +471,7 @@ score (Run     *run,
   output = tare_network_load_output (run->network, &weights, error);
   if (output == NULL)
     return FALSE;
-  if (run->is_base)
+  if (run->is_base || run->statistics != NULL)
     return score_tiles (&scoring, output, NULL, buffer, tile, error);
   if (shares_output (run))
     return score_tiles (&scoring, output, output, buffer, tile, error);
@@ -469,7 +493,7 @@ share_of_blocks (const Run *run)
   double block = (double) config->width * (heads + 3.0 * config->feed_forward_width);
   double blocks = block * config->n_blocks * (double) (self->n_chunks * self->context);
   double output = (double) config->width * config->vocabulary * (double) run->scores->n
-                  * (run->is_base ? 1.0 : 2.0);
+                  * (run->is_base || run->statistics != NULL ? 1.0 : 2.0);
 
   return blocks / (blocks + output);
 }
@@ -526,7 +550,9 @@ run_all (Run           *run,
   if (!run->is_base)
     {
       _tare_scores_sum_base (scores, accuracy);
-      accuracy->base_perplexity = self->base.perplexity;
+      accuracy->has_bound = run->statistics != NULL;
+      if (run->statistics == NULL)
+        accuracy->base_perplexity = self->base.perplexity;
     }
   accuracy->seconds = (double) (g_get_monotonic_time () - begin) / 1e6;
 
@@ -565,6 +591,88 @@ tare_evaluator_run_base (TareEvaluator       *self,
     *accuracy = self->base;
 
   return tare_progress_step (progress, 1.0, NULL, error);
+}
+
+static TareBaseIdentity
+identify (TareEvaluator *self)
+{
+  TareModel *model = tare_network_get_model (self->network);
+
+  return (TareBaseIdentity) {
+    .name = tare_model_get_name (model), .parameters = tare_model_get_n_weights (model),
+    .tokens = tare_base_statistics_hash_tokens (self->tokens, self->inputs,
+                                                self->n_chunks * self->context),
+    .vocabulary = tare_network_get_config (self->network)->vocabulary,
+    .mode = self->mode, .context = self->context, .n_chunks = self->n_chunks,
+    .n_predictions = self->n_chunks * self->per_chunk,
+  };
+}
+
+/**
+ * tare_evaluator_collect_base:
+ * @self: the evaluator
+ * @accuracy: (out caller-allocates): what was found, without the figures against a base
+ * @progress: (nullable): the progress
+ * @error: cancelled, memory, an output that is not finite
+ *
+ * Runs the base as tare_evaluator_run_base() does, and keeps what it predicts.
+ *
+ * Returns: (transfer full): what tare_evaluator_run_statistics() takes in its place
+ */
+TareBaseStatistics *
+tare_evaluator_collect_base (TareEvaluator       *self,
+                             TareAccuracy        *accuracy,
+                             const TareProgress  *progress,
+                             GError             **error)
+{
+  const TareBaseIdentity identity = identify (self);
+  g_autoptr(TareBaseStatistics) statistics = tare_base_statistics_new (&identity, error);
+  Run run = {
+    .evaluator = self, .network = self->network, .weights = &tare_weights_of_file,
+    .is_base = TRUE, .statistics = statistics, .states = self->states,
+    .boundaries = self->boundaries, .progress = progress,
+  };
+
+  if (statistics == NULL || !run_all (&run, "Measuring the base", &self->base, error))
+    return NULL;
+  self->has_base = TRUE;
+  *accuracy = self->base;
+
+  return g_steal_pointer (&statistics);
+}
+
+/**
+ * tare_evaluator_run_statistics:
+ * @self: the evaluator, of a model with the base's tokens
+ * @weights: what takes the place of its weights, or those of its file
+ * @statistics: what the base predicts
+ * @accuracy: (out caller-allocates): what was found
+ * @progress: (nullable): the progress
+ * @error: statistics of another text, context, mode or vocabulary; as tare_evaluator_run()
+ *
+ * No base is run. Perplexities and the share of the same likeliest tokens are those of a run with
+ * the base at hand, the divergences are lower bounds of them.
+ *
+ * Returns: %FALSE on error
+ */
+gboolean
+tare_evaluator_run_statistics (TareEvaluator       *self,
+                               const TareWeights   *weights,
+                               TareBaseStatistics  *statistics,
+                               TareAccuracy        *accuracy,
+                               const TareProgress  *progress,
+                               GError             **error)
+{
+  const TareBaseIdentity identity = identify (self);
+  Run run = {
+    .evaluator = self, .network = self->network, .weights = weights, .statistics = statistics,
+    .states = self->states, .boundaries = self->boundaries, .progress = progress,
+  };
+
+  g_return_val_if_fail (weights != NULL && statistics != NULL && accuracy != NULL, FALSE);
+
+  return tare_base_statistics_check (statistics, &identity, error)
+         && run_all (&run, "Measuring accuracy", accuracy, error);
 }
 
 /* The base if it is not there yet, in the first half of the progress, then @run. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
+#include "analysis/evaluation/tare-base-statistics.h"
 #include "analysis/evaluation/tare-token-scores.h"
 #include "quant/network/tare-network.h"
 #include "quant/tare-progress.h"
@@ -60,6 +61,7 @@ typedef struct
  * @perplexity: exp (nll)
  * @perplexity_error: its standard error, perplexity sqrt (var (nll) / (n - 1))
  * @has_base: whether the figures against the base below are there
+ * @has_bound: whether the divergences are lower bounds, from statistics of the base
  * @kl_mean: mean of KL (base || this) over predictions, in nats
  * @kl_error: standard error of that mean
  * @kl_median: of the predictions
@@ -85,6 +87,7 @@ typedef struct
   double             perplexity;
   double             perplexity_error;
   gboolean           has_base;
+  gboolean           has_bound;
   double             kl_mean;
   double             kl_error;
   double             kl_median;
@@ -108,27 +111,37 @@ typedef struct
  */
 typedef struct _TareEvaluator TareEvaluator;
 
-TareEvaluator   *tare_evaluator_new              (TareModel                    *base,
-                                                  const char                   *text,
-                                                  gsize                         length,
-                                                  const TareEvaluationOptions  *options,
-                                                  GError                      **error);
-void             tare_evaluator_free             (TareEvaluator                *self);
-gboolean         tare_evaluator_run_base         (TareEvaluator                *self,
-                                                  TareAccuracy                 *accuracy,
-                                                  const TareProgress           *progress,
-                                                  GError                      **error);
-gboolean         tare_evaluator_run              (TareEvaluator                *self,
-                                                  const TareWeights            *weights,
-                                                  TareAccuracy                 *accuracy,
-                                                  const TareProgress           *progress,
-                                                  GError                      **error);
-gboolean         tare_evaluator_run_model        (TareEvaluator                *self,
-                                                  TareModel                    *other,
-                                                  TareAccuracy                 *accuracy,
-                                                  const TareProgress           *progress,
-                                                  GError                      **error);
-TareTokenScores *tare_evaluator_get_token_scores (TareEvaluator                *self);
+TareEvaluator      *tare_evaluator_new              (TareModel                    *base,
+                                                     const char                   *text,
+                                                     gsize                         length,
+                                                     const TareEvaluationOptions  *options,
+                                                     GError                      **error);
+void                tare_evaluator_free             (TareEvaluator                *self);
+gboolean            tare_evaluator_run_base         (TareEvaluator                *self,
+                                                     TareAccuracy                 *accuracy,
+                                                     const TareProgress           *progress,
+                                                     GError                      **error);
+TareBaseStatistics *tare_evaluator_collect_base     (TareEvaluator                *self,
+                                                     TareAccuracy                 *accuracy,
+                                                     const TareProgress           *progress,
+                                                     GError                      **error);
+gboolean            tare_evaluator_run              (TareEvaluator                *self,
+                                                     const TareWeights            *weights,
+                                                     TareAccuracy                 *accuracy,
+                                                     const TareProgress           *progress,
+                                                     GError                      **error);
+gboolean            tare_evaluator_run_statistics   (TareEvaluator                *self,
+                                                     const TareWeights            *weights,
+                                                     TareBaseStatistics           *statistics,
+                                                     TareAccuracy                 *accuracy,
+                                                     const TareProgress           *progress,
+                                                     GError                      **error);
+gboolean            tare_evaluator_run_model        (TareEvaluator                *self,
+                                                     TareModel                    *other,
+                                                     TareAccuracy                 *accuracy,
+                                                     const TareProgress           *progress,
+                                                     GError                      **error);
+TareTokenScores    *tare_evaluator_get_token_scores (TareEvaluator                *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TareEvaluator, tare_evaluator_free)
 

@@ -93,7 +93,7 @@ _tare_scores_sum_base (const TareScores *self,
 {
   g_autofree double *sorted = g_memdup2 (self->divergence, self->n * sizeof *sorted);
   gsize same = 0;
-  double share;
+  double share, error;
 
   qsort (sorted, self->n, sizeof *sorted, compare);
   for (gsize i = 0; i < self->n; i++)
@@ -101,6 +101,7 @@ _tare_scores_sum_base (const TareScores *self,
   share = (double) same / (double) self->n;
 
   accuracy->has_base = TRUE;
+  accuracy->base_perplexity = exp (mean_of (self->base_nll, self->n, &error));
   accuracy->kl_mean = mean_of (self->divergence, self->n, &accuracy->kl_error);
   accuracy->kl_median = _tare_scores_percentile (sorted, self->n, 0.5);
   accuracy->kl_p99 = _tare_scores_percentile (sorted, self->n, 0.99);

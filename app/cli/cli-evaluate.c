@@ -10,11 +10,13 @@ static const CliField fields[] = {
   { "perplexity_error", "  its standard error", CLI_NUMBER },
   { "nll", "Negative log-likelihood", CLI_NUMBER },
   { "base_perplexity", "Perplexity of the base", CLI_NUMBER },
+  { "base_name", "  which was", CLI_TEXT },
   { "kl_mean", "KL divergence, mean", CLI_NUMBER },
   { "kl_error", "  its standard error", CLI_NUMBER },
   { "kl_p50", "KL divergence, median", CLI_NUMBER },
   { "kl_p99", "KL divergence, 99 %", CLI_NUMBER },
   { "kl_max", "KL divergence, maximum", CLI_NUMBER },
+  { "kl_kind", "Kind of KL figures", CLI_TEXT },
   { "same_top", "Same likeliest token", CLI_PERCENT },
   { "same_top_error", "  its standard error", CLI_PERCENT },
   { "tokens", "Predictions scored", CLI_INTEGER },
@@ -30,6 +32,8 @@ static const CliField fields[] = {
   { "normalized_accuracy_interval", "  95 % interval", CLI_PERCENT },
   { "task_agreement", "Answered as the base does", CLI_PERCENT },
   { "base_accuracy", "Answered right by the base", CLI_PERCENT },
+  { "base_statistics_bytes", "Base statistics written", CLI_SIZE },
+  { "bytes_per_prediction", "  bytes of a prediction", CLI_INTEGER },
   { "bytes", "Size", CLI_SIZE },
   { "bits_per_weight", "Bits per weight", CLI_NUMBER },
   { "seconds", "Seconds", CLI_NUMBER },
@@ -46,6 +50,8 @@ typedef struct
   char                  *mode;
   char                  *recipe;
   char                  *base;
+  char                  *base_statistics;
+  char                  *save_base;
   char                  *calibration;
   char                  *memory;
   gint64                 context;
@@ -62,11 +68,32 @@ request_clear (Request *self)
   g_free (self->mode);
   g_free (self->recipe);
   g_free (self->base);
+  g_free (self->base_statistics);
+  g_free (self->save_base);
   g_free (self->calibration);
   g_free (self->memory);
 }
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Request, request_clear)
+
+static gboolean
+check_base (Request  *self,
+            GError  **error)
+{
+  if (self->recipe != NULL && self->base != NULL)
+    return cli_usage_error (error, "--recipe weighs against MODEL, so --base cannot be given too");
+  if (self->base_statistics != NULL && self->base != NULL)
+    return cli_usage_error (error, "--base-statistics stand for the base, so --base cannot be "
+                            "given too");
+  if (self->save_base != NULL
+      && (self->recipe != NULL || self->base != NULL || self->base_statistics != NULL))
+    return cli_usage_error (error, "--save-base is of MODEL as it is, with no --recipe, --base or "
+                            "--base-statistics");
+  if (self->text == NULL && (self->save_base != NULL || self->base_statistics != NULL))
+    return cli_usage_error (error, "statistics of a base need a --text");
+
+  return TRUE;
+}
 
 static gboolean
 check_request (Request  *self,
@@ -78,10 +105,9 @@ check_request (Request  *self,
       !cli_parse_count (self->questions, "--questions", 0, G_MAXINT32, error) ||
       !cli_parse_count (self->context, "--context", 0, G_MAXINT32, error) ||
       !cli_parse_count (self->chunks, "--chunks", 0, G_MAXINT32, error) ||
-      !cli_parse_size (self->memory, "--memory", &self->options.memory_budget, error))
+      !cli_parse_size (self->memory, "--memory", &self->options.memory_budget, error) ||
+      !check_base (self, error))
     return FALSE;
-  if (self->recipe != NULL && self->base != NULL)
-    return cli_usage_error (error, "--recipe weighs against MODEL, so --base cannot be given too");
   if (self->calibration != NULL && self->recipe == NULL)
     return cli_usage_error (error, "--calibration needs a --recipe");
   if (self->mode != NULL)
@@ -130,6 +156,40 @@ add_accuracy (JsonObject         *root,
   cli_set_number (root, "same_top", accuracy->same_top + unknown);
   cli_set_number (root, "same_top_error", accuracy->same_top_error + unknown);
   cli_set_number (root, "base_perplexity", accuracy->base_perplexity + unknown);
+  if (accuracy->has_base)
+    cli_set_string (root, "kl_kind", accuracy->has_bound ? "lower bound" : "exact");
+}
+
+/* What the base predicts, to be kept, or in place of a base. */
+static gboolean
+evaluate_statistics (const Request       *request,
+                     const TareWeights   *weights,
+                     TareEvaluator       *evaluator,
+                     TareAccuracy        *accuracy,
+                     JsonObject          *root,
+                     const TareProgress  *progress,
+                     GError             **error)
+{
+  g_autoptr(TareBaseStatistics) statistics = NULL;
+
+  if (request->base_statistics != NULL)
+    {
+      statistics = tare_base_statistics_load (request->base_statistics, error);
+      if (statistics == NULL)
+        return FALSE;
+      cli_set_string (root, "base_name", tare_base_statistics_get_identity (statistics)->name);
+      return tare_evaluator_run_statistics (evaluator, weights, statistics, accuracy, progress,
+                                            error);
+    }
+
+  statistics = tare_evaluator_collect_base (evaluator, accuracy, progress, error);
+  if (statistics == NULL || !tare_base_statistics_save (statistics, request->save_base, error))
+    return FALSE;
+  cli_set_size (root, "base_statistics_bytes", tare_base_statistics_get_bytes (statistics));
+  cli_set_size (root, "bytes_per_prediction",
+                tare_base_statistics_get_bytes (statistics) / accuracy->n_tokens);
+
+  return TRUE;
 }
 
 /* What is evaluated: a model or a recipe of it, and what against. */
@@ -197,7 +257,11 @@ evaluate_text (const Request       *request,
   if (evaluator == NULL)
     return FALSE;
 
-  if (subject->weights != NULL)
+  if (request->base_statistics != NULL || request->save_base != NULL)
+    ok = evaluate_statistics (request, subject->weights != NULL ? &subject->weights->weights
+                                                                : &tare_weights_of_file,
+                              evaluator, &accuracy, root, progress, error);
+  else if (subject->weights != NULL)
     ok = tare_evaluator_run (evaluator, &subject->weights->weights, &accuracy, progress, error);
   else if (subject->base != NULL)
     ok = tare_evaluator_run_model (evaluator, subject->model, &accuracy, progress, error);
@@ -265,6 +329,10 @@ evaluate (const CliCommand  *self,
     { "calibration", 0, 0, G_OPTION_ARG_FILENAME, &request.calibration,
       "Activations for the recipe", "FILE" },
     { "base", 0, 0, G_OPTION_ARG_FILENAME, &request.base, "What to evaluate against", "MODEL" },
+    { "save-base", 0, 0, G_OPTION_ARG_FILENAME, &request.save_base,
+      "Keep what MODEL predicts: its 128 likeliest tokens, and the rest as one", "FILE" },
+    { "base-statistics", 0, 0, G_OPTION_ARG_FILENAME, &request.base_statistics,
+      "Evaluate against what --save-base kept; KL divergences are lower bounds", "FILE" },
     { "memory", 0, 0, G_OPTION_ARG_STRING, &request.memory,
       "Memory to get by with, 4GiB; half of what is free if not given", "SIZE" },
     { NULL },
@@ -291,7 +359,8 @@ const CliCommand cli_command_evaluate = {
   .name = "evaluate",
   .arguments = "MODEL [--text FILE [--context N] [--mode llama.cpp|segments] [--chunks N]] "
                "[--tasks FILE [--questions N]] "
-               "[--recipe FILE [--calibration FILE] | --base MODEL] [--memory SIZE] [--json]",
+               "[--recipe FILE [--calibration FILE]] [--base MODEL | --base-statistics FILE | "
+               "--save-base FILE] [--memory SIZE] [--json]",
   .description = "Accuracy on a text and on questions, and divergence from a base",
   .run = evaluate,
 };
