@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+#include "analysis/sensitivity/tare-hessian.h"
+
 /* Formats that something else than this program reads. */
 #define RUNTIMES                                                                             \
   (TARE_CONTAINER_GGUF | TARE_CONTAINER_COMPRESSED_TENSORS | TARE_CONTAINER_GPTQ             \
@@ -128,10 +130,9 @@ find_spectrum (TareStudyTask        *task,
 
   if (task->calibration != NULL)
     activations = tare_calibration_lookup (task->calibration, task->tensor->canonical);
-  if (activations == NULL || activations->gram == NULL)
+  if (activations == NULL || !tare_hessian_has_spectrum (activations))
     return TRUE;
-  findings->spectrum = tare_spectrum_of_symmetric (activations->gram, activations->columns,
-                                                   progress, error);
+  findings->spectrum = tare_hessian_find_spectrum (activations, progress, error);
 
   return findings->spectrum != NULL;
 }

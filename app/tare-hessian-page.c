@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "analysis/sensitivity/tare-hessian-loss.h"
+#include "analysis/sensitivity/tare-hessian.h"
 #include "analysis/statistics/tare-spectrum.h"
 #include "app/tare-landscape-study.h"
 #include "app/tare-text.h"
@@ -83,8 +84,7 @@ study_spectrum (TareStudyTask  *task,
 {
   const TareLayerActivations *activations =
     tare_calibration_lookup (task->calibration, task->tensor->canonical);
-  TareSpectrum *spectrum = tare_spectrum_of_symmetric (activations->gram, activations->columns,
-                                                       task->progress, error);
+  TareSpectrum *spectrum = tare_hessian_find_spectrum (activations, task->progress, error);
 
   if (spectrum == NULL)
     return FALSE;
@@ -447,8 +447,8 @@ show_missing (TareHessianPage *self,
                                _("_Calibrate"), "win.calibrate");
   else
     tare_layer_page_set_empty (page, NULL, _("No Input Hessian"),
-                               _("The calibration does not have the whole Hessian of this layer, "
-                                 "which is too wide for it or not read by it."), NULL, NULL);
+                               _("The calibration has neither the Hessian of this layer nor a "
+                                 "sketch of it, or did not see it."), NULL, NULL);
   tare_layer_page_show_empty (page);
 }
 
@@ -480,7 +480,7 @@ show (TareLayerPage *page,
 
   if (calibration != NULL)
     activations = tare_calibration_lookup (calibration, tare_layer_get_tensor (layer)->canonical);
-  if (activations == NULL || activations->gram == NULL)
+  if (activations == NULL || !tare_hessian_has_spectrum (activations))
     {
       show_missing (self, session);
       return;

@@ -279,7 +279,8 @@ calibration_changed_cb (TareMeasurements *self)
   guint needs = 0;
 
   if (self->calibration != tare_session_get_calibration (self->session))
-    needs |= TARE_MEASURE_NEEDS_CALIBRATION | TARE_MEASURE_NEEDS_GRAM | TARE_MEASURE_NEEDS_FORMAT;
+    needs |= TARE_MEASURE_NEEDS_CALIBRATION | TARE_MEASURE_NEEDS_GRAM
+             | TARE_MEASURE_NEEDS_SPECTRUM | TARE_MEASURE_NEEDS_FORMAT;
   if (g_strcmp0 (self->text, get_text (self)) != 0)
     needs |= TARE_MEASURE_NEEDS_TEXT;
   if (self->reference != tare_session_get_reference (self->session))

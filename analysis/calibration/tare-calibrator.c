@@ -5,10 +5,14 @@
 
 #include "analysis/calibration/tare-collector.h"
 #include "analysis/calibration/tare-sequences.h"
+#include "analysis/statistics/tare-spectrum.h"
 #include "quant/network/tare-states.h"
 
 /* 256 MB of floats for one gram; wider inputs are those of ffn_down in models above 3 billion. */
 #define DEFAULT_GRAM_COLUMNS 8192
+
+/* A sketch of fewer columns than the eigenvalues that are wanted of it tells too little. */
+#define LEAST_SKETCH_COLUMNS 64
 
 /* Tokens that go through a block at a time. */
 #define TOKENS_PER_RUN 2048
@@ -24,6 +28,7 @@ struct _TareCalibrator
   TareStates      *next;
   TareCalibration *calibration;
   gsize            gram_columns;
+  gsize            sketch_columns;
   gboolean         embedded;
   guint            n_done;
   gsize            n_layers;
@@ -70,6 +75,34 @@ choose_gram_columns (TareModel  *model,
         }
       limit = widest - 1;
     }
+}
+
+/* How many columns the sketches of the wider inputs can have, all of which take no more than half
+ * of the room that is left; they are taken from it. */
+static gsize
+choose_sketch_columns (TareModel  *model,
+                       gsize       gram_columns,
+                       TareBudget *budget)
+{
+  double bytes = 0.0;
+  gsize columns = TARE_SKETCH_COLUMNS;
+
+  for (gsize i = 0; i < tare_model_get_n_tensors (model); i++)
+    {
+      const TareTensor *tensor = tare_model_get_tensor (model, i);
+
+      if (owns_input (model, tensor) && tensor->columns > gram_columns)
+        bytes += (double) tensor->columns * sizeof (float);
+    }
+
+  while (columns >= LEAST_SKETCH_COLUMNS
+         && bytes * (double) columns > 0.5 * (double) budget->memory)
+    columns /= 2;
+  if (columns < LEAST_SKETCH_COLUMNS)
+    return 0;
+  budget->memory -= (guint64) (bytes * (double) columns);
+
+  return columns;
 }
 
 /* Names the layers that take the input of another. */
@@ -250,6 +283,7 @@ tare_calibrator_new (TareModel                    *model,
   budget = tare_budget_new (options->memory_budget,
                             tare_network_measure_memory (self->network));
   self->gram_columns = choose_gram_columns (model, gram_columns, &budget);
+  self->sketch_columns = choose_sketch_columns (model, self->gram_columns, &budget);
 
   width = tare_network_get_config (self->network)->width;
   n_tokens = tare_sequences_get_n_tokens (&self->text);
@@ -302,12 +336,12 @@ tare_calibrator_get_n_blocks_done (TareCalibrator *self)
  *
  * Sends the text through the model in full precision and adds up what enters every linear layer:
  * Σx², the largest |x| of each column and at each position of a sequence and, where the input is no
- * wider than @maximum_gram_columns, Σxx'. Every position counts. The importances are
- * llama-imatrix's own, except that the output layer has one too.
+ * wider than @maximum_gram_columns, Σxx', else a sketch of it. Every position counts. The
+ * importances are llama-imatrix's own, except that the output layer has one too.
  *
  * One block is held at a time, beside the states of all tokens before and after it. Sums are in
  * binary64; Σxx' is multiplied in binary32 over at most 2048 tokens and added up in binary64. Where
- * all Σxx' would take more than half of the room, the widest are left out. After it was cancelled
+ * all Σxx' would take more than half of the room, the widest are sketched. After it was cancelled
  * it can be called again and begins at the block that was at work.
  *
  * Returns: (transfer full): the calibration, once; %NULL with @error set
@@ -322,6 +356,7 @@ tare_calibrator_run (TareCalibrator      *self,
   g_return_val_if_fail (self != NULL && self->calibration != NULL, NULL);
 
   collector = tare_collector_new (self->calibration, self->gram_columns, progress);
+  tare_collector_set_sketch_columns (collector, self->sketch_columns);
   if (!run_rest (self, collector, progress, error))
     {
       tare_calibration_truncate (self->calibration, self->n_layers);

@@ -10,10 +10,11 @@ G_BEGIN_DECLS
  * TareCalibratorOptions:
  * @context: tokens of one sequence; 0 for the smaller of 512 and the model's own
  * @maximum_tokens: how much of the text to use at most; 0 for all of it
- * @maximum_gram_columns: wider inputs keep only the diagonal; 0 for the default
+ * @maximum_gram_columns: wider inputs keep the diagonal and a sketch; 0 for the
+ *   default
  * @dataset: name of the text, kept with the result
  * @memory_budget: bytes of memory to get by with; what does not fit goes to temporary files, and
- *   the widest grams are left out; 0 for the default, half of what is free
+ *   the widest grams are sketched; 0 for the default, half of what is free
  */
 typedef struct
 {

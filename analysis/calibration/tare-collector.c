@@ -5,6 +5,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "analysis/calibration/tare-sketcher.h"
+#include "analysis/statistics/tare-spectrum.h"
 #include "quant/tare-error.h"
 #include "quant/tare-simd.h"
 
@@ -24,12 +26,13 @@
 
 /* One layer of the block at hand; @sum_squares are of one of its experts after the other. The
  * double-precision gram is the upper triangle, row after row: n (n + 1) / 2 numbers, no more bytes
- * than the n x n floats that it becomes. */
+ * than the n x n floats that it becomes. A layer too wide for one has a sketch. */
 typedef struct
 {
   TareLayerActivations *activations;
   double               *sum_squares;
   double               *triangle;
+  double               *sketch;
   TareActivationSums   *spread;
 } Sums;
 
@@ -50,6 +53,8 @@ struct _TareCollector
 {
   TareCalibration *calibration;
   gsize            maximum_gram_columns;
+  gsize            sketch_columns;
+  TareSketcher    *sketcher;
   TareProgress     progress;
   GHashTable      *block;
   Activity         activity;
@@ -65,6 +70,7 @@ sums_free (gpointer data)
 
   g_free (sums->sum_squares);
   g_free (sums->triangle);
+  g_free (sums->sketch);
   tare_activation_sums_free (sums->spread);
   g_free (sums);
 }
@@ -72,7 +78,7 @@ sums_free (gpointer data)
 /**
  * tare_collector_new:
  * @calibration: what to fill
- * @maximum_gram_columns: wider inputs keep no gram
+ * @maximum_gram_columns: wider inputs keep a sketch of the gram
  * @progress: (nullable): asked, though not told, between products; once it is cancelled, what is
  *   observed no longer counts
  *
@@ -87,6 +93,8 @@ tare_collector_new (TareCalibration    *calibration,
 
   self->calibration = tare_calibration_ref (calibration);
   self->maximum_gram_columns = maximum_gram_columns;
+  self->sketch_columns = TARE_SKETCH_COLUMNS;
+  self->sketcher = tare_sketcher_new ();
   self->progress = tare_progress_part (progress, 0.0, 1.0);
   self->block = g_hash_table_new_full (NULL, NULL, NULL, sums_free);
 
@@ -104,7 +112,20 @@ tare_collector_free (TareCollector *self)
   g_hash_table_unref (self->block);
   tare_calibration_unref (self->calibration);
   g_free (self->product);
+  tare_sketcher_free (self->sketcher);
   g_free (self);
+}
+
+/**
+ * tare_collector_set_sketch_columns:
+ * @self: a collector that has observed nothing yet
+ * @columns: of the sketch that stands for a gram that is too wide; 0 for none
+ */
+void
+tare_collector_set_sketch_columns (TareCollector *self,
+                                   gsize          columns)
+{
+  self->sketch_columns = columns;
 }
 
 static gsize
@@ -136,6 +157,24 @@ make_room (TareCollector *self,
   return self->product != NULL;
 }
 
+static gboolean
+make_sketch (TareCollector *self,
+             Sums          *sums,
+             gsize          columns)
+{
+  gsize k = MIN (self->sketch_columns, columns);
+
+  if (k == 0)
+    return TRUE;
+
+  if (!tare_layer_activations_sketch (sums->activations, k)
+      || !tare_sketcher_make_room (self->sketcher, columns, k))
+    return FALSE;
+  sums->sketch = g_try_malloc0_n (k * sizeof (double), columns);
+
+  return sums->sketch != NULL;
+}
+
 /* (nullable): the sums of @tensor, which are made when it is first seen; %NULL without memory */
 static Sums *
 get_sums (TareCollector    *self,
@@ -162,7 +201,8 @@ get_sums (TareCollector    *self,
       || (n > 1 && !tare_layer_activations_split (sums->activations, n))
       || (n == 1 && context > 0
           && !tare_layer_activations_set_positions (sums->activations, context))
-      || (with_gram && (sums->triangle == NULL || !make_room (self, columns))))
+      || (with_gram && (sums->triangle == NULL || !make_room (self, columns)))
+      || (!with_gram && !make_sketch (self, sums, columns)))
     {
       sums_free (sums);
       return NULL;
@@ -349,6 +389,9 @@ tare_collector_observe (const TareTensor *tensor,
   tare_activation_sums_add (sums->spread, x, n_tokens);
   if (sums->triangle != NULL)
     add_gram (self, x, n_tokens, columns, sums->triangle);
+  if (sums->sketch != NULL
+      && tare_sketcher_make_room (self->sketcher, columns, sums->activations->n_sketch))
+    tare_sketcher_add (self->sketcher, x, n_tokens, columns, sums->sketch, &self->progress);
 }
 
 TARE_CLONES static double
@@ -481,6 +524,25 @@ expand_triangle (const double *triangle,
     }
 }
 
+/* As binary32; one that is beyond that is not kept. */
+static void
+finish_sketch (const Sums           *sums,
+               TareLayerActivations *activations)
+{
+  gboolean good = TRUE;
+
+  for (gsize i = 0; i < activations->columns * activations->n_sketch; i++)
+    {
+      activations->sketch[i] = (float) sums->sketch[i];
+      good = good && isfinite (activations->sketch[i]);
+    }
+  if (!good)
+    {
+      g_clear_pointer (&activations->sketch, g_free);
+      activations->n_sketch = 0;
+    }
+}
+
 static gboolean
 finish_sums (const TareTensor  *tensor,
              const Sums        *sums,
@@ -509,6 +571,8 @@ finish_sums (const TareTensor  *tensor,
   if (sums->triangle != NULL)
     expand_triangle (sums->triangle, activations->sum_squares, activations->columns,
                      activations->gram);
+  if (sums->sketch != NULL)
+    finish_sketch (sums, activations);
 
   activations->profile = tare_activation_profile_new (activations->columns);
   if (activations->profile != NULL)

@@ -18,6 +18,9 @@ TareCollector *tare_collector_new     (TareCalibration     *calibration,
                                        gsize                maximum_gram_columns,
                                        const TareProgress  *progress);
 void           tare_collector_free    (TareCollector       *self);
+void           tare_collector_set_sketch_columns
+                                      (TareCollector       *self,
+                                       gsize                columns);
 void           tare_collector_observe (const TareTensor    *tensor,
                                        gsize                expert,
                                        const float         *x,

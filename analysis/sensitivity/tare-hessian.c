@@ -40,6 +40,40 @@ tare_hessian_get_trace (const TareLayerActivations *activations)
   return activations->n_tokens > 0.0 ? 2.0 * sum / activations->n_tokens : (double) NAN;
 }
 
+/**
+ * tare_hessian_has_spectrum:
+ * @activations: what a layer was sent
+ *
+ * Returns: whether the eigenvalues of H can be found, all or the largest
+ */
+gboolean
+tare_hessian_has_spectrum (const TareLayerActivations *activations)
+{
+  return activations->gram != NULL || activations->sketch != NULL;
+}
+
+/**
+ * tare_hessian_find_spectrum:
+ * @activations: what a layer was sent, with a gram or a sketch of it
+ * @progress: (nullable): told of the work and asked whether to go on
+ * @error: return location for an error
+ *
+ * Returns: (transfer full): the eigenvalues of Σxx', or %NULL with @error set
+ */
+TareSpectrum *
+tare_hessian_find_spectrum (const TareLayerActivations  *activations,
+                            const TareProgress          *progress,
+                            GError                     **error)
+{
+  g_return_val_if_fail (tare_hessian_has_spectrum (activations), NULL);
+
+  return activations->gram != NULL
+           ? tare_spectrum_of_symmetric (activations->gram, activations->columns, progress, error)
+           : tare_spectrum_of_sketch (activations->sketch, activations->sum_squares,
+                                      activations->columns, activations->n_sketch, progress,
+                                      error);
+}
+
 /* Layers that share an input share what is known of it: the tensor under which it is kept. */
 static const TareTensor *
 find_owner (TareMeasureContext         *context,
@@ -72,8 +106,7 @@ make_spectrum (TareMeasureContext  *context,
                GError             **error)
 {
   const TareLayerActivations *activations = get_activations (context, tensor);
-  TareSpectrum *spectrum = tare_spectrum_of_symmetric (activations->gram, activations->columns,
-                                                       progress, error);
+  TareSpectrum *spectrum = tare_hessian_find_spectrum (activations, progress, error);
   double scale = 2.0 / activations->n_tokens;
 
   if (spectrum == NULL)
@@ -97,7 +130,7 @@ free_spectrum (gpointer data)
 /**
  * tare_hessian_get_spectrum:
  * @context: a context with a calibration
- * @tensor: a layer of which that has the full input Hessian
+ * @tensor: a layer of which that has the full input Hessian or a sketch of it
  * @progress: (nullable): told of the work and asked whether to go on
  * @error: return location for an error
  *
@@ -330,7 +363,7 @@ compute_figure (const TareMeasure     *self,
   return TRUE;
 }
 
-/* Rows that need the full input Hessian and differ in their words and in the figure. */
+/* Rows that need the spectrum of the input Hessian and differ in their words and in the figure. */
 #define ROW(id_, label_, definition_, source_, direction_, figure_)                \
   {                                                                                \
     .id = id_,                                                                     \
@@ -340,7 +373,7 @@ compute_figure (const TareMeasure     *self,
     .source = source_,                                                             \
     .cost = TARE_MEASURE_COST_CALIBRATION,                                         \
     .direction = TARE_MEASURE_DIRECTION_ ## direction_,                            \
-    .needs = TARE_MEASURE_NEEDS_CALIBRATION | TARE_MEASURE_NEEDS_GRAM,             \
+    .needs = TARE_MEASURE_NEEDS_CALIBRATION | TARE_MEASURE_NEEDS_SPECTRUM,         \
     .compute = compute_figure,                                                     \
     .offset = figure_,                                                             \
   }
@@ -362,7 +395,7 @@ const TareMeasure _tare_measures_of_hessian[] = {
        "Frantar et al., GPTQ, arXiv:2210.17323, section 3", MORE_IS_WORSE, 0),
   ROW ("hessian_effective_rank", N_("Input effective rank"),
        N_("How many directions the inputs use: exp of the entropy of H's eigenvalues' shares; "
-          "an estimate above 2048 columns."),
+          "an estimate above 2048 columns, a rougher one where only a sketch was kept."),
        "Roy and Vetterli, The effective rank, EUSIPCO 2007", NEITHER, 1),
   ROW ("hessian_stable_rank", N_("Input stable rank"),
        N_("The trace of H over its largest eigenvalue."),

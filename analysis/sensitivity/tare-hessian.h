@@ -10,6 +10,10 @@ G_BEGIN_DECLS
 #define TARE_HESSIAN_DAMPING 0.01
 
 double             tare_hessian_get_trace      (const TareLayerActivations  *activations);
+gboolean           tare_hessian_has_spectrum   (const TareLayerActivations  *activations);
+TareSpectrum      *tare_hessian_find_spectrum  (const TareLayerActivations  *activations,
+                                                const TareProgress          *progress,
+                                                GError                     **error);
 const TareSpectrum *tare_hessian_get_spectrum  (TareMeasureContext          *context,
                                                 const TareTensor            *tensor,
                                                 const TareProgress          *progress,

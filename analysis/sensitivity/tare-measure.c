@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "analysis/sensitivity/tare-hessian.h"
 #include "analysis/sensitivity/tare-measure-private.h"
 
 /* So that gettext finds what the application translates. */
@@ -122,7 +123,7 @@ is_served (const TareMeasure    *self,
            const TareAssignment *assignment)
 {
   const TareMeasureNeeds with_calibration =
-    TARE_MEASURE_NEEDS_CALIBRATION | TARE_MEASURE_NEEDS_GRAM;
+    TARE_MEASURE_NEEDS_CALIBRATION | TARE_MEASURE_NEEDS_GRAM | TARE_MEASURE_NEEDS_SPECTRUM;
   const TareLayerActivations *activations;
 
   if (!tare_tensor_can_read (tensor)
@@ -139,7 +140,9 @@ is_served (const TareMeasure    *self,
 
   return activations != NULL && activations->columns == tensor->columns
          && activations->n_tokens > 0.0
-         && (activations->gram != NULL || (self->needs & TARE_MEASURE_NEEDS_GRAM) == 0);
+         && (activations->gram != NULL || (self->needs & TARE_MEASURE_NEEDS_GRAM) == 0)
+         && (tare_hessian_has_spectrum (activations)
+             || (self->needs & TARE_MEASURE_NEEDS_SPECTRUM) == 0);
 }
 
 /**

@@ -42,6 +42,7 @@ typedef enum
  * @TARE_MEASURE_NEEDS_WEIGHTS: the weights, which are always there
  * @TARE_MEASURE_NEEDS_CALIBRATION: a calibration that has seen the layer
  * @TARE_MEASURE_NEEDS_GRAM: one with the layer's full input Hessian
+ * @TARE_MEASURE_NEEDS_SPECTRUM: one with that or a sketch of it
  * @TARE_MEASURE_NEEDS_TEXT: a text to run the network on
  * @TARE_MEASURE_NEEDS_FORMAT: an assignment, on which the value depends
  *
@@ -54,6 +55,7 @@ typedef enum
   TARE_MEASURE_NEEDS_GRAM        = 1 << 2,
   TARE_MEASURE_NEEDS_TEXT        = 1 << 3,
   TARE_MEASURE_NEEDS_FORMAT      = 1 << 4,
+  TARE_MEASURE_NEEDS_SPECTRUM    = 1 << 5,
 } TareMeasureNeeds;
 
 /**

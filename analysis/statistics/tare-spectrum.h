@@ -6,6 +6,10 @@
 
 G_BEGIN_DECLS
 
+/* Random vectors by which a matrix that is too wide to be held is known: eight for each of the
+ * eigenvalues that are wanted. */
+#define TARE_SKETCH_COLUMNS 256
+
 /**
  * TareSpectrum:
  * @n: eigenvalues that there are
@@ -35,6 +39,12 @@ TareSpectrum *tare_spectrum_of_symmetric     (const float         *a,
                                               gsize                n,
                                               const TareProgress  *progress,
                                               GError             **error);
+TareSpectrum *tare_spectrum_of_sketch        (const float         *sketch,
+                                              const float         *diagonal,
+                                              gsize                n,
+                                              gsize                k,
+                                              const TareProgress  *progress,
+                                              GError             **error);
 TareSpectrum *tare_spectrum_of_tensor        (const TareTensor    *tensor,
                                               const TareProgress  *progress,
                                               GError             **error);
@@ -45,6 +55,9 @@ double        tare_spectrum_get_effective_rank (const TareSpectrum *self);
 double        tare_spectrum_get_stable_rank  (const TareSpectrum  *self);
 double        tare_spectrum_get_condition    (const TareSpectrum  *self,
                                               double               damping);
+void          tare_sketch_fill_signs         (float               *omega,
+                                              gsize                n,
+                                              gsize                k);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TareSpectrum, tare_spectrum_free)
 

@@ -5,9 +5,10 @@
  * F32 tensors NAME.in_sum2, Σx² of its columns, and NAME.counts, its tokens, each with a row for
  * every expert of a stacked layer, as has NAME.maximum below. More that other
  * readers pass over: NAME.maximum, the largest |x| of its columns, and, for the first only of the
- * layers that share an input, NAME.hessian, Σxx', and the four parts of a profile, NAME.mean,
- * NAME.magnitude, NAME.histogram and NAME.tokens, and NAME.positions, the largest |x| at each
- * position of a sequence; of block N, blk.N.stream, its cosine and its
+ * layers that share an input, NAME.hessian, Σxx', or NAME.hessian_sketch, its product with a matrix
+ * of random signs, a row for each of its columns, and the four parts of a profile, NAME.mean,
+ * NAME.magnitude, NAME.histogram and NAME.tokens, and NAME.positions, the largest |x| at
+ * each position of a sequence; of block N, blk.N.stream, its cosine and its
  * gain, and blk.N.attention, its spread and its sink.
  */
 #include "quant/methods/tare-calibration-private.h"
@@ -23,6 +24,7 @@
 #define SUFFIX_COUNTS  ".counts"
 #define SUFFIX_MAXIMUM ".maximum"
 #define SUFFIX_GRAM    ".hessian"
+#define SUFFIX_SKETCH  ".hessian_sketch"
 
 #define SUFFIX_MEAN      ".mean"
 #define SUFFIX_MAGNITUDE ".magnitude"
@@ -167,6 +169,25 @@ take_gram (const Loader          *loader,
   return TRUE;
 }
 
+/* Which has no more columns than the gram would. */
+static gboolean
+load_sketch (const Loader          *loader,
+             const char            *layer,
+             const TareTensor      *tensor,
+             TareLayerActivations  *activations,
+             GError               **error)
+{
+  if (tensor->rows != activations->columns || tensor->columns == 0
+      || tensor->columns > activations->columns)
+    return refuse (loader, layer, SUFFIX_SKETCH, "its shape is not that of its layer", error);
+
+  if (!tare_layer_activations_sketch (activations, tensor->columns))
+    return refuse (loader, layer, SUFFIX_SKETCH, "no memory for it", error);
+
+  return read_signed (loader, layer, SUFFIX_SKETCH, tensor, tensor->rows, tensor->columns,
+                      activations->sketch, error);
+}
+
 /* All parts of it or none. */
 static gboolean
 load_profile (const Loader          *loader,
@@ -248,13 +269,15 @@ load_extras (const Loader          *loader,
 {
   TareLayerActivations *activations = &record->activations;
   const TareTensor *gram = find_tensor (loader, layer, SUFFIX_GRAM);
+  const TareTensor *sketch = find_tensor (loader, layer, SUFFIX_SKETCH);
 
   if (!load_maximum (loader, layer, activations, error))
     return FALSE;
 
   return load_profile (loader, layer, activations, error)
          && load_positions (loader, layer, activations, error)
-         && (gram == NULL || take_gram (loader, layer, gram, record, error));
+         && (gram == NULL || take_gram (loader, layer, gram, record, error))
+         && (sketch == NULL || load_sketch (loader, layer, sketch, activations, error));
 }
 
 /* blk.N.stream and blk.N.attention of one block, if there is either. */
@@ -603,7 +626,10 @@ put_layer (TareGgufWriter              *writer,
                             activations->n_positions, error))
          && (activations->gram == NULL
              || put_tensor (writer, announce, name, SUFFIX_GRAM, activations->gram, columns,
-                            columns, error));
+                            columns, error))
+         && (activations->sketch == NULL
+             || put_tensor (writer, announce, name, SUFFIX_SKETCH, activations->sketch, columns,
+                            activations->n_sketch, error));
 }
 
 static gboolean

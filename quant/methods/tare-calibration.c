@@ -15,6 +15,7 @@ record_free (TareCalibrationRecord *record)
   g_free (record->activations.positions);
   tare_activation_profile_free (record->activations.profile);
   tare_expert_activations_free (record->activations.experts);
+  g_free (record->activations.sketch);
   if (record->gram_file != NULL)
     tare_file_unref (record->gram_file);
   else
@@ -270,6 +271,7 @@ _tare_calibration_join_inputs (TareCalibration *self)
 
       if (owner == NULL || layer->same_as != NULL || owner->same_as != NULL
           || layer->record->activations.gram != NULL
+          || layer->record->activations.sketch != NULL
           || !has_same_sums (&layer->record->activations, &owner->record->activations))
         continue;
 
@@ -351,6 +353,31 @@ tare_layer_activations_set_positions (TareLayerActivations *self,
   self->n_positions = self->positions != NULL ? n : 0;
 
   return self->positions != NULL;
+}
+
+/**
+ * tare_layer_activations_sketch:
+ * @self: a record that has no sketch yet
+ * @n: columns of the sketch, no more than @self has
+ *
+ * Makes room for a sketch of the gram, of zeros. The caller fills it.
+ *
+ * Returns: whether there was memory for it
+ */
+gboolean
+tare_layer_activations_sketch (TareLayerActivations *self,
+                               gsize                 n)
+{
+  g_return_val_if_fail (self != NULL && self->sketch == NULL, FALSE);
+  g_return_val_if_fail (n > 0 && n <= self->columns, FALSE);
+
+  if (n > G_MAXSIZE / sizeof (float) / self->columns)
+    return FALSE;
+
+  self->sketch = g_try_new0 (float, n * self->columns);
+  self->n_sketch = self->sketch != NULL ? n : 0;
+
+  return self->sketch != NULL;
 }
 
 /**
@@ -594,7 +621,8 @@ hash_layer (GChecksum                  *checksum,
 {
   const TareLayerActivations *activations = &layer->record->activations;
   const TareExpertActivations *experts = activations->experts;
-  guint64 numbers[2] = { activations->columns, activations->gram != NULL };
+  guint64 numbers[2] = { activations->columns,
+                         (activations->gram != NULL) + 2 * activations->n_sketch };
 
   g_checksum_update (checksum, (const guchar *) layer->name, (gssize) strlen (layer->name) + 1);
   g_checksum_update (checksum, (const guchar *) numbers, sizeof numbers);
@@ -615,9 +643,9 @@ hash_layer (GChecksum                  *checksum,
  * tare_calibration_get_fingerprint:
  * @self: a calibration that is complete
  *
- * Tells calibrations apart by the names, tokens and Σx² of their layers, and by whether they have
- * grams. No other text gives the same sums to the bit, so grams themselves, which may be gigabytes
- * in a file that is only mapped, are not read.
+ * Tells calibrations apart by the names, tokens and Σx² of their layers, and by whether they
+ * have grams or sketches. No other text gives the same sums to the bit, so grams themselves,
+ * which may be gigabytes in a file that is only mapped, are not read.
  *
  * Returns: a number that is not 0
  */

@@ -17,6 +17,9 @@ G_BEGIN_DECLS
  * @maximum: (nullable): the largest |x| of every column, %NULL where a file did not tell
  * @gram: (nullable): Σxx' as a full symmetric columns x columns matrix, %NULL where it was not
  *   kept; H = 2 gram / n_tokens
+ * @sketch: (nullable): where there is no gram, its product with a matrix of random signs, columns x
+ *   @n_sketch; %NULL where it was not kept
+ * @n_sketch: columns of @sketch
  * @profile: (nullable): how the numbers are spread, %NULL where a file did not tell
  * @positions: (nullable) (array length=n_positions): the largest |x| of the tokens at each position
  *   of a sequence, %NULL where a file did not tell and for experts, who get tokens out of their
@@ -35,6 +38,8 @@ typedef struct
   float                 *sum_squares;
   float                 *maximum;
   float                 *gram;
+  float                 *sketch;
+  gsize                  n_sketch;
   TareActivationProfile *profile;
   float                 *positions;
   gsize                  n_positions;
@@ -109,6 +114,8 @@ gboolean                    tare_calibration_save           (TareCalibration    
 
 gboolean                    tare_layer_activations_set_positions
                                                             (TareLayerActivations  *self,
+                                                             gsize                  n);
+gboolean                    tare_layer_activations_sketch   (TareLayerActivations  *self,
                                                              gsize                  n);
 gboolean                    tare_layer_activations_split    (TareLayerActivations  *self,
                                                              gsize                  n);

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* What a product with a few random vectors tells of a matrix that was never formed. */
+#include "analysis/statistics/tare-spectrum-private.h"
+
+#include <cblas.h>
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#include "quant/tare-error.h"
+#include "quant/tare-lapack.h"
+
+/* How often the shift is made ten times larger before a sketch is given up. */
+#define ATTEMPTS 8
+
+/* Words of 64 signs that a row of the test matrix may have. */
+#define WORD_BITS 16
+
+/* A counter becomes a word of coins. (S. Vigna, splitmix64, public domain.) */
+static guint64
+mix (guint64 x)
+{
+  x += G_GUINT64_CONSTANT (0x9e3779b97f4a7c15);
+  x = (x ^ x >> 30) * G_GUINT64_CONSTANT (0xbf58476d1ce4e5b9);
+  x = (x ^ x >> 27) * G_GUINT64_CONSTANT (0x94d049bb133111eb);
+
+  return x ^ x >> 31;
+}
+
+/**
+ * tare_sketch_fill_signs:
+ * @omega: (out caller-allocates): room for @n x @k, a row after the other
+ * @n: rows
+ * @k: columns
+ *
+ * Fills the matrix with which all sketches are made, of signs -1 and 1. It is always the same, and
+ * so are its rows for every @n and the first of its columns for every @k: it need not be kept.
+ */
+void
+tare_sketch_fill_signs (float *omega,
+                        gsize  n,
+                        gsize  k)
+{
+#pragma omp parallel for schedule(static)
+  for (gsize i = 0; i < n; i++)
+    {
+      guint64 word = 0;
+
+      for (gsize j = 0; j < k; j++)
+        {
+          word = j % 64 == 0 ? mix ((guint64) i << WORD_BITS | j / 64) : word >> 1;
+          omega[i * k + j] = (word & 1) != 0 ? 1.0f : -1.0f;
+        }
+    }
+}
+
+/* A matrix A of n columns by its product with a test matrix Ω, n x k, in the names of the paper
+ * below. @omega: Ω; @y: A Ω with the shift, n x k; @outer: Y'Y, @factor: L of Ω'Y = LL',
+ * @vectors: W of L⁻¹ Y'Y L⁻ᵀ = W Σ² W', all k x k in columns; @values: Σ², ascending */
+typedef struct
+{
+  gsize   n;
+  gsize   k;
+  double *omega;
+  double *y;
+  double *outer;
+  double *factor;
+  double *vectors;
+  double *values;
+} Nystrom;
+
+static void
+nystrom_clear (Nystrom *self)
+{
+  g_free (self->omega);
+  g_free (self->y);
+  g_free (self->outer);
+  g_free (self->factor);
+  g_free (self->vectors);
+  g_free (self->values);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Nystrom, nystrom_clear)
+
+static gboolean
+nystrom_init (Nystrom *self,
+              gsize    n,
+              gsize    k)
+{
+  *self = (Nystrom) { .n = n, .k = k };
+  self->omega = g_try_malloc_n (n * sizeof (double), k);
+  self->y = g_try_malloc_n (n * sizeof (double), k);
+  self->outer = g_try_malloc_n (k * sizeof (double), k);
+  self->factor = g_try_malloc_n (k * sizeof (double), k);
+  self->vectors = g_try_malloc_n (k * sizeof (double), k);
+  self->values = g_new (double, k);
+
+  return self->omega != NULL && self->y != NULL && self->outer != NULL && self->factor != NULL
+         && self->vectors != NULL;
+}
+
+/* Y = S + shift Ω and the factor of Ω'Y. Returns whether there is one. */
+static gboolean
+factorize (Nystrom     *self,
+           const float *sketch,
+           double       shift)
+{
+  const int k = (int) self->k;
+  double *b = self->factor;
+  int info;
+
+  for (gsize i = 0; i < self->n * self->k; i++)
+    self->y[i] = (double) sketch[i] + shift * self->omega[i];
+  cblas_dgemm (CblasRowMajor, CblasTrans, CblasNoTrans, k, k, (int) self->n, 1.0,
+               self->omega, k, self->y, k, 0.0, b, k);
+  for (gsize j = 0; j < self->k; j++)
+    {
+      for (gsize i = j + 1; i < self->k; i++)
+        b[j * self->k + i] = 0.5 * (b[j * self->k + i] + b[i * self->k + j]);
+    }
+  dpotrf_ ("L", &k, b, &k, &info, 1);
+
+  return info == 0;
+}
+
+/* The squared singular values of Y L⁻ᵀ. */
+static gboolean
+decompose (Nystrom *self)
+{
+  const int k = (int) self->k;
+  const int room = MAX (4 * k, 64);
+  g_autofree double *work = g_new (double, room);
+  int info;
+
+  cblas_dgemm (CblasRowMajor, CblasTrans, CblasNoTrans, k, k, (int) self->n, 1.0, self->y, k,
+               self->y, k, 0.0, self->outer, k);
+  memcpy (self->vectors, self->outer, self->k * self->k * sizeof (double));
+  cblas_dtrsm (CblasColMajor, CblasLeft, CblasLower, CblasNoTrans, CblasNonUnit, k, k, 1.0,
+               self->factor, k, self->vectors, k);
+  cblas_dtrsm (CblasColMajor, CblasRight, CblasLower, CblasTrans, CblasNonUnit, k, k, 1.0,
+               self->factor, k, self->vectors, k);
+  dsyev_ ("V", "L", &k, self->vectors, &k, self->values, work, &room, &info, 1, 1);
+
+  return info == 0;
+}
+
+/* ‖A‖² without the part of the @known largest directions: of their vectors V = Y L⁻ᵀ W Σ⁻¹ it is
+ * ‖V'Y‖² = σ² ‖L w‖², and a random sign's E ‖A ω‖² is ‖A‖². (M. F. Hutchinson, 1990.) */
+static double
+measure_rest (const Nystrom *self,
+              gsize          known)
+{
+  gsize k = self->k;
+  double sum = 0.0;
+
+  for (gsize i = 0; i < k; i++)
+    sum += self->outer[i * k + i];
+  for (gsize i = k - known; i < k; i++)
+    {
+      g_autofree double *w = g_new (double, k);
+
+      memcpy (w, self->vectors + i * k, k * sizeof *w);
+      cblas_dtrmv (CblasColMajor, CblasLower, CblasNoTrans, CblasNonUnit, (int) k,
+                   self->factor, (int) k, w, 1);
+      sum -= self->values[i] * cblas_ddot ((int) k, w, 1, w, 1);
+    }
+
+  return MAX (sum, 0.0) / (double) k;
+}
+
+/* Nothing is known of the eigenvalues that are not found but their number, sum and sum of squares:
+ * they are taken to be spread as exp of a Gaussian, for which E λ log λ is by these. */
+static void
+add_rest (TareSpectrum *self,
+          double        squares)
+{
+  double count = (double) (self->n - self->n_values);
+  double rest = self->trace;
+  double mean, ratio;
+
+  self->entropy = 0.0;
+  for (gsize i = 0; i < self->n_values; i++)
+    {
+      self->entropy += _tare_spectrum_get_term (self->values[i], self->trace);
+      rest -= self->values[i];
+    }
+  if (!(rest > 0.0) || !(count > 0.0))
+    return;
+
+  mean = rest / count;
+  ratio = CLAMP (squares / count / (mean * mean), 1.0, count);
+  self->entropy -= rest / self->trace * (log (mean / self->trace) + 0.5 * log (ratio));
+}
+
+/* The largest eigenvalues and what is left, less the shift. */
+static void
+take_figures (TareSpectrum  *self,
+              const Nystrom *nystrom,
+              double         shift)
+{
+  gsize k = nystrom->k;
+  double found = 0.0;
+
+  for (gsize i = 0; i < k; i++)
+    found += MAX (nystrom->values[i] - shift, 0.0);
+  for (gsize i = 0; i < self->n_values; i++)
+    self->values[i] = MAX (nystrom->values[k - 1 - i] - shift, 0.0);
+  self->error = MAX (self->trace - found, 0.0);
+  self->smallest = MIN (self->smallest, MAX (nystrom->values[0] - shift, 0.0));
+  add_rest (self, measure_rest (nystrom, self->n_values));
+}
+
+static gboolean
+search_sketch (TareSpectrum        *self,
+               const float         *sketch,
+               gsize                k,
+               const TareProgress  *progress,
+               GError             **error)
+{
+  g_autofree float *signs = g_try_malloc_n (self->n * sizeof (float), k);
+  g_auto(Nystrom) nystrom = { 0 };
+  double shift = (double) FLT_EPSILON
+                 * sqrt (_tare_spectrum_sum_squares (sketch, self->n * k) / (double) k);
+  gboolean done = FALSE;
+
+  if (signs == NULL || !nystrom_init (&nystrom, self->n, k))
+    return _tare_spectrum_refuse_size (self->n, error);
+
+  tare_sketch_fill_signs (signs, self->n, k);
+  for (gsize i = 0; i < self->n * k; i++)
+    nystrom.omega[i] = (double) signs[i];
+  for (int i = 0; i < ATTEMPTS && !done; i++)
+    {
+      if (!tare_progress_step (progress, (double) i / ATTEMPTS, NULL, error))
+        return FALSE;
+      shift *= i > 0 ? 10.0 : 1.0;
+      done = factorize (&nystrom, sketch, shift);
+    }
+  if (!done || !decompose (&nystrom))
+    {
+      g_set_error (error, TARE_ERROR, TARE_ERROR_INVALID,
+                   "the sketch of a Hessian of %" G_GSIZE_FORMAT " columns is not of a positive "
+                   "definite one", self->n);
+      return FALSE;
+    }
+  take_figures (self, &nystrom, shift);
+
+  return tare_progress_step (progress, 1.0, NULL, error);
+}
+
+/**
+ * tare_spectrum_of_sketch:
+ * @sketch: A Ω of a symmetric matrix A, @n x @n, without negative eigenvalues, and Ω, @n x @k, of
+ *   tare_sketch_fill_signs()
+ * @diagonal: (array length=n): that of A
+ * @n: columns of A
+ * @k: those of Ω, no more than @n
+ * @progress: (nullable): told of the work and asked whether to go on
+ * @error: return location for an error
+ *
+ * Finds the 32 largest eigenvalues of a matrix that was never held, by Nyström's approximation with
+ * a shift: none is overestimated, and the trace, which is exact, bounds by how much they may be too
+ * small. The others are estimated from their sum and that of their squares. (J. A. Tropp,
+ * A. Yurtsever, M. Udell and V. Cevher, "Fixed-rank approximation of a positive-semidefinite matrix
+ * from streaming data", NIPS 2017, algorithm 3.)
+ *
+ * Returns: (transfer full): the spectrum, or %NULL with @error set
+ */
+TareSpectrum *
+tare_spectrum_of_sketch (const float         *sketch,
+                         const float         *diagonal,
+                         gsize                n,
+                         gsize                k,
+                         const TareProgress  *progress,
+                         GError             **error)
+{
+  g_autoptr(TareSpectrum) self = NULL;
+
+  g_return_val_if_fail (sketch != NULL && diagonal != NULL && k > 0 && k <= n, NULL);
+
+  self = g_new0 (TareSpectrum, 1);
+  self->n = n;
+  self->n_values = MIN ((gsize) TARE_SPECTRUM_LARGEST, k);
+  self->values = g_new0 (double, self->n_values);
+  self->smallest = (double) diagonal[0];
+  for (gsize i = 0; i < n; i++)
+    {
+      self->trace += (double) diagonal[i];
+      self->smallest = MIN (self->smallest, (double) diagonal[i]);
+    }
+  self->entropy = (double) NAN;
+
+  if (self->trace > 0.0 && !search_sketch (self, sketch, k, progress, error))
+    return NULL;
+
+  return g_steal_pointer (&self);
+}
