@@ -1,23 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#define _GNU_SOURCE /* fallocate() */
-
-#include <errno.h>
-#include <fcntl.h>
-#include <glib/gstdio.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "quant/model/tare-file-private.h"
 #include "quant/model/tare-gguf-private.h"
 #include "quant/model/tare-metadata-private.h"
+#include "quant/model/tare-output-file.h"
 
-#define ALIGNMENT    32u
-#define BUFFER_BYTES (1u << 20)
-
-/* What of a file's name the temporary one repeats, so that both fit the 255 bytes of a name. */
-#define MAX_STEM 200
+#define ALIGNMENT 32u
 
 /* One tensor that was announced. */
 typedef struct
@@ -39,38 +28,20 @@ typedef enum
 
 struct _TareGgufWriter
 {
-  char         *path;
-  char         *folder;
-  char         *temporary;
-  int           fd;
-  State         state;
-  TareMetadata *metadata;
-  GArray       *planned;
-  GHashTable   *names;
-  GByteArray   *buffer;
-  guint         current;
-  guint64       left;
+  char           *path;
+  TareOutputFile *file;
+  State           state;
+  TareMetadata   *metadata;
+  GArray         *planned;
+  GHashTable     *names;
+  guint           current;
+  guint64         left;
 };
 
 static void
 planned_clear (gpointer data)
 {
   g_free (((Planned *) data)->name);
-}
-
-static gboolean
-fail_system (TareGgufWriter  *self,
-             int              errsv,
-             GError         **error)
-{
-  g_autofree char *shown = g_filename_display_name (self->path);
-
-  self->state = STATE_FAILED;
-  g_strdelimit (shown, "\n\r", ' ');
-  g_set_error (error, G_IO_ERROR, (int) g_io_error_from_errno (errsv),
-               "%s: cannot be written: %s", shown, g_strerror (errsv));
-
-  return FALSE;
 }
 
 static gboolean
@@ -83,72 +54,6 @@ fail_tensor (TareGgufWriter  *self,
   g_autofree char *quoted = _tare_file_quote (name, strlen (name));
 
   return _tare_file_fail_path (self->path, error, code, "tensor %s %s", quoted, what);
-}
-
-static char *
-get_stem (const char *path)
-{
-  g_autofree char *base = g_path_get_basename (path);
-
-  return g_strdup_printf (".%.*s.tare-", MAX_STEM, base);
-}
-
-/* What an export that was killed left behind. One that still runs holds a lock on its file. */
-static void
-remove_stale (TareGgufWriter *self,
-              const char     *stem)
-{
-  g_autoptr(GDir) dir = g_dir_open (self->folder, 0, NULL);
-  const char *name = NULL;
-
-  while (dir != NULL && (name = g_dir_read_name (dir)) != NULL)
-    {
-      g_autofree char *path = g_build_filename (self->folder, name, NULL);
-      int fd = -1;
-
-      if (!g_str_has_prefix (name, stem) || strlen (name) != strlen (stem) + 6)
-        continue;
-
-      fd = g_open (path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW, 0);
-      if (fd < 0)
-        continue;
-      if (flock (fd, LOCK_EX | LOCK_NB) == 0)
-        g_unlink (path);
-      close (fd);
-    }
-}
-
-/* Between making the file and locking it, another process may have taken it for stale. */
-static gboolean
-open_temporary (TareGgufWriter  *self,
-                const char      *stem,
-                GError         **error)
-{
-  struct stat status;
-
-  for (int attempt = 0; attempt < 8; attempt++)
-    {
-      g_autofree char *name = g_strconcat (stem, "XXXXXX", NULL);
-
-      g_free (self->temporary);
-      self->temporary = g_build_filename (self->folder, name, NULL);
-      self->fd = g_mkstemp_full (self->temporary, O_RDWR | O_CLOEXEC, 0666);
-      if (self->fd < 0)
-        break;
-
-      /* A file system without locks has no other process to be wary of either. */
-      if (flock (self->fd, LOCK_EX) < 0
-          || (fstat (self->fd, &status) == 0 && status.st_nlink > 0))
-        return TRUE;
-
-      close (self->fd);
-      self->fd = -1;
-    }
-
-  fail_system (self, self->fd < 0 ? errno : EBUSY, error);
-  g_clear_pointer (&self->temporary, g_free);
-
-  return FALSE;
 }
 
 /**
@@ -168,33 +73,22 @@ tare_gguf_writer_new (const char    *path,
                       GError       **error)
 {
   g_autoptr(TareGgufWriter) self = NULL;
-  g_autofree char *stem = NULL;
 
   g_return_val_if_fail (path != NULL, NULL);
   g_return_val_if_fail (metadata != NULL, NULL);
 
   self = g_new0 (TareGgufWriter, 1);
-  self->fd = -1;
   self->path = g_strdup (path);
-  self->folder = g_path_get_dirname (path);
   self->metadata = tare_metadata_copy (metadata);
   self->planned = g_array_new (FALSE, FALSE, sizeof (Planned));
   g_array_set_clear_func (self->planned, planned_clear);
   self->names = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
-  self->buffer = g_byte_array_sized_new (BUFFER_BYTES);
 
   /* This writer's own, whatever the source had. */
   tare_metadata_remove (self->metadata, "general.alignment");
 
-  if (g_file_test (path, G_FILE_TEST_IS_DIR))
-    {
-      fail_system (self, EISDIR, error);
-      return NULL;
-    }
-
-  stem = get_stem (path);
-  remove_stale (self, stem);
-  if (!open_temporary (self, stem, error))
+  self->file = tare_output_file_new (path, error);
+  if (self->file == NULL)
     return NULL;
 
   return g_steal_pointer (&self);
@@ -211,17 +105,10 @@ tare_gguf_writer_free (TareGgufWriter *self)
 {
   g_return_if_fail (self != NULL);
 
-  if (self->temporary != NULL)
-    g_unlink (self->temporary);
-  if (self->fd >= 0)
-    close (self->fd);
-
+  tare_output_file_free (self->file);
   tare_metadata_unref (self->metadata);
   g_array_unref (self->planned);
   g_hash_table_unref (self->names);
-  g_byte_array_unref (self->buffer);
-  g_free (self->temporary);
-  g_free (self->folder);
   g_free (self->path);
   g_free (self);
 }
@@ -290,53 +177,30 @@ tare_gguf_writer_add (TareGgufWriter  *self,
   return TRUE;
 }
 
-static gboolean
-write_all (TareGgufWriter  *self,
-           const guint8    *bytes,
-           gsize            n_bytes,
-           GError         **error)
-{
-  while (n_bytes > 0)
-    {
-      gssize written = write (self->fd, bytes, n_bytes);
-
-      if (written < 0 && errno == EINTR)
-        continue;
-      if (written <= 0)
-        return fail_system (self, written < 0 ? errno : EIO, error);
-      bytes += written;
-      n_bytes -= (gsize) written;
-    }
-
-  return TRUE;
-}
-
-static gboolean
-flush (TareGgufWriter  *self,
-       GError         **error)
-{
-  gboolean done = write_all (self, self->buffer->data, self->buffer->len, error);
-
-  g_byte_array_set_size (self->buffer, 0);
-
-  return done;
-}
-
+/* After a failure nothing more is taken. */
 static gboolean
 put (TareGgufWriter  *self,
      const guint8    *bytes,
      gsize            n_bytes,
      GError         **error)
 {
-  if (self->buffer->len + n_bytes > BUFFER_BYTES && !flush (self, error))
-    return FALSE;
+  if (tare_output_file_write (self->file, bytes, n_bytes, error))
+    return TRUE;
+  self->state = STATE_FAILED;
 
-  if (n_bytes > BUFFER_BYTES)
-    return write_all (self, bytes, n_bytes, error);
+  return FALSE;
+}
 
-  g_byte_array_append (self->buffer, bytes, (guint) n_bytes);
+static gboolean
+reserve (TareGgufWriter  *self,
+         guint64          bytes,
+         GError         **error)
+{
+  if (tare_output_file_reserve (self->file, bytes, error))
+    return TRUE;
+  self->state = STATE_FAILED;
 
-  return TRUE;
+  return FALSE;
 }
 
 static guint64
@@ -375,22 +239,6 @@ append_info (const Planned *planned,
   append_u64 (out, offset);
 }
 
-/* Asks for the room at once: a full disk is better told before the work than after it. */
-static gboolean
-reserve (TareGgufWriter  *self,
-         guint64          bytes,
-         GError         **error)
-{
-  if (bytes > G_MAXINT64)
-    return fail_system (self, EFBIG, error);
-
-  if (bytes > 0 && fallocate (self->fd, FALLOC_FL_KEEP_SIZE, 0, (off_t) bytes) < 0
-      && (errno == ENOSPC || errno == EFBIG || errno == EDQUOT))
-    return fail_system (self, errno, error);
-
-  return TRUE;
-}
-
 static gboolean
 write_header (TareGgufWriter  *self,
               GError         **error)
@@ -411,7 +259,7 @@ write_header (TareGgufWriter  *self,
 
       append_info (planned, offset, header);
       if (!g_uint64_checked_add (&offset, offset, pad (planned->bytes)))
-        return fail_system (self, EFBIG, error);
+        return reserve (self, G_MAXUINT64, error);
     }
   g_byte_array_append (header, zeros, (guint) (pad (header->len) - header->len));
 
@@ -504,6 +352,8 @@ const char *
 tare_gguf_writer_finish (TareGgufWriter  *self,
                          GError         **error)
 {
+  const char *temporary = NULL;
+
   g_return_val_if_fail (self != NULL, NULL);
 
   if (!begin_writing (self, error))
@@ -517,34 +367,10 @@ tare_gguf_writer_finish (TareGgufWriter  *self,
       return NULL;
     }
 
-  if (!flush (self, error))
-    return NULL;
-  if (fsync (self->fd) < 0)
-    {
-      fail_system (self, errno, error);
-      return NULL;
-    }
-  self->state = STATE_FINISHED;
+  temporary = tare_output_file_finish (self->file, error);
+  self->state = temporary != NULL ? STATE_FINISHED : STATE_FAILED;
 
-  return self->temporary;
-}
-
-/* The new name is on the disk only with its folder. Not every file system can do that. */
-static gboolean
-sync_folder (TareGgufWriter  *self,
-             GError         **error)
-{
-  int fd = g_open (self->folder, O_RDONLY | O_CLOEXEC | O_DIRECTORY, 0);
-  gboolean done = TRUE;
-
-  if (fd < 0)
-    return TRUE;
-
-  if (fsync (fd) < 0 && errno == EIO)
-    done = fail_system (self, errno, error);
-  close (fd);
-
-  return done;
+  return temporary;
 }
 
 /**
@@ -563,11 +389,10 @@ tare_gguf_writer_commit (TareGgufWriter  *self,
 {
   g_return_val_if_fail (self != NULL, FALSE);
   g_return_val_if_fail (self->state == STATE_FINISHED, FALSE);
-  g_return_val_if_fail (self->temporary != NULL, FALSE);
 
-  if (g_rename (self->temporary, self->path) < 0)
-    return fail_system (self, errno, error);
-  g_clear_pointer (&self->temporary, g_free);
+  if (tare_output_file_commit (self->file, error))
+    return TRUE;
+  self->state = STATE_FAILED;
 
-  return sync_folder (self, error);
+  return FALSE;
 }
