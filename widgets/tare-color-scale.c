@@ -42,14 +42,6 @@ G_DEFINE_FINAL_TYPE (TareColorScale, tare_color_scale, G_TYPE_OBJECT)
 
 static guint signals[N_SIGNALS];
 
-static guint32
-pack (const GdkRGBA *color)
-{
-  return 0xff000000u | (guint32) lrintf (color->red * 255.0f) << 16
-         | (guint32) lrintf (color->green * 255.0f) << 8
-         | (guint32) lrintf (color->blue * 255.0f);
-}
-
 static void
 get_at (TareColorScale *self,
         double          position,
@@ -81,7 +73,7 @@ make_steps (TareColorScale *self)
         GdkRGBA color;
 
         get_at (self, i / (N_STEPS - 1.0), (gboolean) dark, &color);
-        self->steps[dark][i] = pack (&color);
+        self->steps[dark][i] = tare_colormap_pack (&color);
       }
 }
 
@@ -95,7 +87,7 @@ get_step (TareColorScale *self,
   if (isnan (position))
     {
       gdk_rgba_parse (&color, NAN_COLOR);
-      return pack (&color);
+      return tare_colormap_pack (&color);
     }
 
   return self->steps[dark][lrint (CLAMP (position, 0.0, 1.0) * (N_STEPS - 1))];
@@ -273,7 +265,8 @@ tare_color_scale_get_color (TareColorScale *self,
  * @values: (array length=n): values
  * @n: how many
  * @dark: %TRUE for a dark background
- * @pixels: (out caller-allocates) (array length=n): their colours, as %GDK_MEMORY_DEFAULT has them
+ * @pixels: (out caller-allocates) (array length=n): their colours, as tare_colormap_pack() has
+ *   them
  *
  * Colours a picture. Off a linear scale values are told apart to 0.4 % of themselves.
  */

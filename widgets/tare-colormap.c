@@ -174,6 +174,23 @@ tare_colormap_get_diverging (double    position,
           color);
 }
 
+/**
+ * tare_colormap_pack:
+ * @color: a colour
+ *
+ * For pictures: GTK 4.8 turns this layout into that of a surface byte by byte, but even the
+ * surface's own, %GDK_MEMORY_DEFAULT, by way of floats, which costs more than all else in a frame.
+ *
+ * Returns: the colour, opaque, as %GDK_MEMORY_R8G8B8A8 has it
+ */
+guint32
+tare_colormap_pack (const GdkRGBA *color)
+{
+  return GUINT32_TO_LE (0xff000000u | (guint32) lrintf (color->blue * 255.0f) << 16
+                        | (guint32) lrintf (color->green * 255.0f) << 8
+                        | (guint32) lrintf (color->red * 255.0f));
+}
+
 static double
 luminance (const GdkRGBA *color)
 {

@@ -84,7 +84,8 @@ _tare_ink_ring (GtkSnapshot   *snapshot,
                  thickness, height - 2.0 * thickness);
 }
 
-/* (transfer full): a picture of @pixels, (transfer full), as %GDK_MEMORY_DEFAULT has them. */
+/* (transfer full): a picture of @pixels, (transfer full), as tare_colormap_pack() has them, or
+ * 0 for nothing. */
 GdkTexture *
 _tare_ink_picture (guint32 *pixels,
                    int      width,
@@ -93,5 +94,5 @@ _tare_ink_picture (guint32 *pixels,
   gsize stride = (gsize) width * sizeof *pixels;
   g_autoptr(GBytes) bytes = g_bytes_new_take (pixels, stride * (gsize) height);
 
-  return gdk_memory_texture_new (width, height, GDK_MEMORY_DEFAULT, bytes, stride);
+  return gdk_memory_texture_new (width, height, GDK_MEMORY_R8G8B8A8, bytes, stride);
 }

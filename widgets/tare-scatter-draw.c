@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "widgets/tare-colormap.h"
 #include "widgets/tare-ink-private.h"
 
 /* Diameter of a point in pixels, of one that is selected, and of one among very many. */
@@ -102,9 +103,7 @@ draw_crowd (TareScatterPlot     *self,
   int width = (int) ceil (frame->width), height = (int) ceil (frame->height);
   guint32 *pixels = g_new0 (guint32, (gsize) width * (gsize) height);
   g_autoptr(GdkTexture) texture = NULL;
-  guint32 color = 0xff000000u | (guint32) lrintf (frame->color.red * 255.0f) << 16
-                  | (guint32) lrintf (frame->color.green * 255.0f) << 8
-                  | (guint32) lrintf (frame->color.blue * 255.0f);
+  guint32 color = tare_colormap_pack (&frame->color);
   double x, y;
 
   for (guint i = 0; i < self->n; i++)

@@ -152,14 +152,6 @@ test_diverging (void)
     }
 }
 
-static guint32
-pack (const GdkRGBA *color)
-{
-  return 0xff000000u | (guint32) lrintf (color->red * 255.0f) << 16
-         | (guint32) lrintf (color->green * 255.0f) << 8
-         | (guint32) lrintf (color->blue * 255.0f);
-}
-
 /* How far two colours are apart in the strongest channel. */
 static guint
 distance (guint32 a,
@@ -200,7 +192,7 @@ test_scale (void)
           GdkRGBA color;
 
           tare_color_scale_get_color (scale, (double) values[i], dark, &color);
-          g_assert_cmpuint (distance (pixels[i], pack (&color)), <=, 4);
+          g_assert_cmpuint (distance (pixels[i], tare_colormap_pack (&color)), <=, 4);
         }
     }
 }
