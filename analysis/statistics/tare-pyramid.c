@@ -85,6 +85,17 @@ raise_keys (const float *x,
     }
 }
 
+/* Raises every key to that of another line. */
+TARE_CLONES static void
+raise_line (const guint32 *line,
+            gsize          n,
+            guint32       *keys)
+{
+#pragma omp simd
+  for (gsize j = 0; j < n; j++)
+    keys[j] = line[j] > keys[j] ? line[j] : keys[j];
+}
+
 /* Pools whole cells along a line of keys, in three steps of two: vectors take that better than one
  * step of eight. @keys is used up. */
 TARE_INLINE void
@@ -515,6 +526,67 @@ choose_level (const TarePyramid *self,
   return level;
 }
 
+/* What the values of a line stand for, in cells of a level. */
+typedef struct
+{
+  gsize  first;
+  gsize  n;
+  gsize *left;   /* of each value, from @first on */
+  gsize *right;
+} Span;
+
+static void
+span_init (Span           *self,
+           const TarePool *pool,
+           gsize           shift)
+{
+  gsize width = pool->width;
+
+  self->first = pool->column >> shift;
+  self->n = ((pool->column + pool->n_columns - 1) >> shift) - self->first + 1;
+  self->left = g_new (gsize, width);
+  self->right = g_new (gsize, width);
+  for (gsize j = 0; j < width; j++)
+    {
+      gsize begin = pool->column + j * pool->n_columns / width;
+      gsize end = pool->column + (j + 1) * pool->n_columns / width;
+
+      self->left[j] = (begin >> shift) - self->first;
+      self->right[j] = ((end - 1) >> shift) - self->first;
+    }
+}
+
+static void
+span_clear (Span *self)
+{
+  g_free (self->left);
+  g_free (self->right);
+}
+
+/* A line of values from the cells of rows @top to @foot; @keys: room for those of the span */
+static void
+sample_line (const Level *level,
+             const Span  *span,
+             gsize        top,
+             gsize        foot,
+             guint32     *keys,
+             gsize        width,
+             float       *out)
+{
+  memcpy (keys, level->keys + top * level->columns + span->first, span->n * sizeof *keys);
+  for (gsize row = top + 1; row <= foot; row++)
+    raise_line (level->keys + row * level->columns + span->first, span->n, keys);
+
+  for (gsize j = 0; j < width; j++)
+    {
+      guint32 greatest = keys[span->left[j]];
+
+      for (gsize cell = span->left[j] + 1; cell <= span->right[j]; cell++)
+        greatest = MAX (greatest, keys[cell]);
+      out[j] = from_key (greatest);
+    }
+}
+
 /**
  * tare_pyramid_sample:
  * @self: the pyramid
@@ -532,10 +604,10 @@ tare_pyramid_sample (const TarePyramid *self,
                      const TarePool    *pool,
                      float             *out)
 {
-  g_autofree gsize *left = NULL;
-  g_autofree gsize *right = NULL;
+  g_autofree guint32 *keys = NULL;
   const Level *level;
-  gsize shift;
+  gsize shift, last[2] = { G_MAXSIZE, G_MAXSIZE };
+  Span span;
 
   g_return_val_if_fail (self != NULL, FALSE);
   g_return_val_if_fail (is_within (pool, self->rows, self->columns), FALSE);
@@ -543,29 +615,21 @@ tare_pyramid_sample (const TarePyramid *self,
   shift = choose_level (self, pool);
   level = &self->levels[shift];
   shift += 3;
-  left = g_new (gsize, pool->width);
-  right = g_new (gsize, pool->width);
-  for (gsize j = 0; j < pool->width; j++)
-    {
-      left[j] = (pool->column + j * pool->n_columns / pool->width) >> shift;
-      right[j] = (pool->column + (j + 1) * pool->n_columns / pool->width - 1) >> shift;
-    }
-
-  for (gsize i = 0; i < pool->height; i++)
+  span_init (&span, pool, shift);
+  keys = g_new (guint32, span.n);
+  for (gsize i = 0; i < pool->height; i++, out += pool->width)
     {
       gsize top = (pool->row + i * pool->n_rows / pool->height) >> shift;
       gsize foot = (pool->row + (i + 1) * pool->n_rows / pool->height - 1) >> shift;
 
-      for (gsize j = 0; j < pool->width; j++)
-        {
-          guint32 greatest = 0;
-
-          for (gsize row = top; row <= foot; row++)
-            for (gsize column = left[j]; column <= right[j]; column++)
-              greatest = MAX (greatest, level->keys[row * level->columns + column]);
-          out[i * pool->width + j] = from_key (greatest);
-        }
+      if (top == last[0] && foot == last[1])
+        memcpy (out, out - pool->width, pool->width * sizeof *out);
+      else
+        sample_line (level, &span, top, foot, keys, pool->width, out);
+      last[0] = top;
+      last[1] = foot;
     }
+  span_clear (&span);
 
   return pool->n_rows / pool->height >= TARE_PYRAMID_BASE
          && pool->n_columns / pool->width >= TARE_PYRAMID_BASE;
