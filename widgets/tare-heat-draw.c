@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "widgets/tare-colormap.h"
+#include "widgets/tare-digits-private.h"
 #include "widgets/tare-ink-private.h"
 
 /* Pixels around a value that is printed in its cell. */
@@ -70,11 +71,41 @@ _tare_heat_get_shown (TareHeatPlot *self,
   return self->is_signed ? (double) value : fabs ((double) value);
 }
 
+/* Fills a view, in any thread. */
+static void
+view_fill (View         *self,
+           Source       *source,
+           GCancellable *cancellable)
+{
+  gsize n = (gsize) self->area.width * self->area.height;
+  guint32 greatest = 0;
+
+  self->state = source->func (source->data, &self->area, cancellable, self->values);
+
+  /* Without its sign a float compares as an integer. */
+  for (gsize i = 0; i < n; i++)
+    {
+      guint32 bits;
+
+      memcpy (&bits, self->values + i, sizeof bits);
+      bits &= 0x7fffffff;
+      greatest = bits > greatest ? bits : greatest;
+    }
+  for (self->greatest = 0; self->greatest + 1 < n; self->greatest++)
+    {
+      guint32 bits;
+
+      memcpy (&bits, self->values + self->greatest, sizeof bits);
+      if ((bits & 0x7fffffff) == greatest)
+        break;
+    }
+}
+
 /* The data of one thread that looks. */
 typedef struct
 {
-  Source       *source;
-  View         *view;
+  Source *source;
+  View   *view;
 } Look;
 
 static void
@@ -93,8 +124,7 @@ look_thread (GTask        *task,
 {
   Look *look = data;
 
-  look->view->state = look->source->func (look->source->data, &look->view->area, cancellable,
-                                          look->view->values);
+  view_fill (look->view, look->source, cancellable);
   g_task_return_boolean (task, TRUE);
 }
 
@@ -164,7 +194,7 @@ update_view (TareHeatPlot       *self,
     return;
 
   view = view_new (area);
-  view->state = self->source->func (self->source->data, area, patience, view->values);
+  view_fill (view, self->source, patience);
   if (view->state != TARE_HEAT_STATE_EXACT
       && (self->looking == NULL || !same_area (&self->asked, area)))
     look_up (self, area);
@@ -229,6 +259,25 @@ place_pixels (TareAxis *axis,
     }
 }
 
+/* @magnitudes: (out): room for @n values */
+static void
+color_line (TareHeatPlot *self,
+            const float  *values,
+            gsize         n,
+            gboolean      dark,
+            float        *magnitudes,
+            guint32      *colors)
+{
+  for (gsize i = 0; i < n && !self->is_signed; i++)
+    magnitudes[i] = fabsf (values[i]);
+  tare_color_scale_map (self->scale, self->is_signed ? values : magnitudes, n, dark, colors);
+
+  /* Where every element has a name, one without a value is left out. */
+  for (gsize i = 0; i < n && self->labels[0] != NULL; i++)
+    if (isnan (values[i]))
+      colors[i] = 0;
+}
+
 static void
 paint (TareHeatPlot        *self,
        const TarePlotFrame *frame,
@@ -236,46 +285,33 @@ paint (TareHeatPlot        *self,
        int                  height)
 {
   const TareHeatArea *area = &self->view->area;
-  gsize n = (gsize) area->width * area->height;
-  g_autofree guint32 *colors = g_new (guint32, n);
+  g_autofree float *magnitudes = g_new (float, area->width);
+  g_autofree guint32 *colors = g_new (guint32, area->width);
   g_autofree int *across = g_new (int, width);
   g_autofree int *down = g_new (int, height);
-  guint32 *pixels = g_new0 (guint32, (gsize) width * (gsize) height);
-
-  if (self->is_signed)
-    tare_color_scale_map (self->scale, self->view->values, n, frame->dark, colors);
-  else
-    {
-      g_autofree float *magnitudes = g_new (float, n);
-
-      for (gsize i = 0; i < n; i++)
-        magnitudes[i] = fabsf (self->view->values[i]);
-      tare_color_scale_map (self->scale, magnitudes, n, frame->dark, colors);
-    }
-
-  /* Where every element has a name, one without a value is left out. */
-  if (self->labels[0] != NULL)
-    for (gsize i = 0; i < n; i++)
-      if (isnan (self->view->values[i]))
-        colors[i] = 0;
+  gsize line_size = (gsize) width * sizeof (guint32);
+  guint32 *pixels = g_malloc (line_size * (gsize) height);
 
   place_pixels (frame->x, area->column, area->n_columns, area->width, FALSE, width, across);
   place_pixels (frame->y, area->row, area->n_rows, area->height, TRUE, height, down);
   for (int y = 0; y < height; y++)
     {
       guint32 *line = pixels + (gsize) y * (gsize) width;
-      const guint32 *from = colors + (gsize) MAX (down[y], 0) * area->width;
 
-      if (down[y] < 0)
-        continue;
       if (y > 0 && down[y] == down[y - 1])
         {
-          memcpy (line, line - width, (gsize) width * sizeof *line);
+          memcpy (line, line - width, line_size);
           continue;
         }
+      if (down[y] < 0)
+        {
+          memset (line, 0, line_size);
+          continue;
+        }
+      color_line (self, self->view->values + (gsize) down[y] * area->width, area->width,
+                  frame->dark, magnitudes, colors);
       for (int x = 0; x < width; x++)
-        if (across[x] >= 0)
-          line[x] = from[across[x]];
+        line[x] = across[x] >= 0 ? colors[across[x]] : 0;
     }
 
   self->texture = _tare_ink_picture (pixels, width, height);
@@ -307,9 +343,9 @@ is_drawn (TareHeatPlot        *self,
 
 /* How many digits of a value a cell has room for; 0 for none. */
 static int
-count_digits (PangoLayout *layout,
-              double       width,
-              double       height)
+count_digits (const TareDigits *digits,
+              double            width,
+              double            height)
 {
   static const struct
   {
@@ -318,31 +354,27 @@ count_digits (PangoLayout *layout,
   } forms[] = { { 4, "−0.00000000" }, { 3, "−0.00000" }, { 2, "−0.000" } };
 
   for (guint i = 0; i < G_N_ELEMENTS (forms); i++)
-    {
-      int text_width, text_height;
-
-      pango_layout_set_text (layout, forms[i].widest, -1);
-      pango_layout_get_pixel_size (layout, &text_width, &text_height);
-      if (text_width + 2.0 * CELL_PADDING <= width && text_height + 2.0 * CELL_PADDING <= height)
-        return forms[i].digits;
-    }
+    if (_tare_digits_measure (digits, forms[i].widest) + 2.0 * CELL_PADDING <= width
+        && _tare_digits_get_height (digits) + 2.0 * CELL_PADDING <= height)
+      return forms[i].digits;
 
   return 0;
 }
 
+/* @precision: significant digits, fewer of which are shown where the number is too long */
 static void
 draw_value (TareHeatPlot        *self,
             GtkSnapshot         *snapshot,
             const TarePlotFrame *frame,
+            const TareDigits    *digits,
             float                value,
-            int                  digits,
+            int                  precision,
             double               room,
             double               x,
             double               y)
 {
-  double shown = _tare_heat_get_shown (self, value);
+  double shown = _tare_heat_get_shown (self, value), width;
   char text[TARE_TICK_LABEL_SIZE];
-  int width, height;
   GdkRGBA fill, ink;
 
   if (isnan (value) && self->labels[0] != NULL)
@@ -352,16 +384,12 @@ draw_value (TareHeatPlot        *self,
   tare_colormap_get_text (&fill, &ink);
   do
     {
-      g_snprintf (text, sizeof text, "%s%.*g", shown < 0.0 ? "−" : "", digits, fabs (shown));
-      pango_layout_set_text (frame->layout, text, -1);
-      pango_layout_get_pixel_size (frame->layout, &width, &height);
+      g_snprintf (text, sizeof text, "%s%.*g", shown < 0.0 ? "−" : "", precision, fabs (shown));
+      width = _tare_digits_measure (digits, text);
     }
-  while (width > room && --digits > 0);
-  gtk_snapshot_save (snapshot);
-  gtk_snapshot_translate (snapshot, &GRAPHENE_POINT_INIT ((float) floor (x - width / 2.0),
-                                                          (float) floor (y - height / 2.0)));
-  gtk_snapshot_append_layout (snapshot, frame->layout, &ink);
-  gtk_snapshot_restore (snapshot);
+  while (width > room && --precision > 0);
+  _tare_digits_append (digits, snapshot, text, &ink, floor (x - width / 2.0),
+                       floor (y - _tare_digits_get_height (digits) / 2.0));
 }
 
 /* Prints the values into their cells, if these are large enough for it. */
@@ -371,8 +399,9 @@ draw_values (TareHeatPlot        *self,
              const TarePlotFrame *frame)
 {
   const TareHeatArea *area = &self->view->area;
+  g_autoptr(TareDigits) digits = NULL;
   double x_range[2], y_range[2], width;
-  int digits;
+  int precision;
 
   if (frame->layout == NULL || self->view->state != TARE_HEAT_STATE_EXACT
       || area->width != area->n_columns || area->height != area->n_rows)
@@ -381,15 +410,16 @@ draw_values (TareHeatPlot        *self,
   tare_axis_get_range (frame->x, &x_range[0], &x_range[1]);
   tare_axis_get_range (frame->y, &y_range[0], &y_range[1]);
   width = frame->width / (x_range[1] - x_range[0]);
-  digits = count_digits (frame->layout, width,
-                         frame->height / (y_range[1] - y_range[0]));
-  if (digits == 0)
+  digits = _tare_digits_new (frame->layout);
+  precision = count_digits (digits, width, frame->height / (y_range[1] - y_range[0]));
+  if (precision == 0)
     return;
 
   for (guint row = 0; row < area->height; row++)
     for (guint column = 0; column < area->width; column++)
-      draw_value (self, snapshot, frame, self->view->values[(gsize) row * area->width + column],
-                  digits, width - CELL_PADDING,
+      draw_value (self, snapshot, frame, digits,
+                  self->view->values[(gsize) row * area->width + column], precision,
+                  width - CELL_PADDING,
                   tare_plot_frame_get_x (frame, (double) (area->column + column)),
                   tare_plot_frame_get_y (frame, (double) (area->row + row)));
 }
@@ -401,15 +431,11 @@ draw_extreme (TareHeatPlot        *self,
               const TarePlotFrame *frame)
 {
   const TareHeatArea *area = &self->view->area;
-  gsize n = (gsize) area->width * area->height, greatest = 0;
+  gsize greatest = self->view->greatest;
   double x, y;
 
   if (area->width == area->n_columns && area->height == area->n_rows)
     return;
-
-  for (gsize i = 1; i < n; i++)
-    if (fabsf (self->view->values[i]) > fabsf (self->view->values[greatest]))
-      greatest = i;
 
   x = (double) area->column
       + ((double) (greatest % area->width) + 0.5) * (double) area->n_columns / area->width - 0.5;

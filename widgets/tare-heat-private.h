@@ -22,6 +22,7 @@ typedef struct
   TareHeatArea  area;
   TareHeatState state;
   float        *values;
+  gsize         greatest;  /* of the values, by magnitude; NaN exceeds all */
 } View;
 
 struct _TareHeatPlot

@@ -171,6 +171,17 @@ zoom (Scene *scene,
     tare_axis_zoom (scene->axes[1], factor, 0.6);
 }
 
+/* From the whole matrix to single numbers, printed in their cells, and back. */
+static void
+dive (Scene *scene,
+      guint  frame)
+{
+  double factor = frame % 60 < 30 ? 1.25 : 1.0 / 1.25;
+
+  for (guint k = 0; k < 2; k++)
+    tare_axis_zoom (scene->axes[k], factor, 0.4);
+}
+
 static void
 pan (Scene *scene,
      guint  frame)
@@ -294,6 +305,8 @@ run_chart (JsonBuilder *json,
   json_builder_set_member_name (json, name);
   json_builder_begin_object (json);
   worst = MAX (worst, drive (&scene, zoom, n, json, "zoom"));
+  if (TARE_PLOT_GET_CLASS (plot)->planar)
+    worst = MAX (worst, drive (&scene, dive, n, json, "dive"));
   worst = MAX (worst, drive (&scene, pan, n, json, "pan"));
   worst = MAX (worst, drive (&scene, select_plot, n, json, "select"));
   worst = MAX (worst, drive (&scene, point, n, json, "point"));
