@@ -147,10 +147,11 @@ static gboolean
 is_alike (const TareChange *a,
           const TareChange *b)
 {
-  const char *source = a->tensor->type_name;
+  if (a->from != b->from || a->to != b->to || a->reason != b->reason
+      || (a->tensor == NULL) != (b->tensor == NULL))
+    return FALSE;
 
-  return a->from == b->from && a->to == b->to && a->reason == b->reason
-         && g_str_equal (source, b->tensor->type_name);
+  return a->tensor == NULL || g_str_equal (a->tensor->type_name, b->tensor->type_name);
 }
 
 static const char *
@@ -161,12 +162,30 @@ name_format (const TareFormat *format,
 }
 
 static void
+append_change (GString          *text,
+               const TareChange *change,
+               gint64            bytes)
+{
+  g_autofree char *size = g_format_size ((guint64) ABS (bytes));
+
+  if (change->tensor == NULL)
+    /* Translators: activations stay as they are; a format. */
+    g_string_append_printf (text, _("Not rounded to %s."), change->from->label);
+  else
+    /* Translators: formats: what is written, instead of what was asked for; then a size. */
+    g_string_append_printf (text, _("%s instead of %s, %s%s."),
+                            name_format (change->to, change->tensor),
+                            name_format (change->from, change->tensor), bytes < 0 ? "−" : "+",
+                            size);
+  g_string_append_printf (text, " %s.", _(change->reason));
+}
+
+static void
 describe_changes (const TarePlan *plan,
                   guint           first,
                   GString        *text)
 {
   const TareChange *change = &g_array_index (plan->changes, TareChange, first);
-  g_autofree char *size = NULL;
   gint64 bytes = 0;
   guint n = 0;
 
@@ -178,16 +197,11 @@ describe_changes (const TarePlan *plan,
       n += is_alike (change, other) ? 1 : 0;
     }
 
-  size = g_format_size ((guint64) ABS (bytes));
-  g_string_append_printf (text, "%s%s", text->len > 0 ? "\n\n" : "", change->tensor->canonical);
+  g_string_append_printf (text, "%s%s", text->len > 0 ? "\n\n" : "", change->name);
   if (n > 1)
     g_string_append_printf (text, ngettext (" and %u more", " and %u more", n - 1), n - 1);
   g_string_append_c (text, '\n');
-  /* Translators: formats: what is written, instead of what was asked for; then a size. */
-  g_string_append_printf (text, _("%s instead of %s, %s%s."),
-                          name_format (change->to, change->tensor),
-                          name_format (change->from, change->tensor), bytes < 0 ? "−" : "+", size);
-  g_string_append_printf (text, " %s.", _(change->reason));
+  append_change (text, change, bytes);
 }
 
 /**

@@ -696,7 +696,8 @@ tare_session_export (TareSession      *self,
   g_return_if_fail (target != NULL && path != NULL);
   g_return_if_fail (self->model != NULL);
 
-  if (!tare_target_check (target, self->model, tare_session_get_recipe (self), &error))
+  if (!tare_target_check (target, self->model, tare_session_get_recipe (self), self->calibration,
+                          &error))
     {
       _tare_session_fail (self, _("The recipe does not fit the target"), error);
       return;

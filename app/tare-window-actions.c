@@ -327,7 +327,9 @@ _tare_window_export (TareWindow       *self,
 {
   g_autoptr(GError) error = NULL;
   g_autoptr(TarePlan) plan = tare_target_plan (target, tare_session_get_model (self->session),
-                                               tare_session_get_recipe (self->session), &error);
+                                               tare_session_get_recipe (self->session),
+                                               tare_session_get_calibration (self->session),
+                                               &error);
   GtkWidget *dialog = NULL;
 
   if (plan == NULL)

@@ -140,11 +140,28 @@ add_tensor (JsonArray          *array,
   json_array_add_object_element (array, object);
 }
 
+/* NULL for activations that are not rounded. */
 static const char *
 name_format (const TareFormat *format,
              const TareTensor *tensor)
 {
-  return format != NULL ? format->id : tensor->type_name;
+  if (format != NULL)
+    return format->id;
+
+  return tensor != NULL ? tensor->type_name : NULL;
+}
+
+static void
+print_change (const TareChange *change)
+{
+  const char *from = name_format (change->from, change->tensor);
+  const char *to = name_format (change->to, change->tensor);
+
+  if (to == NULL)
+    g_printerr ("%s: not rounded to %s: %s\n", change->name, from, change->reason);
+  else
+    g_printerr ("%s: %s instead of %s, %+" G_GINT64_FORMAT " bytes: %s\n", change->name, to, from,
+                change->bytes, change->reason);
 }
 
 /* What the target makes of the recipe, before anything is written. */
@@ -159,19 +176,16 @@ tell_changes (JsonObject     *root,
   for (guint i = 0; i < plan->changes->len; i++)
     {
       const TareChange *change = &g_array_index (plan->changes, TareChange, i);
-      const char *from = name_format (change->from, change->tensor);
-      const char *to = name_format (change->to, change->tensor);
       JsonObject *object = json_object_new ();
 
-      cli_set_string (object, "canonical", change->tensor->canonical);
-      cli_set_string (object, "from", from);
-      cli_set_string (object, "to", to);
+      cli_set_string (object, "canonical", change->name);
+      cli_set_string (object, "from", name_format (change->from, change->tensor));
+      cli_set_string (object, "to", name_format (change->to, change->tensor));
       json_object_set_int_member (object, "bytes", change->bytes);
       cli_set_string (object, "reason", change->reason);
       json_array_add_object_element (array, object);
       if (!json)
-        g_printerr ("%s: %s instead of %s, %+" G_GINT64_FORMAT " bytes: %s\n",
-                    change->tensor->canonical, to, from, change->bytes, change->reason);
+        print_change (change);
     }
 }
 
@@ -198,15 +212,15 @@ add_plan (JsonArray  *array,
 }
 
 static gboolean
-export (const Request  *request,
-        TareModel      *model,
-        const TarePlan *plan,
-        JsonObject     *root,
-        JsonArray      *array,
-        GError        **error)
+export (const Request   *request,
+        TareModel       *model,
+        const TarePlan  *plan,
+        TareCalibration *calibration,
+        JsonObject      *root,
+        JsonArray       *array,
+        GError         **error)
 {
   g_autoptr(GArray) exported = g_array_new (FALSE, TRUE, sizeof (TareExported));
-  g_autoptr(TareCalibration) calibration = NULL;
   g_autoptr(TareEngine) engine = NULL;
   GStatBuf status;
 
@@ -215,9 +229,6 @@ export (const Request  *request,
       add_plan (array, plan->recipe, model);
       return TRUE;
     }
-  if (!cli_open_calibration (request->calibration, &calibration, error))
-    return FALSE;
-
   engine = tare_engine_new (model);
   tare_engine_set_budget (engine, 0);
   if (!tare_target_write (request->target, engine, plan->recipe, calibration, request->output,
@@ -259,6 +270,7 @@ quantize (const CliCommand  *self,
   g_auto(GStrv) paths = cli_parse (self, argc, argv, entries, 1, &json, error);
   g_autoptr(TareModel) model = NULL;
   g_autoptr(TareRecipe) recipe = NULL;
+  g_autoptr(TareCalibration) calibration = NULL;
   g_autoptr(TarePlan) plan = NULL;
   g_autoptr(JsonObject) root = json_object_new ();
   g_autoptr(JsonArray) array = json_array_new ();
@@ -271,11 +283,13 @@ quantize (const CliCommand  *self,
   if (recipe == NULL)
     return FALSE;
   model = tare_model_open (paths[0], error);
-  plan = model != NULL ? tare_target_plan (request.target, model, recipe, error) : NULL;
+  if (model == NULL || !cli_open_calibration (request.calibration, &calibration, error))
+    return FALSE;
+  plan = tare_target_plan (request.target, model, recipe, calibration, error);
   if (plan == NULL)
     return FALSE;
   tell_changes (root, plan, json);
-  if (!export (&request, model, plan, root, array, error))
+  if (!export (&request, model, plan, calibration, root, array, error))
     return FALSE;
 
   size = tare_recipe_measure_size (plan->recipe, model);

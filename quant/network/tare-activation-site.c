@@ -28,22 +28,6 @@ add (GPtrArray      *list,
   g_ptr_array_add (list, site);
 }
 
-/* The first layer of a block that is there, of those that share the input of @role. */
-static gboolean
-leads (TareModel      *model,
-       const TareRole *role,
-       int             block)
-{
-  const TareRole *other;
-
-  for (gsize i = 0; (other = tare_role_get (i)) != role; i++)
-    if (g_strcmp0 (other->input, role->input) == 0
-        && tare_model_lookup_role (model, other->id, block, FALSE) != NULL)
-      return FALSE;
-
-  return TRUE;
-}
-
 static void
 add_inputs (GPtrArray *list,
             TareModel *model,
@@ -54,11 +38,11 @@ add_inputs (GPtrArray *list,
       const TareRole *role = tare_role_get (i);
       const TareTensor *tensor;
 
-      if (!role->matrix || !role->in_block || role->input == NULL)
+      if (!role->in_block)
         continue;
       tensor = tare_model_lookup_role (model, role->id, block, FALSE);
-      if (tensor != NULL && leads (model, role, block))
-        add (list, g_strdup_printf ("blk.%d.%s.input", block, role->id),
+      if (tensor != NULL && tare_activation_site_find_leader (model, tensor) == tensor)
+        add (list, tare_activation_site_dup_input_name (tensor),
              TARE_SITE_KIND_INPUT, block, role, 1, tensor->columns);
     }
 }
@@ -107,6 +91,59 @@ tare_activation_site_list (TareModel *model)
        tare_role_lookup ("output"), 1, config->width);
 
   return g_steal_pointer (&list);
+}
+
+/**
+ * tare_activation_site_find_leader:
+ * @model: a model
+ * @tensor: one of its
+ *
+ * Layers that share an input have it rounded once, as rules say of the first of them.
+ *
+ * Returns: (transfer none) (nullable): the first layer that is there, of those of its block that
+ *   share the input of @tensor; %NULL for what is no weight of a linear layer
+ */
+const TareTensor *
+tare_activation_site_find_leader (TareModel        *model,
+                                  const TareTensor *tensor)
+{
+  const TareRole *role = NULL;
+
+  g_return_val_if_fail (model != NULL && tensor != NULL, NULL);
+
+  role = tensor->role;
+  if (role == NULL || !role->matrix || role->input == NULL || tensor->bias)
+    return NULL;
+
+  for (gsize i = 0; i < tare_role_get_n_roles () && tare_role_get (i) != role; i++)
+    {
+      const TareRole *other = tare_role_get (i);
+      const TareTensor *first = NULL;
+
+      if (g_strcmp0 (other->input, role->input) == 0)
+        first = tare_model_lookup_role (model, other->id, tensor->block, FALSE);
+      if (first != NULL)
+        return first;
+    }
+
+  return tensor;
+}
+
+/**
+ * tare_activation_site_dup_input_name:
+ * @tensor: a layer that tare_activation_site_find_leader() finds
+ *
+ * Returns: (transfer full): what rules call its input, "blk.3.attn_q.input" or "output.input"
+ */
+char *
+tare_activation_site_dup_input_name (const TareTensor *tensor)
+{
+  g_return_val_if_fail (tensor != NULL && tensor->role != NULL, NULL);
+
+  if (tensor->block < 0)
+    return g_strdup_printf ("%s.input", tensor->role->id);
+
+  return g_strdup_printf ("blk.%d.%s.input", tensor->block, tensor->role->id);
 }
 
 /**

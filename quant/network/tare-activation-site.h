@@ -43,6 +43,10 @@ typedef struct
 } TareActivationSite;
 
 GPtrArray *tare_activation_site_list      (TareModel                 *model);
+const TareTensor *
+           tare_activation_site_find_leader (TareModel               *model,
+                                           const TareTensor          *tensor);
+char      *tare_activation_site_dup_input_name (const TareTensor     *tensor);
 gboolean   tare_activation_site_accepts   (const TareActivationSite  *self,
                                            const TareFormat          *format);
 gboolean   tare_activation_site_is_cached (const TareActivationSite  *self);

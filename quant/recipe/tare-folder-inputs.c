@@ -5,7 +5,6 @@
 
 #include "quant/formats/tare-half.h"
 #include "quant/recipe/tare-target-folder-private.h"
-#include "quant/tare-error.h"
 
 static float
 find_limit (const TareLayerActivations *activations,
@@ -23,13 +22,13 @@ find_limit (const TareLayerActivations *activations,
 /**
  * _tare_folder_measure_input:
  * @self: an item whose inputs are rounded by one range
- * @calibration: (nullable): what knows their largest
+ * @calibration: what knows their largest, as the plan has seen
  * @output: (out caller-allocates): four bytes, for the scale in F32
  * @error: return location
  *
  * The scale is the one that the preview has: of a row that reaches to the limits.
  *
- * Returns: %FALSE with %TARE_ERROR_UNSUPPORTED where the calibration does not know the layer
+ * Returns: %FALSE with @error set where the format does not take them
  */
 gboolean
 _tare_folder_measure_input (TareItem         *self,
@@ -40,19 +39,11 @@ _tare_folder_measure_input (TareItem         *self,
   const TareEncoding encoding = { .range = TARE_RANGE_MINIMUM_MAXIMUM };
   const TareFormat *format = self->input.format;
   const TareLayerActivations *activations = tare_calibration_lookup (calibration,
-                                                                     self->tensor->canonical);
+                                                                     self->leader->canonical);
   float row[2] = { 0.0f };
   guint32 word;
   g_autofree guint8 *codes = g_malloc (tare_format_get_bytes (format, 1, G_N_ELEMENTS (row)));
   g_autoptr(TareParts) parts = tare_parts_new (format, 1, G_N_ELEMENTS (row));
-
-  if (activations == NULL)
-    {
-      g_set_error (error, TARE_ERROR, TARE_ERROR_UNSUPPORTED,
-                   "%s: %s: a static range of its inputs needs a calibration that tells the "
-                   "largest", tare_file_get_path (self->tensor->file), self->tensor->canonical);
-      return FALSE;
-    }
 
   row[0] = find_limit (activations, &self->input);
   row[1] = -row[0];

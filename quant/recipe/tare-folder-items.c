@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "quant/model/tare-safetensors.h"
+#include "quant/network/tare-activation-site.h"
 #include "quant/recipe/tare-target-folder-private.h"
 
 /* safetensors' names of the formats that are plain floats. */
@@ -144,9 +145,10 @@ find_packer (const TareFolderKind *kind,
 static void
 take_input (TareItem             *self,
             const TareFolderKind *kind,
+            TareModel            *model,
             TareRecipe           *recipe)
 {
-  TareAssignment input = _tare_folder_find_input (recipe, self->tensor);
+  TareAssignment input = _tare_folder_find_input (model, recipe, self->tensor);
   const TarePacker *packer = NULL;
 
   if (kind->find_input_packer == NULL || self->packer == NULL || input.format == NULL)
@@ -159,6 +161,7 @@ take_input (TareItem             *self,
 
   self->packer = packer;
   self->input = input;
+  self->leader = tare_activation_site_find_leader (model, self->tensor);
 }
 
 static void
@@ -182,7 +185,7 @@ plan_item (TareItem             *self,
     dtype = tensor->type_name;
   if (dtype == NULL)
     self->packer = find_packer (kind, self);
-  take_input (self, kind, recipe);
+  take_input (self, kind, model, recipe);
 
   if (self->packer != NULL)
     self->packer->plan (self);

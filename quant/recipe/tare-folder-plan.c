@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <string.h>
 
+#include "quant/network/tare-activation-site.h"
 #include "quant/recipe/tare-target-folder-private.h"
 #include "quant/tare-error.h"
 
@@ -262,38 +263,49 @@ share (Choice *const        *parts,
     }
 }
 
+static TareAssignment
+resolve_input (TareModel        *model,
+               TareRecipe       *recipe,
+               const TareTensor *tensor)
+{
+  const TareTensor *leader = tare_activation_site_find_leader (model, tensor);
+  g_autofree char *name = tare_activation_site_dup_input_name (leader);
+
+  return tare_recipe_resolve_activation (recipe, name);
+}
+
 /**
  * _tare_folder_find_input:
+ * @model: what is written
  * @recipe: what is asked for
  * @tensor: a tensor
  *
- * Returns: what the recipe says of the inputs of a linear layer; nothing where a layer that is run
- *   as one with it has them rounded in another way
+ * Returns: what the recipe says of the inputs of a linear layer, which are those of the first that
+ *   shares them; nothing where a layer that is run as one with it has them rounded in another way
  */
 TareAssignment
-_tare_folder_find_input (TareRecipe       *recipe,
+_tare_folder_find_input (TareModel        *model,
+                         TareRecipe       *recipe,
                          const TareTensor *tensor)
 {
   TareAssignment none = { .range = TARE_RANGE_MINIMUM_MAXIMUM };
-  g_autofree char *name = NULL;
   TareAssignment own;
 
   if (!_tare_folder_is_linear (tensor))
     return none;
 
-  name = g_strdup_printf ("blk.%d.%s.input", tensor->block, tensor->role->id);
-  own = tare_recipe_resolve_activation (recipe, name);
+  own = resolve_input (model, recipe, tensor);
   for (gsize set = 0; set < G_N_ELEMENTS (fused); set++)
     {
       gboolean within = FALSE, same = TRUE;
 
       for (gsize i = 0; i < G_N_ELEMENTS (fused[0]) && fused[set][i] != NULL; i++)
         {
-          g_autofree char *other_name = g_strdup_printf ("blk.%d.%s.input", tensor->block,
-                                                         fused[set][i]);
-          TareAssignment other = tare_recipe_resolve_activation (recipe, other_name);
+          const TareTensor *part = tare_model_lookup_role (model, fused[set][i], tensor->block,
+                                                           FALSE);
+          TareAssignment other = part != NULL ? resolve_input (model, recipe, part) : own;
 
-          within = within || strcmp (fused[set][i], tensor->role->id) == 0;
+          within = within || part == tensor;
           same = same && other.format == own.format && other.scale == own.scale
                  && other.clip == own.clip && other.range == own.range;
         }
@@ -544,27 +556,25 @@ note_routers (TarePlan   *plan,
     }
 }
 
-/* Layers whose inputs the recipe rounds and the folder cannot say so. */
+/* Inputs that the folder says are rounded, of all the layers that share them. */
 static void
-note_inputs (TarePlan   *plan,
-             GArray     *items,
-             TareRecipe *recipe)
+note_inputs (TarePlan  *plan,
+             TareModel *model,
+             GArray    *items)
 {
-  for (guint i = 0; i < items->len; i++)
-    {
-      const TareItem *item = &g_array_index (items, TareItem, i);
-      g_autofree char *name = NULL;
-      TareAssignment wanted;
+  for (gsize pass = 0; pass < 2; pass++)
+    for (guint i = 0; i < items->len; i++)
+      {
+        const TareItem *item = &g_array_index (items, TareItem, i);
+        const TareTensor *leader = tare_activation_site_find_leader (model, item->tensor);
+        g_autofree char *name = leader != NULL ? tare_activation_site_dup_input_name (leader)
+                                               : NULL;
 
-      if (!_tare_folder_is_linear (item->tensor) || item->expert > 0 || item->input.format != NULL)
-        continue;
-      name = g_strdup_printf ("blk.%d.%s.input", item->tensor->block, item->tensor->role->id);
-      wanted = tare_recipe_resolve_activation (recipe, name);
-      if (wanted.format != NULL)
-        tare_plan_add (plan, item->tensor, wanted.format, NULL, 0,
-                       N_("Its inputs stay as they are: the container has no such rounding of them "
-                          "beside weights as these"));
-    }
+        if (name != NULL && pass == 0 && item->input.format != NULL)
+          g_hash_table_add (plan->inputs, g_steal_pointer (&name));
+        else if (name != NULL && pass == 1 && item->input.format == NULL)
+          g_hash_table_remove (plan->inputs, name);
+      }
 }
 
 /* Every rule that was changed, and every format of which only the values are written. */
@@ -595,7 +605,7 @@ make_plan (const TareFolderKind *kind,
     note_routers (plan, model, recipe);
   items = _tare_folder_list_items (kind, model, plan->recipe);
   if (kind->runtime)
-    note_inputs (plan, items, recipe);
+    note_inputs (plan, model, items);
   for (guint i = 0; i < items->len; i++)
     {
       const TareItem *item = &g_array_index (items, TareItem, i);

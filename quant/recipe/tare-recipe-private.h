@@ -9,6 +9,9 @@ void _tare_recipe_append (TareRecipe           *self,
                           const char           *match,
                           const TareAssignment *assignment);
 
+const TareRule *_tare_recipe_find_activation_rule (TareRecipe *self,
+                                                   const char *name);
+
 TareRange _tare_recipe_usual_range (const char *match);
 
 G_END_DECLS

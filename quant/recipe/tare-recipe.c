@@ -390,6 +390,22 @@ tare_recipe_resolve (TareRecipe       *self,
   return assignment;
 }
 
+/* (transfer none) (nullable): the last rule of activations that matches a name */
+const TareRule *
+_tare_recipe_find_activation_rule (TareRecipe *self,
+                                   const char *name)
+{
+  for (guint i = self->rules->len; i > 0; i--)
+    {
+      const Rule *rule = g_ptr_array_index (self->rules, i - 1);
+
+      if (tare_recipe_is_of_activations (rule->rule.match) && rule_matches (rule, name))
+        return &rule->rule;
+    }
+
+  return NULL;
+}
+
 /**
  * tare_recipe_resolve_activation:
  * @self: a recipe
@@ -403,19 +419,14 @@ TareAssignment
 tare_recipe_resolve_activation (TareRecipe *self,
                                 const char *name)
 {
-  TareAssignment assignment = { .range = TARE_RANGE_MINIMUM_MAXIMUM };
+  const TareAssignment none = { .range = TARE_RANGE_MINIMUM_MAXIMUM };
+  const TareRule *rule;
 
-  g_return_val_if_fail (self != NULL && name != NULL, assignment);
+  g_return_val_if_fail (self != NULL && name != NULL, none);
 
-  for (guint i = self->rules->len; i > 0; i--)
-    {
-      const Rule *rule = g_ptr_array_index (self->rules, i - 1);
+  rule = _tare_recipe_find_activation_rule (self, name);
 
-      if (tare_recipe_is_of_activations (rule->rule.match) && rule_matches (rule, name))
-        return rule->rule.assignment;
-    }
-
-  return assignment;
+  return rule != NULL ? rule->assignment : none;
 }
 
 /**

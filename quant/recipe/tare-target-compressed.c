@@ -241,6 +241,7 @@ const TareTarget _tare_target_compressed = {
   .container = TARE_CONTAINER_COMPRESSED_TENSORS,
   .suffix = "-compressed-tensors",
   .folder = TRUE,
+  .inputs = TRUE,
   .variant = &kind,
   .plan = _tare_folder_plan,
   .write = _tare_folder_write,

@@ -42,6 +42,7 @@ typedef struct _TarePacker TarePacker;
  * @raw: whether the bytes of the source are written as they are
  * @first: the first of the tensor's rows that it has: of an expert, where its matrix begins
  * @input: what is said of the rounding of the layer's inputs; nothing without a format
+ * @leader: (nullable): the layer whose inputs these are, the first of those that share them
  * @expert: whose matrix it is; 0 also where there are none, or all are in it
  * @offset: what is taken off every value
  * @outputs: what is written, in the order of #TarePart for codes
@@ -61,6 +62,7 @@ typedef struct
   gsize             first;
   gsize             expert;
   TareAssignment    input;
+  const TareTensor *leader;
   float             offset;
   TareOutput        outputs[TARE_N_PARTS];
   guint             n_outputs;
@@ -146,7 +148,8 @@ void      _tare_item_add_output   (TareItem             *self,
                                    guint64               rows,
                                    guint64               columns);
 TareAssignment
-          _tare_folder_find_input (TareRecipe           *recipe,
+          _tare_folder_find_input (TareModel            *model,
+                                   TareRecipe           *recipe,
                                    const TareTensor     *tensor);
 gboolean  _tare_folder_measure_input
                                  (TareItem             *self,

@@ -507,7 +507,7 @@ _tare_folder_write (const TareTarget    *self,
 {
   const TareFolderKind *kind = self->variant;
   TareModel *model = tare_engine_get_model (engine);
-  g_autoptr(TarePlan) plan = tare_target_plan (self, model, recipe, error);
+  g_autoptr(TarePlan) plan = tare_target_plan (self, model, recipe, calibration, error);
   g_autoptr(TareSafetensorsWriter) writer = NULL;
   g_autoptr(GArray) items = NULL;
   Export export = { 0 };

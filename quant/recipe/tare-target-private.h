@@ -15,4 +15,14 @@ extern const TareTarget _tare_target_safetensors_f16;
 extern const TareTarget _tare_target_safetensors_bf16;
 extern const TareTarget _tare_target_tare;
 
+gboolean _tare_plan_check_ranges     (TarePlan          *self,
+                                      TareModel         *model,
+                                      TareRecipe        *recipe,
+                                      TareCalibration   *calibration,
+                                      GError           **error);
+void     _tare_plan_note_activations (TarePlan          *self,
+                                      const TareTarget  *target,
+                                      TareModel         *model,
+                                      TareRecipe        *recipe);
+
 G_END_DECLS

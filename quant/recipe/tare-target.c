@@ -54,6 +54,12 @@ tare_target_lookup (const char *id)
   return NULL;
 }
 
+static void
+change_clear (gpointer data)
+{
+  g_free (((TareChange *) data)->name);
+}
+
 /**
  * tare_plan_new:
  * @recipe: what is asked for
@@ -67,6 +73,8 @@ tare_plan_new (TareRecipe *recipe)
 
   self->recipe = tare_recipe_ref (recipe);
   self->changes = g_array_new (FALSE, FALSE, sizeof (TareChange));
+  g_array_set_clear_func (self->changes, change_clear);
+  self->inputs = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
 
   return self;
 }
@@ -80,6 +88,7 @@ tare_plan_free (TarePlan *self)
 {
   tare_recipe_unref (self->recipe);
   g_array_unref (self->changes);
+  g_hash_table_unref (self->inputs);
   g_free (self);
 }
 
@@ -102,7 +111,28 @@ tare_plan_add (TarePlan         *self,
                gint64            bytes,
                const char       *reason)
 {
-  TareChange change = { tensor, from, to, bytes, reason };
+  TareChange change = { tensor, g_strdup (tensor->canonical), from, to, bytes, reason };
+
+  g_array_append_val (self->changes, change);
+}
+
+/**
+ * tare_plan_drop:
+ * @self: a plan
+ * @name: of activations, or what a rule of them matches
+ * @from: what they would be rounded to
+ * @reason: translatable, of static storage
+ *
+ * Notes activations that are not rounded in what is written, as the recipe has them. The plan's
+ * recipe is not touched.
+ */
+void
+tare_plan_drop (TarePlan         *self,
+                const char       *name,
+                const TareFormat *from,
+                const char       *reason)
+{
+  TareChange change = { .name = g_strdup (name), .from = from, .reason = reason };
 
   g_array_append_val (self->changes, change);
 }
@@ -112,10 +142,13 @@ tare_plan_add (TarePlan         *self,
  * @self: a target
  * @model: what is to be written
  * @recipe: how
+ * @calibration: (nullable): what is known of activations
  * @error: says what keeps the recipe from being written
  *
  * Applies the rules of whatever reads the target's files: what it keeps unquantized, which layers
- * it wants in one format, what its shapes forbid. Nothing is rounded, so this is done at once.
+ * it wants in one format, what its shapes forbid, what it cannot say of activations. Nothing is
+ * rounded, so this is done at once. Static ranges that are written need a calibration that tells
+ * the largest inputs.
  *
  * Returns: (transfer full) (nullable): what would be written, and how that differs from @recipe
  */
@@ -123,9 +156,16 @@ TarePlan *
 tare_target_plan (const TareTarget  *self,
                   TareModel         *model,
                   TareRecipe        *recipe,
+                  TareCalibration   *calibration,
                   GError           **error)
 {
-  return self->plan (self, model, recipe, error);
+  g_autoptr(TarePlan) plan = self->plan (self, model, recipe, error);
+
+  if (plan == NULL || !_tare_plan_check_ranges (plan, model, recipe, calibration, error))
+    return NULL;
+  _tare_plan_note_activations (plan, self, model, recipe);
+
+  return g_steal_pointer (&plan);
 }
 
 /**
@@ -133,6 +173,7 @@ tare_target_plan (const TareTarget  *self,
  * @self: a target
  * @model: what is to be written
  * @recipe: how
+ * @calibration: (nullable): what is known of activations
  * @error: says what keeps the recipe from being written
  *
  * Returns: whether tare_target_plan() finds a way
@@ -141,9 +182,10 @@ gboolean
 tare_target_check (const TareTarget  *self,
                    TareModel         *model,
                    TareRecipe        *recipe,
+                   TareCalibration   *calibration,
                    GError           **error)
 {
-  g_autoptr(TarePlan) plan = self->plan (self, model, recipe, error);
+  g_autoptr(TarePlan) plan = tare_target_plan (self, model, recipe, calibration, error);
 
   return plan != NULL;
 }

@@ -9,17 +9,20 @@ typedef struct _TareTarget TareTarget;
 
 /**
  * TareChange:
- * @tensor: (unowned): of the model
+ * @tensor: (unowned) (nullable): of the model; %NULL where it is activations that are not rounded
+ * @name: the canonical name of @tensor; of activations theirs, "blk.3.ffn_down.input", or what a
+ *   rule matches of which nothing is written, "*.key"
  * @from: (nullable): what the recipe asks for; %NULL for what the source has
- * @to: (nullable): what is written instead; %NULL for what the source has
+ * @to: (nullable): what is written instead; %NULL for what the source has, and for activations
  * @bytes: how many more that takes, or fewer
  * @reason: translatable
  *
- * What a target's rules make of one tensor of a recipe.
+ * What a target's rules make of one tensor of a recipe, or of one of its rules of activations.
  */
 typedef struct
 {
   const TareTensor *tensor;
+  char             *name;
   const TareFormat *from;
   const TareFormat *to;
   gint64            bytes;
@@ -30,6 +33,7 @@ typedef struct
  * TarePlan:
  * @recipe: what is written
  * @changes: (element-type TareChange): how that differs from what was asked for
+ * @inputs: (element-type utf8): activations that the files say are rounded as the recipe asks
  * @bytes: what the tensors take in the files, without headers
  *
  * What an export would come to, known before anything is rounded.
@@ -38,6 +42,7 @@ typedef struct
 {
   TareRecipe *recipe;
   GArray     *changes;
+  GHashTable *inputs;
   guint64     bytes;
 } TarePlan;
 
@@ -64,6 +69,7 @@ typedef struct
  * @container: what its files hold
  * @suffix: of a file it writes, ".gguf", or of the folder's name
  * @folder: whether it writes a folder
+ * @inputs: whether its files can say that the inputs of layers are rounded
  * @variant: which of several with the same functions it is, private to its file
  * @plan: applies the target's rules to a recipe; see tare_target_plan()
  * @write: writes it; see tare_target_write()
@@ -77,6 +83,7 @@ struct _TareTarget
   TareContainers  container;
   const char     *suffix;
   gboolean        folder;
+  gboolean        inputs;
   gconstpointer   variant;
   TarePlan *    (*plan)  (const TareTarget    *self,
                           TareModel           *model,
@@ -98,10 +105,12 @@ const TareTarget *tare_target_lookup        (const char *id);
 TarePlan         *tare_target_plan          (const TareTarget    *self,
                                              TareModel           *model,
                                              TareRecipe          *recipe,
+                                             TareCalibration     *calibration,
                                              GError             **error);
 gboolean          tare_target_check         (const TareTarget    *self,
                                              TareModel           *model,
                                              TareRecipe          *recipe,
+                                             TareCalibration     *calibration,
                                              GError             **error);
 gboolean          tare_target_write         (const TareTarget    *self,
                                              TareEngine          *engine,
@@ -119,6 +128,10 @@ void              tare_plan_add             (TarePlan            *self,
                                              const TareFormat    *from,
                                              const TareFormat    *to,
                                              gint64               bytes,
+                                             const char          *reason);
+void              tare_plan_drop            (TarePlan            *self,
+                                             const char          *name,
+                                             const TareFormat    *from,
                                              const char          *reason);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TarePlan, tare_plan_free)

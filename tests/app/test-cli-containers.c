@@ -130,6 +130,88 @@ test_targets (void)
     }
 }
 
+/* What a target cannot keep of a recipe is in the plan once, before anything is written. */
+static void
+test_dropped (void)
+{
+  g_autofree char *sample = tare_test_source ("data/sample");
+  g_autofree char *recipe = tare_test_temporary ("cache.json");
+  g_auto(CliRun) run = { 0 };
+
+  cli_write_recipe (recipe, "{\"match\": \"blk.*.weight\", \"format\": \"int8_channel\"},"
+                            "{\"match\": \"blk.*.input\", \"format\": \"int8_channel\"},"
+                            "{\"match\": \"*.key\", \"format\": \"int8_channel\"},"
+                            "{\"match\": \"*.value\", \"format\": \"int8_channel\","
+                            " \"window\": 64}");
+  for (gsize i = 0; i < G_N_ELEMENTS (exports); i++)
+    {
+      g_autoptr(JsonObject) planned = NULL;
+      JsonObject *row = NULL;
+      gboolean inputs = strcmp (exports[i].target, "compressed-tensors") == 0;
+      /* Which of them hold such weights. */
+      gboolean held = strcmp (exports[i].target, "gguf") != 0
+                      && strcmp (exports[i].target, "awq") != 0;
+
+      if (!held)
+        continue;
+      planned = cli_run_json ("quantize %s --recipe %s --target %s --dry-run --json", sample,
+                              recipe, exports[i].target);
+      row = cli_find_row (planned, "changes", "canonical", "*.key");
+      g_assert_cmpstr (json_object_get_string_member (row, "from"), ==, "int8_channel");
+      g_assert_true (json_object_get_null_member (row, "to"));
+      g_assert_cmpfloat (cli_get_number (row, "bytes"), ==, 0.0);
+      row = cli_find_row (planned, "changes", "canonical", "*.value");
+      g_assert_nonnull (strstr (json_object_get_string_member (row, "reason"), "window"));
+      if (!inputs)
+        cli_find_row (planned, "changes", "canonical", "blk.*.input");
+      else
+        g_assert_cmpuint (json_array_get_length (json_object_get_array_member (planned,
+                                                                               "changes")),
+                          ==, 2);
+    }
+
+  run = cli_run ("quantize %s --recipe kv4 --dry-run", sample);
+  g_assert_cmpint (run.status, ==, 0);
+  g_assert_nonnull (strstr (run.error, "blk.*.key: not rounded to int4_asym_g64: "));
+  g_assert_nonnull (strstr (run.error, "blk.*.value: not rounded to int4_asym_g64: "));
+}
+
+/* A static range is refused by the plan, which says what to do, and then it is done. */
+static void
+test_uncalibrated (void)
+{
+  g_autofree char *sample = tare_test_source ("data/sample");
+  g_autofree char *excerpt = tare_test_write_excerpt ("treasure-island.txt", 2000);
+  g_autofree char *recipe = tare_test_temporary ("static.json");
+  g_autofree char *calibration = tare_test_temporary ("static.safetensors");
+  g_autofree char *output = tare_test_temporary ("static");
+  g_autoptr(JsonObject) calibrated = NULL, written = NULL;
+  const char *const ways[] = { "quantize %s --recipe %s --target compressed-tensors --dry-run "
+                               "--json",
+                               "quantize %s --recipe %s --target compressed-tensors --output %s" };
+
+  cli_write_recipe (recipe, "{\"match\": \"blk.*.weight\", \"format\": \"int8_channel\"},"
+                            "{\"match\": \"blk.*.input\", \"format\": \"int8_channel\","
+                            " \"scale\": \"tensor\"}");
+  for (gsize i = 0; i < G_N_ELEMENTS (ways); i++)
+    {
+      g_auto(CliRun) run = cli_run (ways[i], sample, recipe, output);
+
+      g_assert_cmpint (run.status, ==, 1);
+      g_assert_nonnull (strstr (run.error, "blk.0.attn_q.weight and 23 more: a static range"));
+      g_assert_nonnull (strstr (run.error, "calibrate first"));
+      g_assert_false (g_file_test (output, G_FILE_TEST_EXISTS));
+    }
+
+  calibrated = cli_run_json ("calibrate %s --text %s --context 128 --output %s --json", sample,
+                             excerpt, calibration);
+  written = cli_run_json ("quantize %s --recipe %s --calibration %s --target compressed-tensors "
+                          "--output %s --json", sample, recipe, calibration, output);
+  g_assert_cmpuint (json_array_get_length (json_object_get_array_member (written, "changes")),
+                    ==, 0);
+  remove_all (output);
+}
+
 int
 main (int    argc,
       char **argv)
@@ -137,6 +219,8 @@ main (int    argc,
   g_test_init (&argc, &argv, NULL);
 
   g_test_add_func ("/cli/containers/targets", test_targets);
+  g_test_add_func ("/cli/containers/dropped", test_dropped);
+  g_test_add_func ("/cli/containers/uncalibrated", test_uncalibrated);
 
   return g_test_run ();
 }

@@ -369,7 +369,7 @@ test_export_changes (void)
   };
 
   recipe = tare_recipe_with_rule (none, "*", &assignment);
-  plan = tare_target_plan (target, model, recipe, &error);
+  plan = tare_target_plan (target, model, recipe, NULL, &error);
   g_assert_no_error (error);
   text = tare_export_dialog_dup_changes (plan);
   g_assert_cmpstr (path, ==, "/tmp/a");
@@ -382,6 +382,12 @@ static gboolean
 has_dialog (WindowFixture *fixture)
 {
   return window_fixture_get_dialog (fixture) != NULL;
+}
+
+static gboolean
+has_no_dialog (WindowFixture *fixture)
+{
+  return !has_dialog (fixture);
 }
 
 static void
@@ -429,6 +435,66 @@ test_export_told (WindowFixture *fixture,
   g_assert_cmpstr (adw_message_dialog_get_response_label (ADW_MESSAGE_DIALOG (dialog), "export"),
                    ==, "_Export…");
   adw_message_dialog_response (ADW_MESSAGE_DIALOG (dialog), "cancel");
+}
+
+static void
+assign (WindowFixture       *fixture,
+        const char          *match,
+        const char          *format,
+        TareActivationScale  scale)
+{
+  TareAssignment assignment = {
+    .format = tare_format_lookup (format), .method = tare_method_get (0), .scale = scale,
+    .range = TARE_RANGE_MINIMUM_MAXIMUM,
+  };
+
+  tare_session_assign_rule (fixture->session, match, &assignment);
+}
+
+static GtkWindow *
+ask_to_export (WindowFixture *fixture,
+               const char    *target)
+{
+  g_action_group_activate_action (G_ACTION_GROUP (fixture->window), "export-to",
+                                  g_variant_new_string (target));
+  window_fixture_wait (fixture, has_dialog, 10.0);
+
+  return window_fixture_get_dialog (fixture);
+}
+
+/* Rules of the cache that no file keeps are told once, in words; a static range that no
+ * calibration knows is refused, and what to do is said. */
+static void
+test_export_activations (WindowFixture *fixture,
+                         gconstpointer  data)
+{
+  g_autoptr(TarePlan) plan = NULL;
+  g_autoptr(GError) error = NULL;
+  g_autofree char *text = NULL;
+  GtkWindow *dialog;
+
+  window_fixture_open_sample (fixture);
+  assign (fixture, "*.key", "int8_channel", TARE_ACTIVATION_SCALE_TOKEN);
+  assign (fixture, "*.value", "int8_channel", TARE_ACTIVATION_SCALE_TOKEN);
+  plan = tare_target_plan (tare_target_lookup ("gguf"), tare_session_get_model (fixture->session),
+                           tare_session_get_recipe (fixture->session), NULL, &error);
+  g_assert_no_error (error);
+  text = tare_export_dialog_dup_changes (plan);
+  g_assert_true (g_str_has_prefix (text, "*.key and 1 more\nNot rounded to INT8 channel. "
+                                         "The container has no place for how keys"));
+  g_assert_null (strstr (text, "\n\n"));
+  dialog = ask_to_export (fixture, "gguf");
+  g_assert_cmpstr (adw_message_dialog_get_response_label (ADW_MESSAGE_DIALOG (dialog), "export"),
+                   ==, "_Export…");
+  adw_message_dialog_response (ADW_MESSAGE_DIALOG (dialog), "cancel");
+  window_fixture_wait (fixture, has_no_dialog, 10.0);
+
+  assign (fixture, "blk.*.weight", "int8_channel", TARE_ACTIVATION_SCALE_TOKEN);
+  assign (fixture, "blk.*.input", "int8_channel", TARE_ACTIVATION_SCALE_TENSOR);
+  dialog = ask_to_export (fixture, "compressed-tensors");
+  g_assert_nonnull (strstr (adw_message_dialog_get_body (ADW_MESSAGE_DIALOG (dialog)),
+                            "calibrate first"));
+  adw_message_dialog_response (ADW_MESSAGE_DIALOG (dialog), "close");
 }
 
 static gboolean
@@ -594,6 +660,7 @@ main (int    argc,
   add ("/window/text-undo", test_text_undo);
   add ("/window/broken-file", test_broken_file);
   add ("/window/export-told", test_export_told);
+  add ("/window/export-activations", test_export_activations);
   add ("/window/not-runnable", test_not_runnable);
   add ("/window/unsaved", test_unsaved);
   add ("/window/copy", test_copy);

@@ -137,7 +137,8 @@ test_written (gconstpointer data)
   g_autoptr(TareEngine) engine = tare_engine_new (model);
   TareRecipeWeights *weights = tare_recipe_weights_new (engine, recipe, calibration);
   g_autoptr(GError) error = NULL;
-  g_autoptr(TarePlan) plan = tare_target_plan (target, model, recipe, &error);
+  g_autoptr(TarePlan) plan = tare_target_plan (target, model, recipe, calibration,
+                                               &error);
   g_autoptr(TareModel) written = NULL;
   g_autofree float *kept = NULL, *weighed = NULL, *read = NULL;
   const TareTensor *tensor = NULL;
@@ -173,55 +174,206 @@ plan (const char *target,
   g_autoptr(TareModel) model = open_sample ();
   g_autoptr(TareRecipe) recipe = make_recipe (rules);
   g_autoptr(GError) error = NULL;
-  TarePlan *result = tare_target_plan (tare_target_lookup (target), model, recipe, &error);
+  TarePlan *result = tare_target_plan (tare_target_lookup (target), model, recipe, NULL,
+                                       &error);
 
   g_assert_no_error (error);
 
   return result;
 }
 
-/* What does not go with the weights, or with siblings, or into the container, is told. */
+#define CACHE "{\"match\":\"*.key\",\"format\":\"int8_channel\"},"                             \
+              "{\"match\":\"blk.*.value\",\"format\":\"int4_asym_g64\",\"window\":128}"
+#define INT8  RULES ("int8_channel", "int8_channel\"")
+
+/* What a target is asked for and cannot say: the name that it is told by, and words of why. */
+static const struct
+{
+  const char *target;
+  const char *rules;
+  const char *told[2][2];
+} dropped[] = {
+  { "compressed-tensors", INT8, { { NULL } } },
+  { "compressed-tensors", RULES ("int4_g128", "int8_channel\""),
+    { { "blk.*.input", "beside weights" } } },
+  { "compressed-tensors", RULES ("int8_channel", "fp8_e4m3_channel\""),
+    { { "blk.*.input", "beside weights" } } },
+  { "compressed-tensors", RULES ("int8_channel", "int8_channel\",\"clip\":0.9"),
+    { { "blk.*.input", "none cut off" } } },
+  { "compressed-tensors", RULES ("int8_channel", "int8_channel\",\"range\":\"percentile\""),
+    { { "blk.*.input", "none cut off" } } },
+  { "compressed-tensors", RULES ("int8_channel", "int8_channel\",\"scale\":\"channel\""),
+    { { "blk.*.input", "scales each column" } } },
+  { "compressed-tensors", INT8 ",{\"match\":\"output.input\",\"format\":\"int8_channel\"}",
+    { { "output.input", "linear layers of blocks" } } },
+  { "compressed-tensors", INT8 "," CACHE,
+    { { "*.key", "keys and values" }, { "blk.*.value", "window" } } },
+  { "compressed-tensors", INT8 ",{\"match\":\"*.query\",\"format\":\"int8_channel\"}",
+    { { "*.query", "queries" } } },
+  { "compressed-tensors", INT8 ",{\"match\":\"blk.2.ffn_down.weight\",\"format\":\"int4_g128\"}",
+    { { "blk.2.ffn_down.input", "beside weights" } } },
+  { "compressed-tensors", CACHE ",{\"match\":\"*.value\",\"format\":null}",
+    { { "*.key", "keys and values" } } },
+  { "gguf", CACHE, { { "*.key", "keys and values" }, { "blk.*.value", "window" } } },
+  { "tare", CACHE, { { "*.key", "keys and values" }, { "blk.*.value", "window" } } },
+  { "gptq", CACHE, { { "*.key", "keys and values" }, { "blk.*.value", "window" } } },
+  { "awq", CACHE, { { "*.key", "keys and values" }, { "blk.*.value", "window" } } },
+  { "safetensors", CACHE, { { "*.key", "keys and values" }, { "blk.*.value", "window" } } },
+  { "gguf", RULES ("q8_0", "int8_channel\",\"scale\":\"tensor\""),
+    { { "blk.*.input", "no place for how inputs" } } },
+  { "gptq", INT8, { { "blk.*.input", "no place for how inputs" } } },
+  { "awq", RULES ("int4_asym_g128", "int8_channel\",\"clip\":0.9"),
+    { { "blk.*.input", "no place for how inputs" } } },
+  { "tare", INT8, { { "blk.*.input", "no place for how inputs" } } },
+};
+
+/* What does not go with the weights, or into the container, is told, and once: by the rule, if that
+ * is kept nowhere. */
 static void
 test_dropped (void)
 {
-  static const char *const rules[][2] = {
-    { "compressed-tensors", RULES ("int4_g128", "int8_channel\"") },
-    { "compressed-tensors", RULES ("int8_channel", "fp8_e4m3_channel\"") },
-    { "compressed-tensors", RULES ("int8_channel", "int8_channel\",\"clip\":0.9") },
-    { "compressed-tensors", RULES ("int8_channel", "int8_channel\",\"scale\":\"channel\"") },
-    { "gptq", RULES ("int8_channel", "int8_channel\"") },
-  };
-  g_autoptr(TarePlan) parted
-    = plan ("compressed-tensors", RULES ("int8_channel", "int8_channel\"") ","
-            "{\"match\":\"blk.0.attn_k.input\",\"format\":\"int8_asym_channel\"}");
-
-  for (gsize i = 0; i < G_N_ELEMENTS (rules); i++)
+  for (gsize i = 0; i < G_N_ELEMENTS (dropped); i++)
     {
-      g_autoptr(TarePlan) planned = plan (rules[i][0], rules[i][1]);
+      g_autoptr(TarePlan) planned = plan (dropped[i].target, dropped[i].rules);
+      guint n = 0;
 
-      g_assert_cmpuint (planned->changes->len, ==, 42);
-      g_assert_nonnull (strstr (g_array_index (planned->changes, TareChange, 7).reason,
-                                "Its inputs stay as they are"));
+      while (n < 2 && dropped[i].told[n][0] != NULL)
+        n++;
+      g_test_message ("%s: %s", dropped[i].target, dropped[i].rules);
+      g_assert_cmpuint (planned->changes->len, ==, n);
+      for (guint j = 0; j < n; j++)
+        {
+          const TareChange *change = &g_array_index (planned->changes, TareChange, j);
+
+          g_assert_cmpstr (change->name, ==, dropped[i].told[j][0]);
+          g_assert_nonnull (strstr (change->reason, dropped[i].told[j][1]));
+          g_assert_null (change->tensor);
+          g_assert_nonnull (change->from);
+          g_assert_null (change->to);
+          g_assert_cmpint (change->bytes, ==, 0);
+        }
     }
-  g_assert_cmpuint (parted->changes->len, ==, 3);
 }
 
-/* One range for all tokens is known from a calibration alone. */
+/* Layers that share an input have it rounded as the rule of the first says, as in a preview. */
 static void
-test_uncalibrated (void)
+test_shared (void)
 {
-  g_autofree char *path = tare_test_temporary ("uncalibrated");
+  static const char all[]
+    = "{\"match\":\"blk.*.weight\",\"format\":\"int8_channel\"},"
+      "{\"match\":\"blk.1.attn_q.input\",\"format\":\"int8_channel\"},"
+      "{\"match\":\"blk.1.attn_v.input\",\"format\":\"fp8_e4m3_channel\"}";
+  g_autofree char *path = tare_test_temporary ("shared");
   g_autoptr(TareModel) model = open_sample ();
-  g_autoptr(TareRecipe) recipe
-    = make_recipe (RULES ("int8_channel", "int8_channel\",\"scale\":\"tensor\""));
+  g_autoptr(TareRecipe) recipe = make_recipe (all);
+  g_autoptr(TareEngine) engine = tare_engine_new (model);
+  g_autoptr(TarePlan) planned = plan ("compressed-tensors", all);
+  g_autoptr(TareModel) written = NULL;
+  g_autoptr(GError) error = NULL;
+  static const char *const names[] = { "attn_q", "attn_k", "attn_v" };
+
+  g_assert_cmpuint (planned->changes->len, ==, 0);
+  g_assert_true (g_hash_table_contains (planned->inputs, "blk.1.attn_q.input"));
+  g_assert_cmpuint (g_hash_table_size (planned->inputs), ==, 1);
+  tare_target_write (tare_target_lookup ("compressed-tensors"), engine, recipe, NULL, path, NULL,
+                     NULL, &error);
+  g_assert_no_error (error);
+  written = open_model (path);
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+    {
+      const TareTensor *tensor = tare_model_lookup_role (written, names[i], 1, FALSE);
+
+      g_assert_cmpstr (tensor->stored->input->id, ==, "int8_channel");
+      tensor = tare_model_lookup_role (written, names[i], 2, FALSE);
+      g_assert_null (tensor->stored->input);
+    }
+  remove_folder (path);
+}
+
+/* Inputs that a model's own files say are rounded are not left out in silence either. */
+static void
+test_own (void)
+{
+  g_autofree char *path = tare_test_temporary ("own");
+  g_autoptr(TareModel) model = open_sample ();
+  g_autoptr(TareRecipe) recipe = make_recipe (INT8);
+  g_autoptr(TareRecipe) none = tare_recipe_new ();
+  g_autoptr(TareEngine) engine = tare_engine_new (model);
+  g_autoptr(TareModel) written = NULL;
+  g_autoptr(TarePlan) planned = NULL;
+  g_autoptr(GError) error = NULL;
+  const TareChange *last = NULL;
+
+  tare_target_write (tare_target_lookup ("compressed-tensors"), engine, recipe, NULL, path, NULL,
+                     NULL, &error);
+  g_assert_no_error (error);
+  written = open_model (path);
+  planned = tare_target_plan (tare_target_lookup ("safetensors"), written, none, NULL, &error);
+  g_assert_no_error (error);
+  last = &g_array_index (planned->changes, TareChange, planned->changes->len - 1);
+  g_assert_cmpstr (last->name, ==, "*.input");
+  g_assert_cmpstr (last->from->id, ==, "int8_channel");
+  g_assert_nonnull (last[-1].tensor);
+  remove_folder (path);
+}
+
+static void
+check_refused (TareModel       *model,
+               TareRecipe      *recipe,
+               TareCalibration *calibration,
+               const char      *words)
+{
+  const TareTarget *target = tare_target_lookup ("compressed-tensors");
+  g_autofree char *path = tare_test_temporary ("uncalibrated");
   g_autoptr(TareEngine) engine = tare_engine_new (model);
   g_autoptr(GError) error = NULL;
 
-  g_assert_false (tare_target_write (tare_target_lookup ("compressed-tensors"), engine, recipe,
-                                     NULL, path, NULL, NULL, &error));
+  g_assert_false (tare_target_check (target, model, recipe, calibration, &error));
   g_assert_error (error, TARE_ERROR, TARE_ERROR_UNSUPPORTED);
-  g_assert_nonnull (strstr (error->message, "needs a calibration"));
+  g_assert_nonnull (strstr (error->message, words));
+  g_assert_nonnull (strstr (error->message, "calibrate first"));
+  g_clear_error (&error);
+  g_assert_false (tare_target_write (target, engine, recipe, calibration, path, NULL, NULL,
+                                     &error));
+  g_assert_error (error, TARE_ERROR, TARE_ERROR_UNSUPPORTED);
   g_assert_false (g_file_test (path, G_FILE_TEST_EXISTS));
+}
+
+/* One range for all tokens is known from a calibration alone, and not from one without the largest
+ * inputs, or without a layer: that is told before anything is written. */
+static void
+test_uncalibrated (void)
+{
+  g_autoptr(TareModel) model = open_sample ();
+  g_autoptr(TareRecipe) recipe
+    = make_recipe (RULES ("int8_channel", "int8_channel\",\"scale\":\"tensor\""));
+  g_autoptr(TareRecipe) one
+    = make_recipe (INT8 ",{\"match\":\"blk.4.ffn_down.input\",\"format\":\"int8_channel\","
+                   "\"scale\":\"tensor\"}");
+  g_autoptr(TareCalibration) whole = make_calibration (model);
+  g_autoptr(TareCalibration) part = tare_calibration_new ("text", 128);
+  g_autoptr(GError) error = NULL;
+  TareLayerActivations *layer = NULL;
+
+  check_refused (model, recipe, NULL, "blk.0.attn_q.weight and 23 more: a static range");
+  check_refused (model, one, NULL, "blk.4.ffn_down.weight: a static range");
+  check_refused (model, recipe, part, "which this one does not");
+  layer = tare_calibration_add (part, "blk.4.ffn_down.weight",
+                                tare_model_lookup (model, "blk.4.ffn_down.weight")->columns,
+                                FALSE);
+  g_assert_true (tare_target_check (tare_target_lookup ("compressed-tensors"), model, one, part,
+                                    &error));
+  g_assert_no_error (error);
+
+  /* As an imatrix file has it. */
+  g_clear_pointer (&layer->maximum, g_free);
+  check_refused (model, one, part, "which this one does not");
+  g_assert_true (tare_target_check (tare_target_lookup ("compressed-tensors"), model, recipe,
+                                    whole, &error));
+
+  /* What a target does not write needs none. */
+  g_assert_true (tare_target_check (tare_target_lookup ("gptq"), model, recipe, NULL, &error));
+  g_assert_no_error (error);
 }
 
 /* As vLLM reads it. */
@@ -279,6 +431,8 @@ main (int    argc,
       g_test_add_data_func (name, &cases[i], test_written);
     }
   g_test_add_func ("/target-inputs/dropped", test_dropped);
+  g_test_add_func ("/target-inputs/shared", test_shared);
+  g_test_add_func ("/target-inputs/own", test_own);
   g_test_add_func ("/target-inputs/uncalibrated", test_uncalibrated);
   g_test_add_func ("/target-inputs/config", test_config);
 

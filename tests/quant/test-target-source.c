@@ -271,7 +271,8 @@ check_refused (const char *path,
   g_autoptr(TareRecipe) recipe = tare_recipe_new ();
   g_autoptr(GError) error = NULL;
 
-  g_assert_null (tare_target_plan (tare_target_lookup ("safetensors"), model, recipe, &error));
+  g_assert_null (tare_target_plan (tare_target_lookup ("safetensors"), model, recipe, NULL,
+                                   &error));
   g_assert_error (error, TARE_ERROR, TARE_ERROR_UNSUPPORTED);
   g_assert_nonnull (strstr (error->message, message));
 }

@@ -204,7 +204,7 @@ test_refuses_integers (void)
       const TareFormat *format = tare_format_get (i);
       g_autoptr(TareRecipe) recipe = make_recipe (format->id);
       g_autoptr(GError) error = NULL;
-      gboolean fine = tare_target_check (target, model, recipe, &error);
+      gboolean fine = tare_target_check (target, model, recipe, NULL, &error);
 
       g_assert_true (fine == ((format->containers & TARE_CONTAINER_GGUF) != 0));
       if (fine)
