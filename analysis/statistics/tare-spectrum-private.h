@@ -14,6 +14,9 @@ double   _tare_spectrum_sum_squares   (const float         *x,
                                        gsize                n);
 double   _tare_spectrum_get_term      (double               value,
                                        double               trace);
+double   _tare_spectrum_estimate_unseen (const double       *seen,
+                                         gsize               k,
+                                         gsize               n);
 gboolean _tare_spectrum_search_matrix (TareSpectrum        *self,
                                        const float         *a,
                                        const TareProgress  *progress,

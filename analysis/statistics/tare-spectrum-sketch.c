@@ -14,6 +14,9 @@
 /* How often the shift is made ten times larger before a sketch is given up. */
 #define ATTEMPTS 8
 
+/* A direction is told from the others by its eigenvalue of so many times what that lacks. */
+#define STANDS_OUT 3.0
+
 /* Words of 64 signs that a row of the test matrix may have. */
 #define WORD_BITS 16
 
@@ -56,15 +59,14 @@ tare_sketch_fill_signs (float *omega,
 }
 
 /* A matrix A of n columns by its product with a test matrix Ω, n x k, in the names of the paper
- * below. @omega: Ω; @y: A Ω with the shift, n x k; @outer: Y'Y, @factor: L of Ω'Y = LL',
- * @vectors: W of L⁻¹ Y'Y L⁻ᵀ = W Σ² W', all k x k in columns; @values: Σ², ascending */
+ * below. @omega: Ω; @y: A Ω with the shift, n x k; @factor: L of Ω'Y = LL', @vectors: W of
+ * L⁻¹ Y'Y L⁻ᵀ = W Σ² W', both k x k in columns; @values: Σ², ascending */
 typedef struct
 {
   gsize   n;
   gsize   k;
   double *omega;
   double *y;
-  double *outer;
   double *factor;
   double *vectors;
   double *values;
@@ -75,7 +77,6 @@ nystrom_clear (Nystrom *self)
 {
   g_free (self->omega);
   g_free (self->y);
-  g_free (self->outer);
   g_free (self->factor);
   g_free (self->vectors);
   g_free (self->values);
@@ -91,12 +92,11 @@ nystrom_init (Nystrom *self,
   *self = (Nystrom) { .n = n, .k = k };
   self->omega = g_try_malloc_n (n * sizeof (double), k);
   self->y = g_try_malloc_n (n * sizeof (double), k);
-  self->outer = g_try_malloc_n (k * sizeof (double), k);
   self->factor = g_try_malloc_n (k * sizeof (double), k);
   self->vectors = g_try_malloc_n (k * sizeof (double), k);
   self->values = g_new (double, k);
 
-  return self->omega != NULL && self->y != NULL && self->outer != NULL && self->factor != NULL
+  return self->omega != NULL && self->y != NULL && self->factor != NULL
          && self->vectors != NULL;
 }
 
@@ -134,8 +134,7 @@ decompose (Nystrom *self)
   int info;
 
   cblas_dgemm (CblasRowMajor, CblasTrans, CblasNoTrans, k, k, (int) self->n, 1.0, self->y, k,
-               self->y, k, 0.0, self->outer, k);
-  memcpy (self->vectors, self->outer, self->k * self->k * sizeof (double));
+               self->y, k, 0.0, self->vectors, k);
   cblas_dtrsm (CblasColMajor, CblasLeft, CblasLower, CblasNoTrans, CblasNonUnit, k, k, 1.0,
                self->factor, k, self->vectors, k);
   cblas_dtrsm (CblasColMajor, CblasRight, CblasLower, CblasTrans, CblasNonUnit, k, k, 1.0,
@@ -145,52 +144,106 @@ decompose (Nystrom *self)
   return info == 0;
 }
 
-/* ‖A‖² without the part of the @known largest directions: of their vectors V = Y L⁻ᵀ W Σ⁻¹ it is
- * ‖V'Y‖² = σ² ‖L w‖², and a random sign's E ‖A ω‖² is ‖A‖². (M. F. Hutchinson, 1990.) */
-static double
-measure_rest (const Nystrom *self,
-              gsize          known)
+/* The eigenvalues of Ω'AΩ, ascending, where only what of Ω is orthogonal to the @known largest
+ * directions counts. These are Y L⁻ᵀ w, and what Ω makes of them is L w, so that L⁻ᵀ of the other
+ * columns of W spans the rest, on which Ω'AΩ is the identity. */
+static double *
+look_past (const Nystrom *self,
+           gsize          known)
 {
-  gsize k = self->k;
-  double sum = 0.0;
+  const int k = (int) self->k;
+  const int rest = (int) (self->k - known);
+  const int room = MAX (4 * k, 64);
+  g_autofree double *work = g_new (double, room);
+  g_autofree double *basis = g_memdup2 (self->vectors, self->k * (gsize) rest * sizeof (double));
+  g_autofree double *inner = g_new (double, (gsize) rest * (gsize) rest);
+  g_autofree double *seen = g_new (double, rest);
+  int info;
 
-  for (gsize i = 0; i < k; i++)
-    sum += self->outer[i * k + i];
-  for (gsize i = k - known; i < k; i++)
+  cblas_dtrsm (CblasColMajor, CblasLeft, CblasLower, CblasTrans, CblasNonUnit, k, rest, 1.0,
+               self->factor, k, basis, k);
+  cblas_dsyrk (CblasColMajor, CblasLower, CblasTrans, rest, k, 1.0, basis, k, 0.0, inner, rest);
+  dsyev_ ("N", "L", &rest, inner, &rest, seen, work, &room, &info, 1, 1);
+  if (info != 0 || !(seen[0] > 0.0))
+    return NULL;
+
+  for (int i = 0; i < rest / 2; i++)
     {
-      g_autofree double *w = g_new (double, k);
+      double large = seen[i];
 
-      memcpy (w, self->vectors + i * k, k * sizeof *w);
-      cblas_dtrmv (CblasColMajor, CblasLower, CblasNoTrans, CblasNonUnit, (int) k,
-                   self->factor, (int) k, w, 1);
-      sum -= self->values[i] * cblas_ddot ((int) k, w, 1, w, 1);
+      seen[i] = seen[rest - 1 - i];
+      seen[rest - 1 - i] = large;
     }
+  for (int i = 0; i < rest; i++)
+    seen[i] = 1.0 / seen[i];
 
-  return MAX (sum, 0.0) / (double) k;
+  return g_steal_pointer (&seen);
 }
 
-/* Nothing is known of the eigenvalues that are not found but their number, sum and sum of squares:
- * they are taken to be spread as exp of a Gaussian, for which E λ log λ is by these. */
-static void
-add_rest (TareSpectrum *self,
-          double        squares)
+/* Where d (μ) is k: Nyström's approximation lacks λ μ / (λ + μ) of λ in the mean. (M. Dereziński,
+ * F. Liang, Z. Liao and M. W. Mahoney, "Precise expressions for random projections", NeurIPS 2020,
+ * arXiv:2006.10653.) */
+static double
+find_lack (const Nystrom *self)
 {
-  double count = (double) (self->n - self->n_values);
+  g_autofree double *seen = look_past (self, 0);
+  double inverse = 0.0;
+
+  for (gsize i = 0; seen != NULL && i < self->k; i++)
+    inverse += 1.0 / seen[i];
+
+  return inverse > 0.0 ? 1.0 / inverse : 0.0;
+}
+
+/* The entropy: of the directions that stand out, by what they would be without their lack; of all
+ * others, by what is left of the trace. */
+static void
+estimate_entropy (TareSpectrum  *self,
+                  const Nystrom *nystrom,
+                  double         shift)
+{
+  gsize k = nystrom->k;
+  gsize known = 0;
+  double lack = find_lack (nystrom);
   double rest = self->trace;
-  double mean, ratio;
+  double least = 0.0;
+  g_autofree double *seen = NULL;
 
   self->entropy = 0.0;
-  for (gsize i = 0; i < self->n_values; i++)
+  while (known < MIN (self->n_values, k / 8)
+         && self->values[known] > STANDS_OUT * (lack + shift))
     {
-      self->entropy += _tare_spectrum_get_term (self->values[i], self->trace);
-      rest -= self->values[i];
-    }
-  if (!(rest > 0.0) || !(count > 0.0))
-    return;
+      double value = self->values[known++];
 
-  mean = rest / count;
-  ratio = CLAMP (squares / count / (mean * mean), 1.0, count);
-  self->entropy -= rest / self->trace * (log (mean / self->trace) + 0.5 * log (ratio));
+      value = 0.5 * (value + sqrt (value * value + 4.0 * value * lack));
+      self->entropy += _tare_spectrum_get_term (value, self->trace);
+      rest -= value;
+    }
+  for (gsize i = 0; i < k - known; i++)
+    least += MAX (nystrom->values[i] - shift, 0.0);
+  rest = MAX (rest, least);
+
+  seen = look_past (nystrom, known);
+  if (rest > 0.0)
+    {
+      double unseen = seen != NULL
+                        ? _tare_spectrum_estimate_unseen (seen, k - known, self->n - known)
+                        : (double) NAN;
+
+      self->entropy += _tare_spectrum_get_term (rest, self->trace)
+                       - rest / self->trace * unseen;
+    }
+}
+
+/* Where there were as many random vectors as columns. */
+static void
+sum_entropy (TareSpectrum  *self,
+             const Nystrom *nystrom,
+             double         shift)
+{
+  self->entropy = 0.0;
+  for (gsize i = 0; i < nystrom->k; i++)
+    self->entropy += _tare_spectrum_get_term (nystrom->values[i] - shift, self->trace);
 }
 
 /* The largest eigenvalues and what is left, less the shift. */
@@ -208,7 +261,10 @@ take_figures (TareSpectrum  *self,
     self->values[i] = MAX (nystrom->values[k - 1 - i] - shift, 0.0);
   self->error = MAX (self->trace - found, 0.0);
   self->smallest = MIN (self->smallest, MAX (nystrom->values[0] - shift, 0.0));
-  add_rest (self, measure_rest (nystrom, self->n_values));
+  if (k < self->n)
+    estimate_entropy (self, nystrom, shift);
+  else
+    sum_entropy (self, nystrom, shift);
 }
 
 static gboolean
@@ -261,7 +317,7 @@ search_sketch (TareSpectrum        *self,
  *
  * Finds the 32 largest eigenvalues of a matrix that was never held, by Nyström's approximation with
  * a shift: none is overestimated, and the trace, which is exact, bounds by how much they may be too
- * small. The others are estimated from their sum and that of their squares. (J. A. Tropp,
+ * small. The entropy of all is estimated from how the sketch sees the others. (J. A. Tropp,
  * A. Yurtsever, M. Udell and V. Cevher, "Fixed-rank approximation of a positive-semidefinite matrix
  * from streaming data", NIPS 2017, algorithm 3.)
  *
