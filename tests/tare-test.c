@@ -63,6 +63,24 @@ tare_test_temporary (const char *name)
 }
 
 /**
+ * tare_test_folder:
+ * @name: name of a folder
+ *
+ * Makes it where it is not there, so that what is left behind in it shows.
+ *
+ * Returns: (transfer full): its path in a folder of this test's own
+ */
+char *
+tare_test_folder (const char *name)
+{
+  char *path = tare_test_temporary (name);
+
+  g_assert_cmpint (g_mkdir_with_parents (path, 0700), ==, 0);
+
+  return path;
+}
+
+/**
  * tare_test_write_excerpt:
  * @name: one of the sample's texts
  * @length: bytes to take from its beginning

@@ -8,6 +8,7 @@ G_BEGIN_DECLS
 char     *tare_test_shared        (const char   *name);
 char     *tare_test_source        (const char   *name);
 char     *tare_test_temporary     (const char   *name);
+char     *tare_test_folder        (const char   *name);
 char     *tare_test_write_excerpt (const char   *name,
                                    gsize         length);
 void      tare_test_copy_changed  (const char   *from,

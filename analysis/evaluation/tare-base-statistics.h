@@ -4,12 +4,16 @@
 #include <glib.h>
 
 #include "quant/model/tare-file.h"
+#include "quant/tare-progress.h"
 
 G_BEGIN_DECLS
 
 /* Likeliest tokens of a prediction that are kept; all of a smaller vocabulary. On the sample, whose
  * predictions are flat, 64, 128 and 256 leave 9, 5 and 2 % of a KL divergence unseen. */
 #define TARE_BASE_STATISTICS_KEPT 128
+
+/* At most: 128 KiB a prediction, half of what 16-bit logits of a vocabulary of 131072 take. */
+#define TARE_BASE_STATISTICS_KEPT_MOST 16384
 
 /**
  * TareBaseIdentity:
@@ -41,33 +45,26 @@ typedef struct
  *
  * What a model predicts of a text: of each prediction the negative log-likelihood of the true
  * token, exactly, the log-probabilities of the likeliest tokens, and what is left for the others
- * together. 1040 bytes a prediction, whatever the vocabulary.
+ * together. 16 bytes a prediction and 8 a token kept, whatever the vocabulary. A mapped file, made
+ * by a #TareBaseWriter.
  */
 typedef struct _TareBaseStatistics TareBaseStatistics;
 
-TareBaseStatistics     *tare_base_statistics_new            (const TareBaseIdentity    *identity,
-                                                             GError                   **error);
 TareBaseStatistics     *tare_base_statistics_load           (const char                *path,
+                                                             const TareProgress        *progress,
                                                              GError                   **error);
 TareBaseStatistics     *tare_base_statistics_new_file       (TareFile                  *file,
+                                                             const TareProgress        *progress,
                                                              GError                   **error);
 void                    tare_base_statistics_free           (TareBaseStatistics        *self);
-gboolean                tare_base_statistics_save           (TareBaseStatistics        *self,
-                                                             const char                *path,
-                                                             GError                   **error);
 const TareBaseIdentity *tare_base_statistics_get_identity   (TareBaseStatistics        *self);
 gsize                   tare_base_statistics_get_n_kept     (TareBaseStatistics        *self);
-guint64                 tare_base_statistics_get_bytes      (TareBaseStatistics        *self);
 guint64                 tare_base_statistics_hash_tokens    (const guint32             *tokens,
                                                              const guint32             *inputs,
                                                              gsize                      n);
 gboolean                tare_base_statistics_check          (TareBaseStatistics        *self,
                                                              const TareBaseIdentity    *identity,
                                                              GError                   **error);
-void                    tare_base_statistics_set            (TareBaseStatistics        *self,
-                                                             gsize                      prediction,
-                                                             const float               *logits,
-                                                             guint32                    target);
 double                  tare_base_statistics_get_nll        (TareBaseStatistics        *self,
                                                              gsize                      prediction);
 guint32                 tare_base_statistics_get_top        (TareBaseStatistics        *self,
@@ -76,6 +73,9 @@ double                  tare_base_statistics_get_divergence (TareBaseStatistics 
                                                              gsize                      prediction,
                                                              const float               *logits,
                                                              double                     log_sum);
+void                    tare_base_statistics_release        (TareBaseStatistics        *self,
+                                                             gsize                      first,
+                                                             gsize                      n);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TareBaseStatistics, tare_base_statistics_free)
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
+#include "analysis/evaluation/tare-base-writer.h"
 #include "analysis/evaluation/tare-boundaries-private.h"
 #include "analysis/evaluation/tare-scores-private.h"
 
@@ -33,7 +34,8 @@ struct _TareEvaluator
  * @network: of the model
  * @weights: its weights
  * @is_base: whether it is the base that the others are held against
- * @statistics: (nullable): of the base, to be filled by a run of it and instead of it for any other
+ * @statistics: (nullable): what the base predicts, in its place
+ * @writer: (nullable): where a run of the base puts what it predicts
  * @states: the residual stream
  * @boundaries: (nullable): what of it is kept
  * @scores: what it finds
@@ -49,6 +51,7 @@ typedef struct
   const TareWeights  *weights;
   gboolean            is_base;
   TareBaseStatistics *statistics;
+  TareBaseWriter     *writer;
   TareStates         *states;
   TareBoundaries     *boundaries;
   TareScores         *scores;

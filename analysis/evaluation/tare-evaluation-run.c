@@ -102,20 +102,13 @@ row_of (TareEvaluator *self,
          + prediction % self->per_chunk;
 }
 
-/* Keeps what the base predicts, or holds a prediction against what was kept. */
+/* Holds a prediction against what was kept of the base's. */
 static void
 score_statistics (Run                  *run,
                   gsize                 i,
                   const float          *row,
-                  const TareLogSoftmax *sum,
-                  guint32               target)
+                  const TareLogSoftmax *sum)
 {
-  if (run->is_base)
-    {
-      tare_base_statistics_set (run->statistics, i, row, target);
-      return;
-    }
-
   run->scores->base_nll[i] = tare_base_statistics_get_nll (run->statistics, i);
   run->scores->divergence[i] =
     fmax (0.0, tare_base_statistics_get_divergence (run->statistics, i, row, sum->log_sum));
@@ -144,7 +137,7 @@ score_tile (Run         *run,
 
       run->scores->nll[first + i] = sum.log_sum - (double) row[target];
       if (run->statistics != NULL)
-        score_statistics (run, first + i, row, &sum, target);
+        score_statistics (run, first + i, row, &sum);
       if (base_row == NULL)
         continue;
 
@@ -174,6 +167,29 @@ check_finite (Run     *run,
       }
 
   return TRUE;
+}
+
+/* What the base predicts goes to its file, and what was read of one leaves memory. */
+static gboolean
+pass_statistics (Run          *run,
+                 gsize         first,
+                 gsize         n,
+                 const float  *logits,
+                 GError      **error)
+{
+  TareEvaluator *self = run->evaluator;
+  g_autofree guint32 *targets = NULL;
+
+  if (run->statistics != NULL)
+    tare_base_statistics_release (run->statistics, first, n);
+  if (run->writer == NULL)
+    return TRUE;
+
+  targets = g_new (guint32, n);
+  for (gsize i = 0; i < n; i++)
+    targets[i] = self->tokens[row_of (self, first + i) + 1];
+
+  return tare_base_writer_append (run->writer, logits, targets, n, error);
 }
 
 static gsize
@@ -227,7 +243,8 @@ score_tiles (Run        *run,
       tare_states_release (self->base_states, first, n);
 
       score_tile (run, first, n, logits, base_output != NULL ? base_logits : NULL);
-      if (!check_finite (run, first, n, error))
+      if (!check_finite (run, first, n, error)
+          || !pass_statistics (run, first, n, logits, error))
         return FALSE;
     }
 

@@ -220,37 +220,46 @@ identify (TareEvaluator *self)
 }
 
 /**
- * tare_evaluator_collect_base:
+ * tare_evaluator_save_base:
  * @self: the evaluator
+ * @path: where to
+ * @n_kept: likeliest tokens to keep of a prediction, as tare_base_writer_new() takes them
+ * @bytes: (out) (optional): the size of the file
  * @accuracy: (out caller-allocates): what was found, without the figures against a base
  * @progress: (nullable): the progress
- * @error: cancelled, memory, an output that is not finite
+ * @error: cancelled, memory, an output that is not finite, a file that cannot be written
  *
- * Runs the base as tare_evaluator_run_base() does, and keeps what it predicts.
+ * Runs the base as tare_evaluator_run_base() does, and writes what it predicts to a file that
+ * tare_evaluator_run_statistics() takes in its place. What @path had stays until all is written.
  *
- * Returns: (transfer full): what tare_evaluator_run_statistics() takes in its place
+ * Returns: %FALSE on error
  */
-TareBaseStatistics *
-tare_evaluator_collect_base (TareEvaluator       *self,
-                             TareAccuracy        *accuracy,
-                             const TareProgress  *progress,
-                             GError             **error)
+gboolean
+tare_evaluator_save_base (TareEvaluator       *self,
+                          const char          *path,
+                          guint32              n_kept,
+                          guint64             *bytes,
+                          TareAccuracy        *accuracy,
+                          const TareProgress  *progress,
+                          GError             **error)
 {
   const TareBaseIdentity identity = identify (self);
-  g_autoptr(TareBaseStatistics) statistics = tare_base_statistics_new (&identity, error);
+  g_autoptr(TareBaseWriter) writer = tare_base_writer_new (path, &identity, n_kept, error);
   TareEvaluationRun run = {
     .evaluator = self, .network = self->network, .weights = &tare_weights_of_file,
-    .is_base = TRUE, .statistics = statistics, .states = self->states,
-    .boundaries = self->boundaries, .progress = progress,
+    .is_base = TRUE, .writer = writer, .states = self->states, .boundaries = self->boundaries,
+    .progress = progress,
   };
 
-  if (statistics == NULL
+  if (writer == NULL
       || !_tare_evaluation_run_all (&run, "Measuring the base", &self->base, error))
-    return NULL;
+    return FALSE;
   self->has_base = TRUE;
   *accuracy = self->base;
+  if (bytes != NULL)
+    *bytes = tare_base_writer_get_bytes (writer);
 
-  return g_steal_pointer (&statistics);
+  return tare_base_writer_commit (writer, error);
 }
 
 /**

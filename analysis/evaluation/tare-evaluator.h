@@ -121,7 +121,10 @@ gboolean            tare_evaluator_run_base         (TareEvaluator              
                                                      TareAccuracy                 *accuracy,
                                                      const TareProgress           *progress,
                                                      GError                      **error);
-TareBaseStatistics *tare_evaluator_collect_base     (TareEvaluator                *self,
+gboolean            tare_evaluator_save_base        (TareEvaluator                *self,
+                                                     const char                   *path,
+                                                     guint32                       n_kept,
+                                                     guint64                      *bytes,
                                                      TareAccuracy                 *accuracy,
                                                      const TareProgress           *progress,
                                                      GError                      **error);

@@ -171,10 +171,13 @@ evaluate_statistics (const Request       *request,
                      GError             **error)
 {
   g_autoptr(TareBaseStatistics) statistics = NULL;
+  guint64 bytes = 0;
 
   if (request->base_statistics != NULL)
     {
-      statistics = tare_base_statistics_load (request->base_statistics, error);
+      TareProgress reading = tare_progress_part (progress, 0.0, 0.0);
+
+      statistics = tare_base_statistics_load (request->base_statistics, &reading, error);
       if (statistics == NULL)
         return FALSE;
       cli_set_string (root, "base_name", tare_base_statistics_get_identity (statistics)->name);
@@ -182,12 +185,11 @@ evaluate_statistics (const Request       *request,
                                             error);
     }
 
-  statistics = tare_evaluator_collect_base (evaluator, accuracy, progress, error);
-  if (statistics == NULL || !tare_base_statistics_save (statistics, request->save_base, error))
+  if (!tare_evaluator_save_base (evaluator, request->save_base, TARE_BASE_STATISTICS_KEPT, &bytes,
+                                 accuracy, progress, error))
     return FALSE;
-  cli_set_size (root, "base_statistics_bytes", tare_base_statistics_get_bytes (statistics));
-  cli_set_size (root, "bytes_per_prediction",
-                tare_base_statistics_get_bytes (statistics) / accuracy->n_tokens);
+  cli_set_size (root, "base_statistics_bytes", bytes);
+  cli_set_size (root, "bytes_per_prediction", bytes / accuracy->n_tokens);
 
   return TRUE;
 }

@@ -35,7 +35,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data,
   g_autoptr(GBytes) bytes = g_bytes_new (data, size);
   g_autoptr(TareFile) file = tare_file_new_bytes ("fuzz", bytes);
   g_autoptr(GError) error = NULL;
-  g_autoptr(TareBaseStatistics) statistics = tare_base_statistics_new_file (file, &error);
+  g_autoptr(TareBaseStatistics) statistics = tare_base_statistics_new_file (file, NULL, &error);
 
   if (statistics != NULL)
     use (statistics);

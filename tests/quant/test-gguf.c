@@ -481,16 +481,6 @@ count_files (const char *folder)
   return n;
 }
 
-static char *
-make_folder (const char *name)
-{
-  char *folder = tare_test_temporary (name);
-
-  g_assert_cmpint (g_mkdir (folder, 0700), ==, 0);
-
-  return folder;
-}
-
 static const guint64 matrix_shape[] = { 3, 64 };
 static const guint64 vector_shape[] = { 5 };
 
@@ -513,7 +503,7 @@ write_tensors (TareGgufWriter *writer,
 static void
 test_round_trip (void)
 {
-  g_autofree char *folder = make_folder ("round-trip");
+  g_autofree char *folder = tare_test_folder ("round-trip");
   g_autofree char *path = g_build_filename (folder, "out.gguf", NULL);
   g_autoptr(TareMetadata) metadata = make_metadata ();
   g_autoptr(TareMetadata) read = NULL;
@@ -562,7 +552,7 @@ test_round_trip (void)
 static void
 test_given_up (void)
 {
-  g_autofree char *folder = make_folder ("given-up");
+  g_autofree char *folder = tare_test_folder ("given-up");
   g_autofree char *path = g_build_filename (folder, "out.gguf", NULL);
   g_autofree char *other = g_build_filename (folder, ".other.gguf.tare-ABCDEF", NULL);
   g_autofree char *stale = g_build_filename (folder, ".out.gguf.tare-ABCDEF", NULL);
@@ -642,7 +632,7 @@ test_writer_refuses (void)
 static void
 test_writer_folders (void)
 {
-  g_autofree char *folder = make_folder ("a-folder");
+  g_autofree char *folder = tare_test_folder ("a-folder");
   g_autofree char *missing = g_build_filename (folder, "no", "out.gguf", NULL);
   g_autoptr(TareMetadata) metadata = make_metadata ();
   g_autoptr(GError) error = NULL;
@@ -660,7 +650,7 @@ static void
 test_full_disk (void)
 {
   static const guint64 shape[] = { 1024, 1024 };
-  g_autofree char *folder = make_folder ("full");
+  g_autofree char *folder = tare_test_folder ("full");
   g_autofree char *path = g_build_filename (folder, "out.gguf", NULL);
   g_autofree guint8 *bytes = g_malloc0 (4 << 20);
   g_autoptr(TareMetadata) metadata = make_metadata ();

@@ -326,16 +326,6 @@ static const Made made_tensors[] = {
   { "model.norm.weight", 0, 8 },
 };
 
-static char *
-make_folder (const char *name)
-{
-  char *folder = tare_test_temporary (name);
-
-  g_assert_cmpint (g_mkdir_with_parents (folder, 0700), ==, 0);
-
-  return folder;
-}
-
 static void
 write_file (const char *folder,
             const char *name,
@@ -384,7 +374,7 @@ static char *
 make_model (const char *name,
             const char *config)
 {
-  char *folder = make_folder (name);
+  char *folder = tare_test_folder (name);
 
   write_file (folder, "config.json", config);
   write_tensors (folder, "model.safetensors", made_tensors, G_N_ELEMENTS (made_tensors));
@@ -516,7 +506,7 @@ test_not_runnable_extra (void)
 static void
 test_refused (void)
 {
-  g_autofree char *empty = make_folder ("nothing");
+  g_autofree char *empty = tare_test_folder ("nothing");
   g_autofree char *broken = make_model ("broken", "{\"architectures\":");
   g_autofree char *list = make_model ("list", "[]");
   g_autofree char *config = replace (CONFIG, "hidden_size\":8", "hidden_size\":-8");
@@ -547,7 +537,7 @@ make_shards (const char *name,
              const char *map)
 {
   g_autofree char *index = g_strdup_printf ("{\"metadata\":{},\"weight_map\":{%s}}", map);
-  char *folder = make_folder (name);
+  char *folder = tare_test_folder (name);
 
   write_file (folder, "config.json", CONFIG);
   write_tensors (folder, "a.safetensors", made_tensors, 7);
@@ -668,7 +658,7 @@ write_part (const char *folder,
 static void
 test_split (void)
 {
-  g_autofree char *folder = make_folder ("split");
+  g_autofree char *folder = tare_test_folder ("split");
   g_autofree char *first = g_build_filename (folder, "m-00001-of-00002.gguf", NULL);
   g_autofree char *second = g_build_filename (folder, "m-00002-of-00002.gguf", NULL);
   g_autofree char *renamed = g_build_filename (folder, "renamed.gguf", NULL);

@@ -9,17 +9,6 @@
 #define PART_BYTES (256 * 1024)
 #define N_PARTS    16
 
-/* A folder of its own, so that what is left behind shows. */
-static char *
-make_folder (const char *name)
-{
-  char *folder = tare_test_temporary (name);
-
-  g_assert_cmpint (g_mkdir (folder, 0700), ==, 0);
-
-  return folder;
-}
-
 static gsize
 count_files (const char *folder)
 {
@@ -67,7 +56,7 @@ put (TareOutputFile *file,
 static void
 test_replace (void)
 {
-  g_autofree char *folder = make_folder ("replace");
+  g_autofree char *folder = tare_test_folder ("replace");
   g_autofree char *path = g_build_filename (folder, "file", NULL);
   g_autoptr(TareOutputFile) file = NULL;
 
@@ -87,7 +76,7 @@ test_replace (void)
 static void
 test_give_up (void)
 {
-  g_autofree char *folder = make_folder ("give-up");
+  g_autofree char *folder = tare_test_folder ("give-up");
   g_autofree char *path = g_build_filename (folder, "file", NULL);
 
   for (gsize stage = 0; stage < 3; stage++)
@@ -108,7 +97,7 @@ test_give_up (void)
 static void
 test_stream (void)
 {
-  g_autofree char *folder = make_folder ("stream");
+  g_autofree char *folder = tare_test_folder ("stream");
   g_autofree char *path = g_build_filename (folder, "file", NULL);
   g_autofree guint8 *part = g_malloc0 (PART_BYTES);
   g_autoptr(TareOutputFile) file = begin (path);
@@ -133,7 +122,7 @@ test_stream (void)
 static void
 test_refused (void)
 {
-  g_autofree char *folder = make_folder ("refused");
+  g_autofree char *folder = tare_test_folder ("refused");
   g_autofree char *nowhere = g_build_filename (folder, "missing", "file", NULL);
   g_autofree char *path = g_build_filename (folder, "file", NULL);
   g_autoptr(GError) is_folder = NULL;

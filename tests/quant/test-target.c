@@ -70,16 +70,6 @@ count_files (const char *folder)
 }
 
 /* A folder of one test's own. */
-static char *
-make_folder (const char *name)
-{
-  char *path = tare_test_temporary (name);
-
-  g_assert_cmpint (g_mkdir_with_parents (path, 0700), ==, 0);
-
-  return path;
-}
-
 /* Every tensor of the file holds, bit for bit, what the engine previewed. */
 static void
 check_same_values (TareModel  *model,
@@ -115,7 +105,7 @@ static void
 check_export (const char *format,
               gint64      file_type)
 {
-  g_autofree char *folder = make_folder ("export");
+  g_autofree char *folder = tare_test_folder ("export");
   g_autofree char *path = g_build_filename (folder, "model.gguf", NULL);
   g_autoptr(TareModel) model = open_sample ();
   g_autoptr(TareRecipe) recipe = make_recipe (format);
@@ -239,7 +229,7 @@ test_unknown_architecture (void)
   TARE_TEST_NEED_SHARED (weights, "models/gpt2-random/model.safetensors");
   TARE_TEST_NEED_SHARED (gguf_source, "models/gpt2-random/gpt2-f32.gguf");
 
-  folder_path = make_folder ("unknown");
+  folder_path = tare_test_folder ("unknown");
   other_config = g_build_filename (folder_path, "config.json", NULL);
   other_weights = g_build_filename (folder_path, "model.safetensors", NULL);
   gguf_path = tare_test_temporary ("unknown-source.gguf");
@@ -263,7 +253,7 @@ test_unknown_architecture (void)
 static void
 test_refuses_folder (void)
 {
-  g_autofree char *folder = make_folder ("taken");
+  g_autofree char *folder = tare_test_folder ("taken");
   g_autofree char *missing = g_build_filename (folder, "missing", "model.gguf", NULL);
   g_autoptr(TareModel) model = open_sample ();
   g_autoptr(TareRecipe) recipe = make_recipe ("q8_0");
@@ -289,7 +279,7 @@ cancel_at_half (double      fraction,
 static void
 test_cancelled (void)
 {
-  g_autofree char *folder = make_folder ("cancelled");
+  g_autofree char *folder = tare_test_folder ("cancelled");
   g_autofree char *path = g_build_filename (folder, "model.gguf", NULL);
   g_autofree char *contents = NULL;
   g_autoptr(TareModel) model = open_sample ();
@@ -325,7 +315,7 @@ test_full (void)
       return;
     }
 
-  folder = make_folder ("full");
+  folder = tare_test_folder ("full");
   path = g_build_filename (folder, "model.gguf", NULL);
   model = open_sample ();
   recipe = make_recipe ("q8_0");
