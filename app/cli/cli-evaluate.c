@@ -57,6 +57,7 @@ typedef struct
   gint64                 context;
   gint64                 chunks;
   gint64                 questions;
+  gint64                 base_tokens;
   TareEvaluationOptions  options;
 } Request;
 
@@ -89,6 +90,8 @@ check_base (Request  *self,
       && (self->recipe != NULL || self->base != NULL || self->base_statistics != NULL))
     return cli_usage_error (error, "--save-base is of MODEL as it is, with no --recipe, --base or "
                             "--base-statistics");
+  if (self->base_tokens != 0 && self->save_base == NULL)
+    return cli_usage_error (error, "--base-tokens needs --save-base");
   if (self->text == NULL && (self->save_base != NULL || self->base_statistics != NULL))
     return cli_usage_error (error, "statistics of a base need a --text");
 
@@ -105,6 +108,8 @@ check_request (Request  *self,
       !cli_parse_count (self->questions, "--questions", 0, G_MAXINT32, error) ||
       !cli_parse_count (self->context, "--context", 0, G_MAXINT32, error) ||
       !cli_parse_count (self->chunks, "--chunks", 0, G_MAXINT32, error) ||
+      !cli_parse_count (self->base_tokens, "--base-tokens", 0, TARE_BASE_STATISTICS_KEPT_MOST,
+                        error) ||
       !cli_parse_size (self->memory, "--memory", &self->options.memory_budget, error) ||
       !check_base (self, error))
     return FALSE;
@@ -185,8 +190,10 @@ evaluate_statistics (const Request       *request,
                                             error);
     }
 
-  if (!tare_evaluator_save_base (evaluator, request->save_base, TARE_BASE_STATISTICS_KEPT, &bytes,
-                                 accuracy, progress, error))
+  if (!tare_evaluator_save_base (evaluator, request->save_base,
+                                 request->base_tokens > 0 ? (guint32) request->base_tokens
+                                                          : TARE_BASE_STATISTICS_KEPT,
+                                 &bytes, accuracy, progress, error))
     return FALSE;
   cli_set_size (root, "base_statistics_bytes", bytes);
   cli_set_size (root, "bytes_per_prediction", bytes / accuracy->n_tokens);
@@ -332,7 +339,9 @@ evaluate (const CliCommand  *self,
       "Activations for the recipe", "FILE" },
     { "base", 0, 0, G_OPTION_ARG_FILENAME, &request.base, "What to evaluate against", "MODEL" },
     { "save-base", 0, 0, G_OPTION_ARG_FILENAME, &request.save_base,
-      "Keep what MODEL predicts: its 128 likeliest tokens, and the rest as one", "FILE" },
+      "Keep what MODEL predicts: its likeliest tokens, and the rest as one", "FILE" },
+    { "base-tokens", 0, 0, G_OPTION_ARG_INT64, &request.base_tokens,
+      "Likeliest tokens to keep with --save-base: 1 to 16384, 128 if not given", "N" },
     { "base-statistics", 0, 0, G_OPTION_ARG_FILENAME, &request.base_statistics,
       "Evaluate against what --save-base kept; KL divergences are lower bounds", "FILE" },
     { "memory", 0, 0, G_OPTION_ARG_STRING, &request.memory,
@@ -362,7 +371,7 @@ const CliCommand cli_command_evaluate = {
   .arguments = "MODEL [--text FILE [--context N] [--mode llama.cpp|segments] [--chunks N]] "
                "[--tasks FILE [--questions N]] "
                "[--recipe FILE [--calibration FILE]] [--base MODEL | --base-statistics FILE | "
-               "--save-base FILE] [--memory SIZE] [--json]",
+               "--save-base FILE [--base-tokens N]] [--memory SIZE] [--json]",
   .description = "Accuracy on a text and on questions, and divergence from a base",
   .run = evaluate,
 };

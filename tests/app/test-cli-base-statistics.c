@@ -70,6 +70,63 @@ test_refused (void)
   g_assert_nonnull (strstr (not_one.error, "no statistics of a base"));
 }
 
+/* With more tokens more of the divergence is seen, and the file is as much larger; with all of them
+ * nothing is missing. */
+static void
+test_tokens (void)
+{
+  /* The sample's vocabulary has 1024. */
+  static const struct { const char *asked; double kept; } cases[] = {
+    { "8", 8.0 }, { "128", 128.0 }, { "16384", 1024.0 },
+  };
+  g_autofree char *sample = tare_test_source ("data/sample");
+  g_autofree char *text = tare_test_write_excerpt ("treasure-island.txt", 2000);
+  g_autofree char *recipe = tare_test_temporary ("tokens.json");
+  g_autofree char *file = tare_test_temporary ("tokens.statistics");
+  g_autoptr(JsonObject) exact = NULL;
+  double last = 0.0;
+
+  cli_write_recipe (recipe, RULES);
+  exact = cli_run_json ("evaluate %s --text %s --context 64 --recipe %s --json", sample, text,
+                        recipe);
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autoptr(JsonObject) base = cli_run_json ("evaluate %s --text %s --context 64 --save-base "
+                                                 "%s --base-tokens %s --json", sample, text, file,
+                                                 cases[i].asked);
+      g_autoptr(JsonObject) found = cli_run_json ("evaluate %s --text %s --context 64 --recipe %s "
+                                                  "--base-statistics %s --json", sample, text,
+                                                  recipe, file);
+      double tokens = cli_get_number (base, "tokens");
+
+      g_assert_cmpfloat (cli_get_number (base, "base_statistics_bytes") / tokens, >,
+                         16.0 + 8.0 * cases[i].kept);
+      g_assert_cmpfloat (cli_get_number (base, "base_statistics_bytes") / tokens, <,
+                         18.0 + 8.0 * cases[i].kept);
+      g_assert_cmpfloat (cli_get_number (found, "kl_mean"), >, last);
+      last = cli_get_number (found, "kl_mean");
+    }
+  g_assert_cmpfloat_with_epsilon (last, cli_get_number (exact, "kl_mean"), 1e-6);
+}
+
+static void
+test_tokens_refused (void)
+{
+  g_autofree char *sample = tare_test_source ("data/sample");
+  g_autofree char *text = tare_test_write_excerpt ("treasure-island.txt", 2000);
+  g_auto(CliRun) many = cli_run ("evaluate %s --text %s --save-base x --base-tokens 16385", sample,
+                                 text);
+  g_auto(CliRun) alone = cli_run ("evaluate %s --text %s --base-tokens 64", sample, text);
+  g_auto(CliRun) help = cli_run ("evaluate --help");
+
+  g_assert_cmpint (many.status, ==, 2);
+  g_assert_nonnull (strstr (many.error, "--base-tokens"));
+  g_assert_cmpint (alone.status, ==, 2);
+  g_assert_nonnull (strstr (alone.error, "--base-tokens needs --save-base"));
+  g_assert_cmpint (help.status, ==, 0);
+  g_assert_nonnull (strstr (help.output, "1 to 16384, 128 if not given"));
+}
+
 int
 main (int    argc,
       char **argv)
@@ -77,6 +134,8 @@ main (int    argc,
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/cli/base-statistics/recipe", test_recipe);
   g_test_add_func ("/cli/base-statistics/refused", test_refused);
+  g_test_add_func ("/cli/base-statistics/tokens", test_tokens);
+  g_test_add_func ("/cli/base-statistics/tokens-refused", test_tokens_refused);
 
   return g_test_run ();
 }
