@@ -39,11 +39,7 @@ static gboolean
 owns_input (TareModel        *model,
             const TareTensor *tensor)
 {
-  const TareRole *role = tensor->role;
-
-  return role != NULL && role->matrix && !tensor->bias && role->input != NULL
-         && (strcmp (role->input, role->id) == 0
-             || tare_model_lookup_role (model, role->input, tensor->block, FALSE) == NULL);
+  return tare_model_lookup_input (model, tensor) == tensor;
 }
 
 /* The widest input, up to @limit, at which all grams take no more than half of the room; they are
@@ -113,15 +109,11 @@ share_inputs (TareModel       *model,
   for (gsize i = 0; i < tare_model_get_n_tensors (model); i++)
     {
       const TareTensor *tensor = tare_model_get_tensor (model, i);
-      const TareTensor *owner;
+      const TareTensor *owner = tare_model_lookup_input (model, tensor);
       const TareLayerActivations *activations;
 
-      if (tensor->role == NULL || tensor->role->input == NULL || tensor->bias
+      if (owner == NULL || owner == tensor
           || tare_calibration_lookup (calibration, tensor->canonical) != NULL)
-        continue;
-
-      owner = tare_model_lookup_role (model, tensor->role->input, tensor->block, FALSE);
-      if (owner == NULL || owner == tensor)
         continue;
 
       activations = tare_calibration_lookup (calibration, owner->canonical);

@@ -266,6 +266,38 @@ tare_model_lookup_role (TareModel  *self,
 }
 
 /**
+ * tare_model_lookup_input:
+ * @self: a model
+ * @tensor: a tensor of it
+ *
+ * Layers that take one input are known by the first of them: query, key and value by attn_q.
+ *
+ * Returns: (nullable) (transfer none): the layer that the input of @tensor is named after, which
+ *   may be itself; %NULL for what is no linear layer
+ */
+const TareTensor *
+tare_model_lookup_input (TareModel        *self,
+                         const TareTensor *tensor)
+{
+  const TareRole *role;
+  const TareTensor *owner;
+
+  g_return_val_if_fail (self != NULL && tensor != NULL, NULL);
+
+  /* The embedding is the output too where there is no other. */
+  role = tensor->role;
+  if (tensor == tare_model_lookup_role (self, "token_embd", -1, FALSE)
+      && tare_model_lookup_role (self, "output", -1, FALSE) == NULL)
+    return tensor;
+  if (role == NULL || !role->matrix || tensor->bias || role->input == NULL)
+    return NULL;
+
+  owner = tare_model_lookup_role (self, role->input, tensor->block, FALSE);
+
+  return owner != NULL ? owner : tensor;
+}
+
+/**
  * tare_model_get_n_weights:
  * @self: a model
  *

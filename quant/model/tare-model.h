@@ -42,6 +42,8 @@ const TareTensor       *tare_model_lookup_role           (TareModel   *self,
                                                           const char  *role,
                                                           int          block,
                                                           gboolean     bias);
+const TareTensor       *tare_model_lookup_input          (TareModel        *self,
+                                                          const TareTensor *tensor);
 TareTensor             *tare_model_dup_folder_tensor     (TareModel        *self,
                                                           const TareTensor *tensor);
 TareTensor             *tare_model_dup_folder_expert     (TareModel        *self,
