@@ -4,8 +4,10 @@
 #include <glib/gi18n.h>
 #include <string.h>
 
+#include "analysis/calibration/tare-input-reader.h"
 #include "analysis/statistics/tare-pyramid.h"
 #include "analysis/statistics/tare-ranges.h"
+#include "app/tare-text.h"
 #include "widgets/tare-heat-plot.h"
 #include "widgets/tare-range-plot.h"
 
@@ -14,6 +16,8 @@ typedef enum
 {
   SHOW_WEIGHTS,
   SHOW_ERROR,
+  SHOW_INPUTS,
+  SHOW_N
 } Show;
 
 typedef enum
@@ -24,6 +28,39 @@ typedef enum
 
 /* Weights that are decoded within a frame: a millisecond or so. */
 #define AT_ONCE ((gsize) 1 << 18)
+
+/* Of a text, whose inputs are shown: the first ones, which are often like no others, and enough
+ * for what channels have in common to be seen. */
+#define TOKENS 256
+
+/* How one of them is told. */
+static const struct
+{
+  const char *id;
+  const char *title;
+  const char *row;
+  const char *value;
+  const char *caption;
+} pictures[SHOW_N] = {
+  [SHOW_WEIGHTS] = {
+    "weights", N_("Weights"), N_("output"), N_("weight"),
+    N_("Above, the magnitude of each weight; every dot is the largest of the weights it stands "
+       "for. Below, how the weights of each channel are spread: all, 98 % and half of them, and "
+       "their middle."),
+  },
+  [SHOW_ERROR] = {
+    "error", N_("Error of the format"), N_("output"), N_("error"),
+    N_("Above, the error of each weight in the layer's format; every dot is the largest of the "
+       "weights it stands for. Below, how the weights of each channel are spread: all, 98 % and "
+       "half of them, and their middle."),
+  },
+  [SHOW_INPUTS] = {
+    "inputs", N_("Inputs"), N_("token"), N_("activation"),
+    N_("Above, what enters the layer at the first tokens of the calibration text; every dot is "
+       "the largest of the numbers it stands for. Below, how the weights of each channel are "
+       "spread: all, 98 % and half of them, and their middle."),
+  },
+};
 
 struct _TareOutliersPage
 {
@@ -38,17 +75,20 @@ struct _TareOutliersPage
   GtkToggleButton *sort_button;
 
   TareStudy       *study;
+  TareInputReader *reader;       /* (nullable): of @reader_text */
+  char            *reader_text;  /* (nullable): a path */
 };
 
 G_DEFINE_FINAL_TYPE (TareOutliersPage, tare_outliers_page, TARE_TYPE_LAYER_PAGE)
 
-/* A matrix that is looked at, from any thread: a tensor, or what its format makes of it less what
- * it is. */
+/* A matrix that is looked at, from any thread: a tensor, what its format makes of it less what it
+ * is, or what enters it. */
 typedef struct
 {
   TareModel        *model;
   const TareTensor *tensor;
-  TareQuantized    *quantized;
+  TareQuantized    *quantized;  /* (nullable) */
+  TareInputs       *inputs;     /* (nullable) */
   TarePyramid      *pyramid;
 } Matrix;
 
@@ -59,6 +99,7 @@ matrix_clear (gpointer data)
 
   g_clear_pointer (&self->pyramid, tare_pyramid_unref);
   g_clear_pointer (&self->quantized, tare_quantized_unref);
+  g_clear_pointer (&self->inputs, tare_inputs_free);
   g_clear_pointer (&self->model, tare_model_unref);
 }
 
@@ -68,7 +109,7 @@ matrix_unref (gpointer data)
   g_atomic_rc_box_release_full (data, matrix_clear);
 }
 
-/* Rows of the tensor, or of its error. */
+/* Rows of the tensor, of its error or of its inputs. */
 static gboolean
 read_rows (gpointer   data,
            gsize      first,
@@ -81,6 +122,11 @@ read_rows (gpointer   data,
   gsize count = n * tensor->columns;
   g_autofree float *rounded = NULL;
 
+  if (self->inputs != NULL)
+    {
+      memcpy (out, self->inputs->x + first * tensor->columns, count * sizeof *out);
+      return TRUE;
+    }
   if (!tare_tensor_read_rows (tensor, first, n, out, error))
     return FALSE;
   if (self->quantized == NULL)
@@ -129,16 +175,30 @@ sample (gpointer            data,
 
 typedef struct
 {
-  TareAssignment assignment;
-  Show           show;
-  Channels       channels;
+  TareAssignment   assignment;
+  Show             show;
+  Channels         channels;
+  char            *text;      /* (nullable): a path */
+  TareInputReader *reader;    /* (nullable): of @text, if there is one already */
 } Request;
 
-/* Either of the two. */
+static void
+request_free (gpointer data)
+{
+  Request *request = data;
+
+  g_clear_pointer (&request->reader, tare_input_reader_unref);
+  g_free (request->text);
+  g_free (request);
+}
+
+/* One of the three. */
 typedef struct
 {
-  Matrix     *matrix;
-  TareRanges *ranges;
+  Matrix          *matrix;
+  char           **rows;      /* (nullable): their names */
+  TareRanges      *ranges;
+  TareInputReader *reader;
 } Finding;
 
 static void
@@ -148,19 +208,103 @@ finding_free (gpointer data)
 
   g_clear_pointer (&finding->matrix, matrix_unref);
   g_clear_pointer (&finding->ranges, tare_ranges_free);
+  g_clear_pointer (&finding->reader, tare_input_reader_unref);
+  g_strfreev (finding->rows);
   g_free (finding);
 }
 
 static void
 post (TareStudyTask *task,
-      Matrix        *matrix,
-      TareRanges    *ranges)
+      const Finding *finding)
 {
-  Finding *finding = g_new0 (Finding, 1);
+  tare_study_post (task, g_memdup2 (finding, sizeof *finding));
+}
 
-  finding->matrix = matrix;
-  finding->ranges = ranges;
-  tare_study_post (task, finding);
+/* The reader of the request, or one that the page can ask for the next layer. */
+static TareInputReader *
+get_reader (TareStudyTask  *task,
+            const Request  *request,
+            GError        **error)
+{
+  g_autoptr(TareInputReader) reader = NULL;
+  g_autofree char *text = NULL;
+  gsize length;
+
+  if (request->reader != NULL)
+    return tare_input_reader_ref (request->reader);
+  if (request->text == NULL)
+    {
+      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND,
+                           _("Choose a text to calibrate on: there is none."));
+      return NULL;
+    }
+  if (!g_file_get_contents (request->text, &text, &length, error))
+    return NULL;
+
+  /* No tokenizer makes fewer tokens of a text than one for 16 bytes. */
+  reader = tare_input_reader_new (task->model, text, MIN (length, TOKENS * 16), TOKENS,
+                                  request->text, error);
+  if (reader != NULL)
+    post (task, &(Finding) { .reader = tare_input_reader_ref (reader) });
+
+  return g_steal_pointer (&reader);
+}
+
+/* (nullable): the tokens by number and text, where every row is one */
+static char **
+name_tokens (TareInputReader  *reader,
+             const TareInputs *inputs)
+{
+  g_auto(GStrv) texts = tare_input_reader_dup_texts (reader);
+
+  if (g_strv_length (texts) != inputs->n_tokens)
+    return NULL;
+
+  for (guint i = 0; texts[i] != NULL; i++)
+    {
+      g_autofree char *visible = tare_text_visible (texts[i]);
+
+      g_free (texts[i]);
+      texts[i] = g_strdup_printf ("%u “%s”", i, visible);
+    }
+
+  return g_steal_pointer (&texts);
+}
+
+/* What the matrix has beside its tensor. */
+static gboolean
+fill_matrix (Matrix               *matrix,
+             char               ***names,
+             TareStudyTask        *task,
+             const Request        *request,
+             const TareProgress   *progress,
+             GError              **error)
+{
+  g_autoptr(TareInputReader) reader = NULL;
+
+  if (request->show == SHOW_WEIGHTS)
+    return TRUE;
+  if (request->show == SHOW_ERROR)
+    {
+      matrix->quantized = tare_engine_quantize (task->engine, task->tensor, &request->assignment,
+                                                task->calibration, progress, error);
+      return matrix->quantized != NULL;
+    }
+
+  reader = get_reader (task, request, error);
+  if (reader == NULL)
+    return FALSE;
+  matrix->inputs = tare_input_reader_read (reader, task->tensor, progress, error);
+  if (matrix->inputs != NULL && !tare_tensor_is_stacked (task->tensor))
+    *names = name_tokens (reader, matrix->inputs);
+
+  return matrix->inputs != NULL;
+}
+
+static gsize
+get_n_rows (const Matrix *self)
+{
+  return self->inputs != NULL ? self->inputs->n_tokens : self->tensor->rows;
 }
 
 static gboolean
@@ -170,30 +314,22 @@ study_matrix (TareStudyTask       *task,
               GError             **error)
 {
   Matrix *matrix = g_atomic_rc_box_new0 (Matrix);
-  TareProgress first = tare_progress_part (progress, 0.0, 0.7);
-  TareProgress second = tare_progress_part (progress, request->show == SHOW_ERROR ? 0.7 : 0.0, 1.0);
+  double middle = request->show == SHOW_WEIGHTS ? 0.0 : 0.7;
+  TareProgress first = tare_progress_part (progress, 0.0, middle);
+  TareProgress second = tare_progress_part (progress, middle, 1.0);
+  g_auto(GStrv) names = NULL;
 
   matrix->model = tare_model_ref (task->model);
   matrix->tensor = task->tensor;
-  if (request->show == SHOW_ERROR)
-    {
-      matrix->quantized = tare_engine_quantize (task->engine, task->tensor, &request->assignment,
-                                                task->calibration, &first, error);
-      if (matrix->quantized == NULL)
-        {
-          matrix_unref (matrix);
-          return FALSE;
-        }
-    }
-
-  matrix->pyramid = tare_pyramid_build_rows (task->tensor->rows, task->tensor->columns, read_rows,
-                                             matrix, &second, error);
+  if (fill_matrix (matrix, &names, task, request, &first, error))
+    matrix->pyramid = tare_pyramid_build_rows (get_n_rows (matrix), task->tensor->columns,
+                                               read_rows, matrix, &second, error);
   if (matrix->pyramid == NULL)
     {
       matrix_unref (matrix);
       return FALSE;
     }
-  post (task, matrix, NULL);
+  post (task, &(Finding) { .matrix = matrix, .rows = g_steal_pointer (&names) });
 
   return TRUE;
 }
@@ -205,19 +341,26 @@ study (TareStudyTask  *task,
   const Request *request = task->request;
   TareProgress first = tare_progress_part (task->progress, 0.0, 0.5);
   TareProgress second = tare_progress_part (task->progress, 0.5, 1.0);
+  GError *failure = NULL;
   TareRanges *ranges;
 
-  if (!study_matrix (task, request, &first, error))
-    return FALSE;
+  /* Channels have ranges, whether there is a picture or not. */
+  if (!study_matrix (task, request, &first, &failure)
+      && g_error_matches (failure, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    {
+      g_propagate_error (error, failure);
+      return FALSE;
+    }
 
   ranges = request->channels == CHANNELS_OUTPUTS
-           ? tare_ranges_of_rows (task->tensor, &second, error)
-           : tare_ranges_of_columns (task->tensor, &second, error);
-  if (ranges == NULL)
-    return FALSE;
-  post (task, NULL, ranges);
+           ? tare_ranges_of_rows (task->tensor, &second, failure == NULL ? &failure : NULL)
+           : tare_ranges_of_columns (task->tensor, &second, failure == NULL ? &failure : NULL);
+  if (ranges != NULL)
+    post (task, &(Finding) { .ranges = ranges });
+  if (failure != NULL)
+    g_propagate_error (error, failure);
 
-  return TRUE;
+  return failure == NULL;
 }
 
 /* --- the page --- */
@@ -252,14 +395,22 @@ news (gpointer owner,
 
   if (finding->matrix != NULL)
     {
-      const TareTensor *tensor = finding->matrix->tensor;
+      TareHeatPlot *map = TARE_HEAT_PLOT (self->map);
+      Matrix *matrix = g_steal_pointer (&finding->matrix);
 
-      tare_heat_plot_set_source (TARE_HEAT_PLOT (self->map), tensor->rows, tensor->columns, sample,
-                                 g_steal_pointer (&finding->matrix), matrix_unref);
+      tare_heat_plot_set_labels (map, (const char *const *) finding->rows, NULL);
+      tare_heat_plot_set_source (map, get_n_rows (matrix), matrix->tensor->columns, sample, matrix,
+                                 matrix_unref);
       tare_chart_fit (self->map_chart);
     }
   if (finding->ranges != NULL)
     show_ranges (self, finding->ranges);
+  if (finding->reader != NULL)
+    {
+      g_clear_pointer (&self->reader, tare_input_reader_unref);
+      self->reader = g_steal_pointer (&finding->reader);
+      return;
+    }
   tare_layer_page_show_charts (TARE_LAYER_PAGE (self));
 }
 
@@ -267,9 +418,16 @@ static void
 done (gpointer      owner,
       const GError *error)
 {
+  TareOutliersPage *self = owner;
+
   tare_layer_page_set_busy (owner, FALSE);
-  if (error != NULL)
-    tare_layer_page_set_caption (owner, error->message);
+  if (error == NULL)
+    return;
+
+  /* No picture is better than that of another matrix. */
+  tare_heat_plot_set_source (TARE_HEAT_PLOT (self->map), 0, 0, NULL, NULL, NULL);
+  tare_layer_page_show_charts (owner);
+  tare_layer_page_set_caption (owner, error->message);
 }
 
 static const TareStudyClass study_class = {
@@ -280,18 +438,34 @@ static const TareStudyClass study_class = {
   .done = done,
 };
 
-static void
-update_caption (TareOutliersPage *self)
+/* (transfer full): the reader of the text that is calibrated on, if there is one already */
+static TareInputReader *
+find_reader (TareOutliersPage *self,
+             const char       *text)
 {
-  gboolean error = gtk_drop_down_get_selected (self->show_drop) == SHOW_ERROR;
+  if (g_strcmp0 (text, self->reader_text) == 0)
+    return self->reader != NULL ? tare_input_reader_ref (self->reader) : NULL;
 
-  tare_layer_page_set_caption (TARE_LAYER_PAGE (self), error
-    ? _("Above, the error of each weight in the layer's format; every dot is the largest of the "
-        "weights it stands for. Below, how the weights of each channel are spread: all, 98 % and "
-        "half of them, and their middle.")
-    : _("Above, the magnitude of each weight; every dot is the largest of the weights it stands "
-        "for. Below, how the weights of each channel are spread: all, 98 % and half of them, and "
-        "their middle."));
+  g_clear_pointer (&self->reader, tare_input_reader_unref);
+  g_free (self->reader_text);
+  self->reader_text = g_strdup (text);
+
+  return NULL;
+}
+
+static void
+name_axes (TareOutliersPage *self,
+           const Request    *request)
+{
+  const char *channel = request->channels == CHANNELS_OUTPUTS ? _("output") : _("input");
+  const char *row = _(pictures[request->show].row);
+
+  tare_heat_plot_set_names (TARE_HEAT_PLOT (self->map), row, _("input"),
+                            _(pictures[request->show].value));
+  tare_axis_set_title (tare_chart_get_y_axis (self->map_chart), row);
+  tare_range_plot_set_name (TARE_RANGE_PLOT (self->ranges), channel);
+  tare_axis_set_title (tare_chart_get_x_axis (self->range_chart), channel);
+  tare_layer_page_set_caption (TARE_LAYER_PAGE (self), _(pictures[request->show].caption));
 }
 
 static void
@@ -312,15 +486,11 @@ show (TareLayerPage *page,
   request->assignment = tare_layer_get_assignment (layer);
   request->show = gtk_drop_down_get_selected (self->show_drop);
   request->channels = gtk_drop_down_get_selected (self->channels_drop);
-  tare_heat_plot_set_names (TARE_HEAT_PLOT (self->map), _("output"), _("input"),
-                            request->show == SHOW_ERROR ? _("error") : _("weight"));
-  tare_range_plot_set_name (TARE_RANGE_PLOT (self->ranges),
-                            request->channels == CHANNELS_OUTPUTS ? _("output") : _("input"));
-  tare_axis_set_title (tare_chart_get_x_axis (self->range_chart),
-                       request->channels == CHANNELS_OUTPUTS ? _("output") : _("input"));
-  update_caption (self);
+  request->text = g_strdup (tare_session_get_calibration_text (tare_layer_page_get_session (page)));
+  request->reader = find_reader (self, request->text);
+  name_axes (self, request);
   tare_layer_page_set_busy (page, TRUE);
-  tare_study_start (self->study, tare_layer_get_tensor (layer), request, g_free);
+  tare_study_start (self->study, tare_layer_get_tensor (layer), request, request_free);
 }
 
 /* The weights stay what they are whatever the recipe says; errors do not. */
@@ -355,6 +525,7 @@ tare_outliers_page_dispose (GObject *object)
   TareOutliersPage *self = (TareOutliersPage *) object;
 
   g_clear_pointer (&self->study, tare_study_free);
+  g_clear_pointer (&self->reader, tare_input_reader_unref);
 
   G_OBJECT_CLASS (tare_outliers_page_parent_class)->dispose (object);
 }
@@ -366,6 +537,7 @@ tare_outliers_page_finalize (GObject *object)
 
   g_clear_object (&self->map);
   g_clear_object (&self->ranges);
+  g_free (self->reader_text);
 
   G_OBJECT_CLASS (tare_outliers_page_parent_class)->finalize (object);
 }
@@ -386,7 +558,8 @@ static void
 add_controls (TareOutliersPage *self)
 {
   TareLayerPage *page = TARE_LAYER_PAGE (self);
-  const char *const shows[] = { _("Weights"), _("Error of the format"), NULL };
+  const char *const shows[] = { _(pictures[SHOW_WEIGHTS].title), _(pictures[SHOW_ERROR].title),
+                                _(pictures[SHOW_INPUTS].title), NULL };
   const char *const channels[] = { _("By output"), _("By input"), NULL };
   GtkWidget *all_button;
 
@@ -424,6 +597,24 @@ tare_outliers_page_init (TareOutliersPage *self)
   tare_chart_add_plot (self->range_chart, self->ranges);
   tare_axis_set_title (tare_chart_get_y_axis (self->range_chart), _("weight"));
   add_controls (self);
+}
+
+/**
+ * tare_outliers_page_set_picture:
+ * @self: the page
+ * @picture: "weights", "error" of the layer's format, or "inputs", token by token
+ *
+ * Shows another matrix of the layer.
+ */
+void
+tare_outliers_page_set_picture (TareOutliersPage *self,
+                                const char       *picture)
+{
+  g_return_if_fail (TARE_IS_OUTLIERS_PAGE (self) && picture != NULL);
+
+  for (guint i = 0; i < G_N_ELEMENTS (pictures); i++)
+    if (g_str_equal (pictures[i].id, picture))
+      gtk_drop_down_set_selected (self->show_drop, i);
 }
 
 /**

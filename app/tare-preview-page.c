@@ -51,15 +51,6 @@ static void page_iface_init (TarePageInterface *iface);
 G_DEFINE_FINAL_TYPE_WITH_CODE (TarePreviewPage, tare_preview_page, ADW_TYPE_BIN,
                                G_IMPLEMENT_INTERFACE (TARE_TYPE_PAGE, page_iface_init))
 
-/* In one line, spaces and all. */
-static char *
-dup_visible (const char *text)
-{
-  g_auto(GStrv) lines = g_strsplit (text, "\n", -1);
-
-  return g_strjoinv ("↵", lines);
-}
-
 /* --- what would come next --- */
 
 typedef struct
@@ -139,7 +130,7 @@ take_next (gpointer owner,
   attach (self, _("recipe"), 2, 0, "dim-label");
   for (gsize i = 0; i < next->n; i++)
     {
-      g_autofree char *text = dup_visible (next->rows[i].text);
+      g_autofree char *text = tare_text_visible (next->rows[i].text);
       g_autofree char *quoted = g_strdup_printf ("“%s”", text);
       g_autofree char *base = g_strdup_printf ("%.1f %%", 100.0 * (double) next->rows[i].base);
       g_autofree char *other = g_strdup_printf ("%.1f %%", 100.0 * (double) next->rows[i].other);
@@ -206,8 +197,8 @@ new_row (TarePreviewPage *self,
   gsize before = MIN (position, CONTEXT_TOKENS);
   g_autofree char *context = tare_token_scores_dup_text (self->scores, position - before, before);
   g_autofree char *token = tare_token_scores_dup_text (self->scores, position, 1);
-  g_autofree char *line = dup_visible (context);
-  g_autofree char *shown = dup_visible (token);
+  g_autofree char *line = tare_text_visible (context);
+  g_autofree char *shown = tare_text_visible (token);
   g_autofree char *quoted = g_strdup_printf ("“%s”", shown);
   g_autofree char *divergence = tare_text_number ((double) score->divergence, 3);
   g_autofree char *figures = g_strdup_printf (_("%.1f %% → %.1f %%   KL %s"),

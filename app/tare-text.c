@@ -157,6 +157,24 @@ tare_text_duration (double seconds)
 }
 
 /**
+ * tare_text_visible:
+ * @text: a text
+ *
+ * Returns: (transfer full): it in one line, every line break as a sign
+ */
+char *
+tare_text_visible (const char *text)
+{
+  g_auto(GStrv) lines = NULL;
+
+  g_return_val_if_fail (text != NULL, NULL);
+
+  lines = g_strsplit (text, "\n", -1);
+
+  return g_strjoinv ("↵", lines);
+}
+
+/**
  * tare_text_contains:
  * @text: (nullable): a text
  * @folded: what to look for, as g_utf8_casefold() has it

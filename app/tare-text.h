@@ -18,6 +18,7 @@ char *tare_text_share       (double   share,
 char *tare_text_doubtful    (double   value,
                              double   error);
 char *tare_text_duration    (double   seconds);
+char *tare_text_visible     (const char *text);
 
 gboolean tare_text_contains (const char *text,
                              const char *folded);

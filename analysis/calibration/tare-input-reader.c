@@ -337,8 +337,8 @@ tare_input_reader_read (TareInputReader     *self,
     }
   if (seen.columns == 0)
     {
-      g_set_error (error, TARE_ERROR, TARE_ERROR_UNSUPPORTED, "%s: nothing is multiplied by it",
-                   tensor->canonical);
+      g_set_error (error, TARE_ERROR, TARE_ERROR_UNSUPPORTED, "%s: not a linear layer, nothing "
+                   "enters it", tensor->canonical);
       return NULL;
     }
 

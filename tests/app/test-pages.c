@@ -4,8 +4,10 @@
  * does what its buttons say. */
 #include "tests/app/window-fixture.h"
 
+#include <math.h>
 #include <string.h>
 
+#include "analysis/calibration/tare-input-reader.h"
 #include "app/tare-distribution-page.h"
 #include "app/tare-formats-page.h"
 #include "app/tare-hessian-page.h"
@@ -133,12 +135,6 @@ test_outliers (WindowFixture *fixture,
   g_assert_cmpstr (tare_layer_page_get_state (TARE_LAYER_PAGE (page)), ==, "empty");
 }
 
-static gboolean
-is_calibrated (WindowFixture *fixture)
-{
-  return tare_session_get_calibration (fixture->session) != NULL && is_idle (fixture);
-}
-
 static guint
 count_lines (TareChart *chart)
 {
@@ -146,6 +142,101 @@ count_lines (TareChart *chart)
   g_auto(GStrv) lines = g_strsplit (csv, "\n", -1);
 
   return g_strv_length (lines);
+}
+
+/* What the picture has at a row and a column, from the data behind it. */
+static char *
+describe_cell (TareChart *chart,
+               guint      row,
+               guint      column)
+{
+  g_autofree char *csv = tare_chart_dup_csv (chart);
+  g_autofree char *begin = g_strdup_printf ("\n%u,%u,1,1,", row, column);
+  const char *found = strstr (csv, begin);
+
+  return found != NULL ? g_strndup (found + strlen (begin), strcspn (found + strlen (begin), "\n"))
+                       : NULL;
+}
+
+/* Asks the network by itself. */
+static void
+assert_enters (WindowFixture *fixture,
+               const char    *canonical,
+               guint          token,
+               guint          column,
+               double         number)
+{
+  TareModel *model = tare_session_get_model (fixture->session);
+  const char *path = tare_session_get_calibration_text (fixture->session);
+  g_autoptr(TareInputReader) reader = NULL;
+  g_autoptr(TareInputs) inputs = NULL;
+  g_autofree char *text = NULL;
+
+  g_assert_true (g_file_get_contents (path, &text, NULL, NULL));
+  text[4096] = '\0';
+  reader = tare_input_reader_new (model, text, strlen (text), 256, path, NULL);
+  inputs = tare_input_reader_read (reader, tare_model_lookup (model, canonical), NULL, NULL);
+  g_assert_nonnull (inputs);
+  g_assert_cmpfloat_with_epsilon (number, fabs (inputs->x[token * inputs->columns + column]),
+                                  1e-5 * number);
+}
+
+/* Zooms in until every number has a cell of its own. */
+static void
+look_closely (WindowFixture *fixture,
+              TareChart     *chart)
+{
+  tare_axis_set_range (tare_chart_get_x_axis (chart), 100.0, 106.0);
+  tare_axis_set_range (tare_chart_get_y_axis (chart), 2.0, 8.0);
+  window_fixture_settle (fixture, 300);
+}
+
+/* The inputs as a picture are those of the calibration text, and those of a layer that shares them
+ * are the same. */
+static void
+test_input_picture (WindowFixture *fixture,
+                    gconstpointer  data)
+{
+  static const char *const layers[] = { "blk.1.attn_q.weight", "blk.1.attn_v.weight" };
+  TareOutliersPage *page;
+  g_autofree char *numbers[2] = { NULL, NULL };
+  double lower, upper;
+
+  window_fixture_open_sample (fixture);
+  select_layer (fixture, "blk.3.ffn_down.weight");
+  page = TARE_OUTLIERS_PAGE (show (fixture, "outliers"));
+  tare_outliers_page_set_picture (page, "inputs");
+  for (guint i = 0; i < 2; i++)
+    {
+      TareChart *chart = tare_outliers_page_get_map (page);
+
+      select_layer (fixture, layers[i]);
+      show (fixture, "outliers");
+      g_assert_cmpstr (tare_layer_page_get_state (TARE_LAYER_PAGE (page)), ==, "charts");
+      tare_axis_get_bounds (tare_chart_get_y_axis (chart), &lower, &upper);
+      g_assert_cmpfloat (upper - lower, ==, 256.0);
+      look_closely (fixture, chart);
+      numbers[i] = describe_cell (chart, 5, 103);
+      g_assert_nonnull (numbers[i]);
+    }
+  g_assert_cmpstr (numbers[0], ==, numbers[1]);
+  assert_enters (fixture, layers[0], 5, 103, g_ascii_strtod (numbers[0], NULL));
+  window_fixture_shoot (fixture, GTK_WIDGET (fixture->window), "inputs-close", FALSE);
+
+  /* Nothing enters a table: its channels are shown, and no old picture. */
+  select_layer (fixture, "token_embd.weight");
+  show (fixture, "outliers");
+  g_assert_cmpuint (count_lines (tare_outliers_page_get_ranges (page)), >, 1024);
+  g_assert_cmpuint (count_lines (tare_outliers_page_get_map (page)), <=, 2);
+  g_assert_nonnull (window_fixture_find (GTK_WIDGET (page), GTK_TYPE_LABEL,
+                                         "token_embd.weight: not a linear layer, nothing enters "
+                                         "it"));
+}
+
+static gboolean
+is_calibrated (WindowFixture *fixture)
+{
+  return tare_session_get_calibration (fixture->session) != NULL && is_idle (fixture);
 }
 
 static void
@@ -323,6 +414,8 @@ main (int    argc,
   g_test_add ("/pages/formats", WindowFixture, NULL, window_fixture_set_up, test_formats,
               window_fixture_tear_down);
 
+  g_test_add ("/pages/input-picture", WindowFixture, NULL, window_fixture_set_up,
+              test_input_picture, window_fixture_tear_down);
   g_test_add ("/pages/outliers", WindowFixture, NULL, window_fixture_set_up, test_outliers,
               window_fixture_tear_down);
   g_test_add ("/pages/preview", WindowFixture, NULL, window_fixture_set_up, test_preview,

@@ -6,6 +6,7 @@
 #include "app/tare-distribution-page.h"
 #include "app/tare-hessian-page.h"
 #include "app/tare-map-view.h"
+#include "app/tare-outliers-page.h"
 #include "app/tare-sensitivity-page.h"
 #include "tests/tare-test.h"
 
@@ -130,6 +131,29 @@ test_distributions (WindowFixture *fixture,
     }
 }
 
+static void
+test_pictures (WindowFixture *fixture,
+               gconstpointer  data)
+{
+  static const char *const pictures[] = { "error", "inputs" };
+
+  window_fixture_open_sample (fixture);
+  select_one (fixture, "blk.3.ffn_down.weight");
+  tare_window_show_page (fixture->window, "outliers");
+  for (gsize i = 0; i < G_N_ELEMENTS (pictures); i++)
+    {
+      g_autofree char *name = g_strconcat ("outliers-", pictures[i], NULL);
+
+      tare_outliers_page_set_picture
+        (TARE_OUTLIERS_PAGE (tare_window_get_page (fixture->window, "outliers")), pictures[i]);
+      window_fixture_settle (fixture, 50);
+      window_fixture_wait (fixture, is_idle, 60.0);
+      window_fixture_settle (fixture, 300);
+      shoot (fixture, name, FALSE);
+      shoot (fixture, name, TRUE);
+    }
+}
+
 /* The measures, and how they go together; what takes gradients or a pass for each layer, too. */
 static void
 test_sensitivity (WindowFixture *fixture,
@@ -235,6 +259,8 @@ main (int    argc,
               test_main_window, window_fixture_tear_down);
   g_test_add ("/screenshot/distributions", WindowFixture, NULL, window_fixture_set_up,
               test_distributions, window_fixture_tear_down);
+  g_test_add ("/screenshot/pictures", WindowFixture, NULL, window_fixture_set_up, test_pictures,
+              window_fixture_tear_down);
   g_test_add ("/screenshot/sensitivity", WindowFixture, NULL, window_fixture_set_up,
               test_sensitivity, window_fixture_tear_down);
   g_test_add ("/screenshot/landscape", WindowFixture, NULL, window_fixture_set_up,
