@@ -110,7 +110,11 @@ make_spectrum (TareMeasureContext  *context,
   double scale = 2.0 / activations->n_tokens;
 
   if (spectrum == NULL)
-    return NULL;
+    {
+      if (error != NULL && g_error_matches (*error, TARE_ERROR, TARE_ERROR_INVALID))
+        g_prefix_error (error, "%s: ", tensor->canonical);
+      return NULL;
+    }
 
   for (gsize i = 0; i < spectrum->n_values; i++)
     spectrum->values[i] *= scale;

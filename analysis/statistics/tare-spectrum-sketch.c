@@ -11,8 +11,14 @@
 #include "quant/tare-error.h"
 #include "quant/tare-lapack.h"
 
-/* How often the shift is made ten times larger before a sketch is given up. */
-#define ATTEMPTS 8
+/* How often the shift is made ten times larger before a sketch is given up: from the rounding of
+ * binary32 to a thousandth of the matrix. */
+#define ATTEMPTS 5
+
+/* What the rounding of sums in binary32 may do to a product's symmetry and to a sum of eigenvalues,
+ * and how many standard deviations the mean of ω'Aω may be from the trace. */
+#define ROUNDING   1e-3
+#define DEVIATIONS 8.0
 
 /* A direction is told from the others by its eigenvalue of so many times what that lacks. */
 #define STANDS_OUT 3.0
@@ -246,8 +252,9 @@ sum_entropy (TareSpectrum  *self,
     self->entropy += _tare_spectrum_get_term (nystrom->values[i] - shift, self->trace);
 }
 
-/* The largest eigenvalues and what is left, less the shift. */
-static void
+/* The largest eigenvalues and what is left, less the shift. Returns whether they are no more than
+ * the trace together. */
+static gboolean
 take_figures (TareSpectrum  *self,
               const Nystrom *nystrom,
               double         shift)
@@ -257,6 +264,9 @@ take_figures (TareSpectrum  *self,
 
   for (gsize i = 0; i < k; i++)
     found += MAX (nystrom->values[i] - shift, 0.0);
+  if (!(found <= (1.0 + ROUNDING) * self->trace))
+    return FALSE;
+
   for (gsize i = 0; i < self->n_values; i++)
     self->values[i] = MAX (nystrom->values[k - 1 - i] - shift, 0.0);
   self->error = MAX (self->trace - found, 0.0);
@@ -265,6 +275,56 @@ take_figures (TareSpectrum  *self,
     estimate_entropy (self, nystrom, shift);
   else
     sum_entropy (self, nystrom, shift);
+
+  return TRUE;
+}
+
+static gboolean
+refuse_sketch (gsize        n,
+               const char  *what,
+               GError     **error)
+{
+  g_set_error (error, TARE_ERROR, TARE_ERROR_INVALID,
+               "the sketch of a Hessian of %" G_GSIZE_FORMAT " columns %s", n, what);
+
+  return FALSE;
+}
+
+/* A sketch may come from a file: Ω'AΩ is symmetric, and its diagonal has the trace of A for mean
+ * with no more than 2‖A‖² for variance, of which ‖A‖ is no more than the trace. (M. F. Hutchinson,
+ * 1990.) What is not a number is refused by either. */
+static gboolean
+check_sketch (const Nystrom  *nystrom,
+              const float    *sketch,
+              double          trace,
+              GError        **error)
+{
+  const int k = (int) nystrom->k;
+  double *y = nystrom->y;
+  double *b = nystrom->factor;
+  double size = 0.0, skew = 0.0, mean = 0.0;
+
+  for (gsize i = 0; i < nystrom->n * nystrom->k; i++)
+    y[i] = (double) sketch[i];
+  cblas_dgemm (CblasRowMajor, CblasTrans, CblasNoTrans, k, k, (int) nystrom->n, 1.0,
+               nystrom->omega, k, y, k, 0.0, b, k);
+  for (int i = 0; i < k; i++)
+    {
+      mean += b[i * k + i] / k;
+      for (int j = 0; j < k; j++)
+        {
+          double d = b[i * k + j] - b[j * k + i];
+
+          size += b[i * k + j] * b[i * k + j];
+          skew += d * d;
+        }
+    }
+
+  if (!(sqrt (skew) <= ROUNDING * sqrt (size)))
+    return refuse_sketch (nystrom->n, "is not of a symmetric one", error);
+
+  return fabs (mean - trace) <= DEVIATIONS * sqrt (2.0 / k) * trace
+         || refuse_sketch (nystrom->n, "does not fit its diagonal", error);
 }
 
 static gboolean
@@ -286,6 +346,9 @@ search_sketch (TareSpectrum        *self,
   tare_sketch_fill_signs (signs, self->n, k);
   for (gsize i = 0; i < self->n * k; i++)
     nystrom.omega[i] = (double) signs[i];
+  if (!check_sketch (&nystrom, sketch, self->trace, error))
+    return FALSE;
+
   for (int i = 0; i < ATTEMPTS && !done; i++)
     {
       if (!tare_progress_step (progress, (double) i / ATTEMPTS, NULL, error))
@@ -294,13 +357,9 @@ search_sketch (TareSpectrum        *self,
       done = factorize (&nystrom, sketch, shift);
     }
   if (!done || !decompose (&nystrom))
-    {
-      g_set_error (error, TARE_ERROR, TARE_ERROR_INVALID,
-                   "the sketch of a Hessian of %" G_GSIZE_FORMAT " columns is not of a positive "
-                   "definite one", self->n);
-      return FALSE;
-    }
-  take_figures (self, &nystrom, shift);
+    return refuse_sketch (self->n, "is not of one without negative eigenvalues", error);
+  if (!take_figures (self, &nystrom, shift))
+    return refuse_sketch (self->n, "does not fit its diagonal", error);
 
   return tare_progress_step (progress, 1.0, NULL, error);
 }
@@ -321,7 +380,8 @@ search_sketch (TareSpectrum        *self,
  * A. Yurtsever, M. Udell and V. Cevher, "Fixed-rank approximation of a positive-semidefinite matrix
  * from streaming data", NIPS 2017, algorithm 3.)
  *
- * Returns: (transfer full): the spectrum, or %NULL with @error set
+ * Returns: (transfer full): the spectrum, or %NULL with @error set, also where @sketch and
+ *   @diagonal are not of one such matrix
  */
 TareSpectrum *
 tare_spectrum_of_sketch (const float         *sketch,

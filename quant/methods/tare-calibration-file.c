@@ -26,6 +26,9 @@
 #define SUFFIX_GRAM    ".hessian"
 #define SUFFIX_SKETCH  ".hessian_sketch"
 
+/* What sums in binary32 may be off. */
+#define SKETCH_ROUNDING 1e-3
+
 #define SUFFIX_MEAN      ".mean"
 #define SUFFIX_MAGNITUDE ".magnitude"
 #define SUFFIX_HISTOGRAM ".histogram"
@@ -188,6 +191,33 @@ load_sketch (const Loader          *loader,
                       activations->sketch, error);
 }
 
+/* No |aᵢ'ω| of a row of the gram and signs is above √Aᵢᵢ Σ √Aⱼⱼ, by Cauchy and Schwarz. */
+static gboolean
+check_sketch (const Loader                *loader,
+              const char                  *layer,
+              const TareLayerActivations  *activations,
+              GError                     **error)
+{
+  gsize n = activations->columns, k = activations->n_sketch;
+  double sum = 0.0;
+
+  for (gsize i = 0; i < n; i++)
+    sum += sqrt ((double) activations->sum_squares[i]);
+  for (gsize i = 0; i < n; i++)
+    {
+      double most = (1.0 + SKETCH_ROUNDING) * sqrt ((double) activations->sum_squares[i]) * sum;
+
+      for (gsize j = 0; j < k; j++)
+        {
+          if (fabs ((double) activations->sketch[i * k + j]) > most)
+            return refuse (loader, layer, SUFFIX_SKETCH,
+                           "a value is larger than " SUFFIX_SUMS " allows", error);
+        }
+    }
+
+  return TRUE;
+}
+
 /* All parts of it or none. */
 static gboolean
 load_profile (const Loader          *loader,
@@ -273,6 +303,9 @@ load_extras (const Loader          *loader,
 
   if (!load_maximum (loader, layer, activations, error))
     return FALSE;
+
+  if (gram != NULL && sketch != NULL)
+    return refuse (loader, layer, SUFFIX_SKETCH, "there is a " SUFFIX_GRAM " beside it", error);
 
   return load_profile (loader, layer, activations, error)
          && load_positions (loader, layer, activations, error)
@@ -399,7 +432,7 @@ load_layer (const Loader      *loader,
   if (activations->experts != NULL)
     tare_layer_activations_total (activations);
 
-  return TRUE;
+  return check_sketch (loader, layer, activations, error);
 }
 
 static gboolean

@@ -2,9 +2,11 @@
 #include "analysis/sensitivity/tare-hessian.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "analysis/calibration/tare-calibrator.h"
 #include "analysis/calibration/tare-collector.h"
+#include "quant/tare-error.h"
 #include "tests/tare-test.h"
 
 /* An input wider than the limit, of some directions among noise. */
@@ -289,21 +291,64 @@ test_file (void)
   g_assert_true (isnan (tare_spectrum_get_effective_rank (none)));
 }
 
-/* The sketch of -I. */
+static void
+assert_refused (const float *sketch,
+                const float *diagonal,
+                const char  *words)
+{
+  g_autoptr(TareSpectrum) spectrum = NULL;
+  g_autoptr(GError) error = NULL;
+
+  spectrum = tare_spectrum_of_sketch (sketch, diagonal, COLUMNS, TARE_SKETCH_COLUMNS, NULL,
+                                      &error);
+  g_assert_null (spectrum);
+  g_assert_error (error, TARE_ERROR, TARE_ERROR_INVALID);
+  g_assert_nonnull (strstr (error->message, words));
+}
+
+/* What is no sketch of the matrix with that diagonal is refused: of a scale that is not its, of
+ * another layer, of noise, with something that is not a number, of a matrix that has negative
+ * eigenvalues. */
 static void
 test_impossible (void)
 {
-  const float diagonal[] = { 1.0f, 1.0f };
-  g_autoptr(TareSpectrum) spectrum = NULL;
-  g_autoptr(GError) error = NULL;
-  float sketch[4];
+  const gsize n = COLUMNS * TARE_SKETCH_COLUMNS;
+  g_autofree float *x = make_tokens ();
+  g_autoptr(TareCalibration) wide = collect (x, LIMIT, 1000);
+  const TareLayerActivations *activations = tare_calibration_lookup (wide, tensor.canonical);
+  const float *good = activations->sketch, *diagonal = activations->sum_squares;
+  const float scales[] = { 0.0f, 0.1f, 3.0f, 1e30f, -1.0f };
+  const float values[] = { NAN, INFINITY, -INFINITY };
+  g_autofree float *bad = g_new (float, n);
 
-  tare_sketch_fill_signs (sketch, 2, 2);
-  for (gsize i = 0; i < 4; i++)
-    sketch[i] = -sketch[i];
-  spectrum = tare_spectrum_of_sketch (sketch, diagonal, 2, 2, NULL, &error);
-  g_assert_null (spectrum);
-  g_assert_nonnull (error);
+  for (gsize i = 0; i < G_N_ELEMENTS (scales); i++)
+    {
+      for (gsize j = 0; j < n; j++)
+        bad[j] = scales[i] * good[j];
+      assert_refused (bad, diagonal, "does not fit its diagonal");
+    }
+
+  for (gsize i = 0; i < G_N_ELEMENTS (values); i++)
+    {
+      memcpy (bad, good, n * sizeof *bad);
+      bad[i * 1000] = values[i];
+      assert_refused (bad, diagonal, "is not of a symmetric one");
+    }
+
+  tare_test_fill_gaussian (bad, n, 8);
+  assert_refused (bad, diagonal, "is not of a symmetric one");
+
+  for (gsize i = 0; i < COLUMNS; i++)
+    {
+      for (gsize j = 0; j < TARE_SKETCH_COLUMNS; j++)
+        bad[i * TARE_SKETCH_COLUMNS + j] = good[(i + 1) % COLUMNS * TARE_SKETCH_COLUMNS + j];
+    }
+  assert_refused (bad, diagonal, "is not of a symmetric one");
+
+  tare_sketch_fill_signs (bad, COLUMNS, TARE_SKETCH_COLUMNS);
+  for (gsize j = 0; j < n; j++)
+    bad[j] = good[j] - 0.5f * bad[j] * diagonal[0];
+  assert_refused (bad, diagonal, "negative eigenvalues");
 }
 
 /* Real inputs of a layer whose gram is known. */

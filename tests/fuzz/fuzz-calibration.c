@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #define _GNU_SOURCE /* memfd_create */
 
+#include <math.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -20,6 +21,9 @@ use (TareCalibration *calibration)
       importance = tare_calibration_dup_importance (calibration, name, layer->columns);
       for (gsize p = 0; p < layer->n_positions; p++)
         g_assert_true (layer->positions[p] >= 0.0f);
+      g_assert_true (layer->sketch == NULL || layer->gram == NULL);
+      for (gsize s = 0; s < layer->columns * layer->n_sketch; s++)
+        g_assert_true (isfinite (layer->sketch[s]));
       for (gsize e = 0; layer->experts != NULL && e < layer->experts->n; e++)
         {
           const TareLayerActivations expert = tare_layer_activations_get_expert (layer, e);
