@@ -137,6 +137,36 @@ weigh (const TareAttentionShape *shape,
   return exponentiate (scores + start, stop - start, end - start);
 }
 
+/* weigh() for the query of a @row, to which the keys of other branches are not there: its own come
+ * after the shared ones meanwhile, so that sums are made as if there were no others. */
+static double
+weigh_row (const TareAttentionShape *shape,
+           float                    *scores,
+           gsize                     sequence,
+           gsize                     begin,
+           gsize                     row,
+           gsize                     end)
+{
+  gsize gap = shape->branches != NULL
+              ? tare_branches_get_gap (shape->branches, sequence, MIN (row, end - 1)) : 0;
+  gsize shared, n_own;
+  double sum;
+
+  if (gap == 0)
+    return weigh (shape, scores, begin, row, end);
+
+  row = MIN (row, end - 1);
+  shared = shape->branches->shared[sequence];
+  n_own = row + 1 - gap - shared;
+  memmove (scores + shared, scores + shared + gap, n_own * sizeof *scores);
+  sum = weigh (shape, scores, MIN (begin, shared), row - gap, row + 1 - gap);
+  memmove (scores + shared + gap, scores + shared, n_own * sizeof *scores);
+  memset (scores + shared, 0, gap * sizeof *scores);
+  memset (scores + row + 1, 0, (end - row - 1) * sizeof *scores);
+
+  return sum;
+}
+
 static void
 pack_keys (const Attention *self,
            const float     *from,
@@ -317,6 +347,71 @@ mix (const Attention *self,
     }
 }
 
+/* mix() where no query of the block sees the keys from @hole to @hole_end. */
+static void
+mix_around (const Attention *self,
+            gsize            place,
+            gsize            begin,
+            gsize            hole,
+            gsize            hole_end,
+            gsize            n_keys,
+            const float     *weights,
+            float           *mixed)
+{
+  gsize offset = place * self->padded_length * self->padded_width;
+  float part[TILE_ROWS * PANEL];
+
+  for (gsize e = 0; e < self->padded_width; e += PANEL)
+    {
+      const float *values = self->values + offset + e * self->padded_length;
+
+      multiply_panel (weights + hole_end, self->padded_length, values + hole_end * PANEL,
+                      n_keys - hole_end, mixed + e, self->padded_width);
+      if (begin >= hole)
+        continue;
+      multiply_panel (weights + begin, self->padded_length, values + begin * PANEL, hole - begin,
+                      part, PANEL);
+      add_tile (part, self->padded_width, mixed + e);
+    }
+}
+
+/* The keys that no query from @first to @end sees, between the shared ones and their branches:
+ * from here to @hole_end. */
+static gsize
+find_hole (const TareAttentionShape *shape,
+           gsize                     sequence,
+           gsize                     first,
+           gsize                     end,
+           gsize                    *hole_end)
+{
+  gsize gap = G_MAXSIZE;
+
+  *hole_end = 0;
+  if (shape->branches == NULL)
+    return 0;
+
+  for (gsize i = first; i < end; i++)
+    gap = MIN (gap, tare_branches_get_gap (shape->branches, sequence, i));
+  *hole_end = shape->branches->shared[sequence] + gap;
+
+  return shape->branches->shared[sequence];
+}
+
+/* The first key that is in the window of any query from @first to @end, or one before it. */
+static gsize
+find_first_key (const TareAttentionShape *shape,
+                gsize                     sequence,
+                gsize                     first,
+                gsize                     end)
+{
+  gsize position = first;
+
+  for (gsize i = first; shape->branches != NULL && i < end; i++)
+    position = MIN (position, tare_branches_get_position (shape->branches, sequence, i));
+
+  return shape->window > 0 && position + 1 > shape->window ? position + 1 - shape->window : 0;
+}
+
 /* What a query with these weights, whose sum is @sum, adds to what the positions receive. */
 static void
 add_received (const float *weights,
@@ -343,9 +438,9 @@ attend (const Attention *self,
   gsize stride = (shape->n_heads + 2 * shape->n_key_value_heads) * d;
   gsize rows = MIN (TILE_ROWS, shape->length - first);
   gsize n_keys = first + rows;
-  gsize out_of_sight = shape->window > 0 && first + 1 > shape->window ? first + 1 - shape->window
-                                                                      : 0;
-  gsize begin = out_of_sight / PANEL * PANEL;
+  gsize begin = find_first_key (shape, sequence, first, n_keys) / PANEL * PANEL;
+  gsize hole_end;
+  gsize hole = find_hole (shape, sequence, first, n_keys, &hole_end);
   gsize place = sequence * shape->n_key_value_heads
                 + head / (shape->n_heads / shape->n_key_value_heads);
   float *queries = scratch;
@@ -361,13 +456,18 @@ attend (const Attention *self,
         * self->qkv[(sequence * shape->length + first + i) * stride + head * d + e];
 
   for (gsize j = begin; j < n_keys; j += PANEL)
-    score_panel (self, queries, place, first, j, scores + j);
+    if (j < hole || j + PANEL > hole_end)
+      score_panel (self, queries, place, first, j, scores + j);
   for (gsize i = 0; i < TILE_ROWS; i++)
-    sums[i] = weigh (shape, scores + i * self->padded_length, begin, first + i, n_keys);
+    sums[i] = weigh_row (shape, scores + i * self->padded_length, sequence, begin, first + i,
+                         n_keys);
   for (gsize i = 0; self->received != NULL && i < rows; i++)
     add_received (scores + i * self->padded_length, begin, n_keys, sums[i],
                   self->received + (sequence * shape->n_heads + head) * shape->length);
-  mix (self, place, first, begin, n_keys, scores, mixed);
+  if (hole_end > hole)
+    mix_around (self, place, begin, hole, hole_end, n_keys, scores, mixed);
+  else
+    mix (self, place, first, begin, n_keys, scores, mixed);
 
   for (gsize i = 0; i < rows; i++)
     {
@@ -516,6 +616,8 @@ tare_kernel_attention_past (const TareAttentionShape *shape,
   gsize n_blocks = shape->length / step + (shape->length % step > 0);
   gsize n_tasks = shape->n_sequences * shape->n_heads * n_blocks;
   float *threads;
+
+  g_return_if_fail (shape->branches == NULL || (past == NULL && received == NULL));
 
   self.qkv = qkv;
   self.scale = scale;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
+#include "quant/network/tare-branches.h"
 #include "quant/network/tare-rotary.h"
 #include "quant/tare-progress.h"
 
@@ -15,6 +16,8 @@ G_BEGIN_DECLS
  * @head_width: elements of a head
  * @window: positions that a query sees, its own among them; 0 for all before it
  * @soft_cap: c of c tanh (score / c), or 0 for none
+ * @branches: (nullable): of tare_kernel_attention() alone, how its sequences branch, as many and as
+ *   long as the shape says
  *
  * A row of the attention's input is one token's queries, keys and values, one after the other:
  * (n_heads + 2 n_key_value_heads) head_width numbers.
@@ -28,6 +31,8 @@ typedef struct
   gsize head_width;
   gsize window;
   float soft_cap;
+
+  const TareBranches *branches;
 } TareAttentionShape;
 
 /**

@@ -31,6 +31,7 @@ typedef struct
  * @scratch: of the attention kernel
  * @past: what attention sees of tokens beyond the window of a cache, in the form of @wide
  * @expert: the matrices of one expert that is loaded when it is wanted
+ * @branches: how the sequences branch; zeros where they do not
  *
  * The activations of one group of sequences.
  */
@@ -43,6 +44,8 @@ typedef struct
   TareBuffer scratch;
   TareBuffer past;
   TareBuffer expert;
+
+  TareBranches branches;
 } TareWorkspace;
 
 struct _TareNetwork
@@ -62,6 +65,7 @@ struct _TareNetwork
   GError                 *failure;
   double                  expert_bytes;
   TareCache              *cache;
+  const TareBranches     *branches;
 };
 
 /**

@@ -62,58 +62,6 @@ _tare_network_norm (TareNetwork       *self,
     tare_kernel_layer_norm (x, norm->weight, norm->bias, epsilon, rows, columns, y);
 }
 
-/* Whether a block sees but a part of what is before. */
-static gboolean
-is_windowed (TareNetwork *self,
-             guint        block)
-{
-  guint period = self->architecture->window_period;
-
-  return period == 0 || block % period != period - 1;
-}
-
-/* By how much the heads of a block turn. */
-const TareAngles *
-_tare_network_get_angles (TareNetwork *self,
-                          guint        block)
-{
-  return self->local_angles != NULL && is_windowed (self, block) ? self->local_angles
-                                                                 : self->angles;
-}
-
-/* Norm (where the architecture has one) and rotation of the queries and keys of one token. */
-void
-_tare_network_prepare_heads (TareNetwork     *self,
-                             const TareBlock *block,
-                             gsize            position,
-                             float           *row)
-{
-  const TareConfig *config = self->config;
-  gsize n = config->n_heads + config->n_key_value_heads;
-  gsize queries = (gsize) config->n_heads * config->head_width;
-  gboolean wide = self->architecture->wide_head_norm;
-
-  if (wide)
-    {
-      _tare_network_norm (self, &block->query_norm, row, 1, queries, row);
-      _tare_network_norm (self, &block->key_norm, row + queries, 1,
-                          (gsize) config->n_key_value_heads * config->head_width, row + queries);
-    }
-
-  for (gsize i = 0; i < n; i++)
-    {
-      gboolean key = i >= config->n_heads;
-      TareScaling norm = key ? block->key_norm : block->query_norm;
-      float *head = row + i * config->head_width;
-
-      if (norm.weight != NULL && self->architecture->own_head_norm)
-        norm.weight += (key ? i - config->n_heads : i) * config->head_width;
-      if (norm.weight != NULL && !wide)
-        _tare_network_norm (self, &norm, head, 1, config->head_width, head);
-      tare_kernel_rotate (_tare_network_get_angles (self, block->index), position, head);
-    }
-}
-
 /* Tells of the input of a layer, of which one expert may be meant. */
 void
 _tare_network_observe (const TareObserver *observer,
@@ -220,26 +168,6 @@ round_past (TareNetwork              *self,
   return done;
 }
 
-/* What attention sees in one block. */
-TareAttentionShape
-_tare_network_get_shape (TareNetwork *self,
-                         guint        block,
-                         gsize        n_sequences,
-                         gsize        length)
-{
-  const TareConfig *config = self->config;
-
-  return (TareAttentionShape) {
-    .n_sequences = n_sequences,
-    .length = length,
-    .n_heads = config->n_heads,
-    .n_key_value_heads = config->n_key_value_heads,
-    .head_width = config->head_width,
-    .window = is_windowed (self, block) ? config->window : 0,
-    .soft_cap = config->attention_soft_cap,
-  };
-}
-
 /* x += norm (y), or y itself where there is no such norm. */
 static void
 add_branch (TareNetwork       *self,
@@ -287,14 +215,15 @@ run_attention (TareNetwork        *self,
                const TareProgress *progress)
 {
   const TareConfig *config = self->config;
-  const TareAttentionShape shape = _tare_network_get_shape (self, block->index, n_sequences,
-                                                            length);
+  const TareBranches *branches = space->branches.shared != NULL ? &space->branches : NULL;
+  TareAttentionShape shape = _tare_network_get_shape (self, block->index, n_sequences, length);
   gsize n_tokens = n_sequences * length;
   gsize before = self->cache != NULL ? tare_cache_get_length (self->cache) : 0;
   float *qkv = space->wide.data;
   TareAttentionPast past = { NULL, 0, 0 };
   g_autofree double *received = NULL;
 
+  shape.branches = branches;
   _tare_network_norm (self, &block->attention_norm, x, n_tokens, config->width,
                       space->input.data);
   _tare_network_observe (observer, &block->qkv, 0, space->input.data, n_tokens);
@@ -304,7 +233,10 @@ run_attention (TareNetwork        *self,
 
 #pragma omp parallel for schedule(static)
   for (gsize i = 0; i < n_tokens; i++)
-    _tare_network_prepare_heads (self, block, before + i % length,
+    _tare_network_prepare_heads (self, block,
+                                 branches != NULL
+                                 ? tare_branches_get_position (branches, i / length, i % length)
+                                 : before + i % length,
                                  qkv + i * block->qkv.outputs);
   if (!round_heads (self, &block->queries, &shape, 0, shape.n_heads, qkv)
       || !round_past (self, space, block, &shape, qkv, &past))
@@ -491,32 +423,6 @@ reserve_workspaces (TareNetwork *self,
   self->n_workspaces = n;
 }
 
-/* Angles for so many positions; where the model knows two kinds, those for contexts of this
- * length. */
-void
-_tare_network_reserve_angles (TareNetwork *self,
-                              gsize        length)
-{
-  gboolean is_long = self->long_frequencies != NULL
-                     && length > self->config->rope_original_context;
-  gsize n_pairs = self->config->rope_width / 2;
-
-  if (self->angles != NULL && self->angles->length >= length && self->angles_are_long == is_long)
-    return;
-
-  tare_angles_free (self->angles);
-  self->angles = tare_angles_new (self->architecture->rotary,
-                                  is_long ? self->long_frequencies : self->frequencies,
-                                  self->magnitude, n_pairs, length);
-  self->angles_are_long = is_long;
-  if (self->local_frequencies == NULL)
-    return;
-
-  tare_angles_free (self->local_angles);
-  self->local_angles = tare_angles_new (self->architecture->rotary, self->local_frequencies, 1.0,
-                                        n_pairs, length);
-}
-
 /* Of what experts make of tokens, a slice at a time. */
 static gsize
 rows_of_branch (TareNetwork *self,
@@ -553,8 +459,10 @@ reserve (TareNetwork      *self,
   gboolean ok = TRUE;
   gsize wide, mixed;
 
-  _tare_network_reserve_angles (self, length + (self->cache != NULL
-                                                ? tare_cache_get_length (self->cache) : 0));
+  _tare_network_reserve_angles (self, self->branches != NULL
+                                      ? self->branches->n_positions
+                                      : length + (self->cache != NULL
+                                                  ? tare_cache_get_length (self->cache) : 0));
   measure (self, plan->group * length, &wide, &mixed);
   reserve_workspaces (self, plan->n_threads);
   for (gsize i = 0; ok && i < plan->n_threads; i++)
@@ -572,6 +480,23 @@ reserve (TareNetwork      *self,
     }
 
   return ok;
+}
+
+/* How the sequences of a group branch, if they do. */
+static void
+set_branches (TareNetwork   *self,
+              TareWorkspace *space,
+              gsize          first,
+              gsize          n_sequences)
+{
+  space->branches = (TareBranches) { 0 };
+  if (self->branches == NULL)
+    return;
+
+  space->branches = *self->branches;
+  space->branches.n_sequences = n_sequences;
+  space->branches.shared += first;
+  space->branches.begin += first * self->branches->length;
 }
 
 static gboolean
@@ -597,6 +522,7 @@ run_shared (TareNetwork        *self,
       tare_progress_step (progress, (double) i / (double) plan->n_groups, NULL, NULL);
       if (streams)
         memcpy (before, x + first * stride, n * stride * sizeof *before);
+      set_branches (self, &self->workspaces[0], first, n);
       done = run_group (self, &self->workspaces[0], block, x + first * stride, n, length, observer,
                         progress);
       if (done && streams)
@@ -622,11 +548,13 @@ run_own (TareNetwork        *self,
 #pragma omp parallel for schedule(dynamic) num_threads ((int) plan->n_threads)
   for (gsize i = 0; i < plan->n_groups; i++)
     {
+      TareWorkspace *space = &self->workspaces[omp_get_thread_num ()];
       gsize first = i * plan->group;
+      gsize n = MIN (plan->group, n_sequences - first);
       gsize so_far;
 
-      if (!run_group (self, &self->workspaces[omp_get_thread_num ()], block, x + first * stride,
-                      MIN (plan->group, n_sequences - first), length, NULL, progress))
+      set_branches (self, space, first, n);
+      if (!run_group (self, space, block, x + first * stride, n, length, NULL, progress))
         continue;
 
 #pragma omp atomic capture
@@ -696,6 +624,42 @@ tare_network_run_block (TareNetwork         *self,
     }
 
   return tare_progress_step (progress, 1.0, NULL, error);
+}
+
+/**
+ * tare_network_run_branches:
+ * @self: the network
+ * @block: from tare_network_load_block(); one whose keys and values have no window of last tokens
+ *   that are rounded in another way than older ones
+ * @x: (inout): n_sequences x length x width, the residual stream
+ * @branches: which sequences, and where they part
+ * @progress: (nullable): the progress
+ * @error: as tare_network_run_block()
+ *
+ * tare_network_run_block() for sequences that go on in several ways: what they share is computed
+ * once.
+ *
+ * Returns: %FALSE on error; @x is then neither what it was nor what it would be
+ */
+gboolean
+tare_network_run_branches (TareNetwork         *self,
+                           const TareBlock     *block,
+                           float               *x,
+                           const TareBranches  *branches,
+                           const TareProgress  *progress,
+                           GError             **error)
+{
+  gboolean done;
+
+  g_return_val_if_fail (self != NULL && block != NULL && branches != NULL, FALSE);
+  g_return_val_if_fail (!has_window (block), FALSE);
+
+  self->branches = branches;
+  done = tare_network_run_block (self, block, x, branches->n_sequences, branches->length, NULL,
+                                 progress, error);
+  self->branches = NULL;
+
+  return done;
 }
 
 static void

@@ -417,16 +417,18 @@ look_up (TareNetwork        *self,
   return ok;
 }
 
-/* The learned row of every position, from 0 on in each sequence. */
+/* The learned row of every position, from 0 on in each sequence, or in each of its branches. */
 static gboolean
-add_positions (TareNetwork        *self,
-               const TareWeights  *weights,
-               gsize               n_tokens,
-               gsize               length,
-               float              *x,
-               GError            **error)
+add_positions (TareNetwork         *self,
+               const TareWeights   *weights,
+               gsize                n_tokens,
+               gsize                length,
+               const TareBranches  *branches,
+               float               *x,
+               GError             **error)
 {
   const TareTensor *tensor = tare_model_lookup_role (self->model, "position_embd", -1, FALSE);
+  gsize n_positions = branches != NULL ? branches->n_positions : MIN (length, n_tokens);
   gsize width = self->config->width;
   gsize offset = self->architecture->position_offset;
   TareBuffer table = { NULL, 0 };
@@ -434,24 +436,61 @@ add_positions (TareNetwork        *self,
 
   if (tensor == NULL)
     return TRUE;
-  if (MIN (length, n_tokens) + offset > tensor->rows)
+  if (n_positions + offset > tensor->rows)
     {
       g_set_error (error, TARE_ERROR, TARE_ERROR_INVALID,
                    "%s: a sequence of %" G_GSIZE_FORMAT " tokens is longer than the %"
                    G_GSIZE_FORMAT " positions that the model knows",
-                   tare_model_get_path (self->model), MIN (length, n_tokens),
-                   tensor->rows - offset);
+                   tare_model_get_path (self->model), n_positions, tensor->rows - offset);
       return FALSE;
     }
 
   ok = _tare_buffer_reserve (&table, tensor->rows, width, tare_model_get_path (self->model), error)
        && weights->load (weights->data, tensor, table.data, weights->progress, error);
-  for (gsize i = 0; ok && i < n_tokens; i += length)
-    tare_kernel_add (table.data + offset * width, MIN (length, n_tokens - i), width,
-                     x + i * width);
+  if (ok)
+#pragma omp parallel for schedule(static)
+    for (gsize i = 0; i < n_tokens; i++)
+      {
+        gsize position = branches != NULL
+                         ? tare_branches_get_position (branches, i / length, i % length)
+                         : i % length;
+
+        tare_kernel_add (table.data + (offset + position) * width, 1, width, x + i * width);
+      }
   _tare_buffer_clear (&table);
 
   return ok;
+}
+
+/* Both ways to embed. */
+static gboolean
+embed (TareNetwork         *self,
+       const TareWeights   *weights,
+       const guint32       *tokens,
+       gsize                n_tokens,
+       gsize                length,
+       const TareBranches  *branches,
+       float               *x,
+       GError             **error)
+{
+  const TareTensor *tensor = tare_model_lookup_role (self->model, "token_embd", -1, FALSE);
+  gsize width = self->config->width;
+
+  if (tensor == NULL || tensor->rows != self->config->vocabulary || tensor->columns != width)
+    {
+      g_set_error (error, TARE_ERROR, TARE_ERROR_INVALID,
+                   "%s: token_embd.weight is not %u x %" G_GSIZE_FORMAT,
+                   tare_model_get_path (self->model), self->config->vocabulary, width);
+      return FALSE;
+    }
+  if (!check_tokens (self, tokens, n_tokens, error)
+      || !look_up (self, weights, tensor, tokens, n_tokens, x, error))
+    return FALSE;
+
+  if (self->architecture->scales_embedding)
+    tare_kernel_scale (sqrtf ((float) width), n_tokens, width, x);
+
+  return add_positions (self, weights, n_tokens, length, branches, x, error);
 }
 
 /**
@@ -476,26 +515,35 @@ tare_network_embed (TareNetwork        *self,
                     float              *x,
                     GError            **error)
 {
-  const TareTensor *tensor = tare_model_lookup_role (self->model, "token_embd", -1, FALSE);
-  gsize width = self->config->width;
-
   g_return_val_if_fail (length > 0 || n_tokens == 0, FALSE);
 
-  if (tensor == NULL || tensor->rows != self->config->vocabulary || tensor->columns != width)
-    {
-      g_set_error (error, TARE_ERROR, TARE_ERROR_INVALID,
-                   "%s: token_embd.weight is not %u x %" G_GSIZE_FORMAT,
-                   tare_model_get_path (self->model), self->config->vocabulary, width);
-      return FALSE;
-    }
-  if (!check_tokens (self, tokens, n_tokens, error)
-      || !look_up (self, weights, tensor, tokens, n_tokens, x, error))
-    return FALSE;
+  return embed (self, weights, tokens, n_tokens, length, NULL, x, error);
+}
 
-  if (self->architecture->scales_embedding)
-    tare_kernel_scale (sqrtf ((float) width), n_tokens, width, x);
+/**
+ * tare_network_embed_branches:
+ * @self: the network
+ * @weights: where the values come from
+ * @tokens: n_sequences x length
+ * @branches: which sequences, and where they part
+ * @x: (out caller-allocates): n_sequences x length x width, the residual stream before the first
+ *   block
+ * @error: as tare_network_embed()
+ *
+ * Returns: %FALSE on error
+ */
+gboolean
+tare_network_embed_branches (TareNetwork         *self,
+                             const TareWeights   *weights,
+                             const guint32       *tokens,
+                             const TareBranches  *branches,
+                             float               *x,
+                             GError             **error)
+{
+  g_return_val_if_fail (self != NULL && branches != NULL && branches->length > 0, FALSE);
 
-  return add_positions (self, weights, n_tokens, length, x, error);
+  return embed (self, weights, tokens, branches->n_sequences * branches->length, branches->length,
+                branches, x, error);
 }
 
 /**

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "quant/model/tare-model.h"
+#include "quant/network/tare-branches.h"
 #include "quant/network/tare-weights.h"
 #include "quant/tare-progress.h"
 
@@ -77,6 +78,12 @@ gboolean          tare_network_embed        (TareNetwork         *self,
                                              gsize                length,
                                              float               *x,
                                              GError             **error);
+gboolean          tare_network_embed_branches (TareNetwork        *self,
+                                             const TareWeights   *weights,
+                                             const guint32       *tokens,
+                                             const TareBranches  *branches,
+                                             float               *x,
+                                             GError             **error);
 TareBlock        *tare_network_load_block   (TareNetwork         *self,
                                              const TareWeights   *weights,
                                              guint                block,
@@ -91,6 +98,12 @@ gboolean          tare_network_run_block    (TareNetwork         *self,
                                              gsize                n_sequences,
                                              gsize                length,
                                              const TareObserver  *observer,
+                                             const TareProgress  *progress,
+                                             GError             **error);
+gboolean          tare_network_run_branches (TareNetwork         *self,
+                                             const TareBlock     *block,
+                                             float               *x,
+                                             const TareBranches  *branches,
                                              const TareProgress  *progress,
                                              GError             **error);
 gboolean          tare_network_run_output   (TareNetwork         *self,
