@@ -215,6 +215,19 @@ split_experts (TareCalibration *self,
   return TRUE;
 }
 
+/* There is no magic to know the format by, but a text or a picture gives its first entry a name
+ * longer than all of it. */
+static gboolean
+probe (TareFile *file)
+{
+  TareCursor cursor = { file, 0, tare_file_get_size (file) };
+  guint32 n, length;
+
+  return tare_cursor_read_u32 (&cursor, &n, NULL)
+         && tare_cursor_read_u32 (&cursor, &length, NULL)
+         && length > 0 && length <= cursor.end - cursor.position;
+}
+
 /* (transfer full) */
 TareCalibration *
 _tare_calibration_load_dat (TareFile  *file,
@@ -227,8 +240,15 @@ _tare_calibration_load_dat (TareFile  *file,
   gint32 calls;
   gsize failed;
 
-  if (!read_count (&cursor, 1, "neither a GGUF file nor an importance matrix with entries", &n,
-                   error))
+  if (!probe (file))
+    {
+      g_set_error (error, TARE_ERROR, TARE_ERROR_INVALID,
+                   "%s: neither a calibration nor an importance matrix (imatrix)",
+                   tare_file_get_path (file));
+      return NULL;
+    }
+
+  if (!read_count (&cursor, 1, "an importance matrix without entries", &n, error))
     return NULL;
 
   for (gint32 i = 0; i < n; i++)

@@ -503,7 +503,8 @@ load_gguf (TareFile  *file,
 
   if (g_strcmp0 (tare_metadata_get_string (metadata, KEY_TYPE), TYPE_IMATRIX) != 0)
     {
-      refuse (&loader, KEY_TYPE, "", "not \"" TYPE_IMATRIX "\"", error);
+      refuse (&loader, KEY_TYPE, "", "not \"" TYPE_IMATRIX "\": neither a calibration nor an "
+              "importance matrix", error);
       return NULL;
     }
 

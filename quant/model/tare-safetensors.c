@@ -658,7 +658,7 @@ open_header (Scanner *self)
 
   if (cursor.end < 8)
     return _tare_file_fail (self->file, self->error, TARE_ERROR_INVALID,
-                            "%" G_GUINT64_FORMAT " bytes are too few for a safetensors header",
+                            "%" G_GUINT64_FORMAT " bytes: neither GGUF nor safetensors",
                             cursor.end);
 
   if (!tare_cursor_read_u64 (&cursor, &length, self->error))

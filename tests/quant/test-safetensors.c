@@ -161,8 +161,8 @@ test_refused_container (void)
     { huge, sizeof huge, "at most 100000000" },
     { large, sizeof large, "at most 100000000" },
     { longer, sizeof longer, "a header of 3 bytes in a file of 10" },
-    { longer, 7, "too few" },
-    { longer, 0, "too few" },
+    { longer, 7, "7 bytes: neither GGUF nor safetensors" },
+    { longer, 0, "0 bytes: neither GGUF nor safetensors" },
   };
   g_autoptr(TareFile) nul = build ("{\0}", 3, 0);
 

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* What the command line says where somebody got something wrong. */
+#include <string.h>
+
+#include "tests/app/cli-fixture.h"
+#include "tests/tare-test.h"
+
+/* One line on standard error that says @says, and nothing on standard output. Takes over @done. */
+static void
+check_fails (CliRun      done,
+             int         status,
+             const char *says)
+{
+  g_auto(CliRun) run = done;
+
+  g_test_message ("%s", run.error);
+  g_assert_cmpint (run.status, ==, status);
+  g_assert_cmpstr (run.output, ==, "");
+  g_assert_nonnull (strstr (run.error, says));
+  if (status == 1)
+    g_assert_cmpstr (strchr (run.error, '\n'), ==, "\n");
+}
+
+/* A text where a calibration should be, whether or not something is to be written. */
+static void
+test_calibration (void)
+{
+  const char *says = "neither a calibration nor an importance matrix";
+  g_autofree char *sample = cli_find_sample (NULL);
+  g_autofree char *text = tare_test_temporary ("calibration.txt");
+  g_autofree char *output = tare_test_temporary ("calibrated.gguf");
+  g_autofree char *weights = cli_find_sample ("model.safetensors");
+  const char *paths[] = { text, weights };
+
+  g_assert_true (g_file_set_contents (text, "Alice was beginning to get very tired.", -1, NULL));
+  for (gsize i = 0; i < G_N_ELEMENTS (paths); i++)
+    {
+      check_fails (cli_run ("quantize %s --format q8_0 --dry-run --calibration %s", sample,
+                            paths[i]), 1, says);
+      check_fails (cli_run ("quantize %s --format q8_0 --calibration %s --output %s", sample,
+                            paths[i], output), 1, says);
+      g_assert_false (g_file_test (output, G_FILE_TEST_EXISTS));
+    }
+}
+
+/* Files too short to be anything. */
+static void
+test_short (void)
+{
+  g_autofree char *path = tare_test_temporary ("zero.gguf");
+
+  g_assert_true (g_file_set_contents (path, "", 0, NULL));
+  check_fails (cli_run ("inspect %s --json", path), 1, "0 bytes: neither GGUF nor safetensors");
+  g_assert_true (g_file_set_contents (path, "GGU", 3, NULL));
+  check_fails (cli_run ("inspect %s --json", path), 1, "3 bytes: neither GGUF nor safetensors");
+}
+
+int
+main (int    argc,
+      char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/cli/slips/calibration", test_calibration);
+  g_test_add_func ("/cli/slips/short", test_short);
+
+  return g_test_run ();
+}
