@@ -61,7 +61,10 @@ struct _TareScaleBar
   AdwBin         parent_instance;
 
   GtkBox        *figures;
-  GtkWidget     *measure_button;
+  GtkButton     *measure_button;
+  GtkWidget     *trouble_button;
+  GtkLabel      *trouble_label;
+  GtkLabel      *trouble_whole;
   GtkWidget     *job_box;
   GtkMenuButton *job_button;
   GtkListBox    *job_list;
@@ -153,6 +156,8 @@ read_state (TareSession     *session,
     reading->hint = g_strdup (error->message);
   else if (tare_session_is_measuring (session))
     reading->hint = g_strdup (_("Being measured"));
+  else if (tare_session_get_trouble (session) != NULL)
+    reading->hint = g_strdup (tare_session_get_trouble (session));
   else
     reading->hint = g_strdup (_("Not yet measured"));
 
@@ -299,6 +304,28 @@ show_figure (TareScaleBar *self,
   g_free (reading.hint);
 }
 
+/* Why the last measurement failed stands beside the button that tries again. */
+static void
+show_trouble (TareScaleBar *self,
+              gboolean      can_measure)
+{
+  const char *trouble = tare_session_get_trouble (self->session);
+  g_autofree char *text = NULL;
+
+  gtk_widget_set_visible (self->trouble_button, can_measure && trouble != NULL);
+  gtk_button_set_label (self->measure_button, trouble != NULL ? _("Try Again") : _("Measure"));
+  if (trouble == NULL)
+    return;
+
+  /* translators: %s says why */
+  text = g_strdup_printf (_("Not measured: %s"), trouble);
+  gtk_label_set_label (self->trouble_label, text);
+  gtk_label_set_label (self->trouble_whole, text);
+  gtk_widget_set_tooltip_text (self->trouble_button, text);
+  gtk_accessible_update_property (GTK_ACCESSIBLE (self->trouble_button),
+                                  GTK_ACCESSIBLE_PROPERTY_LABEL, text, -1);
+}
+
 static void
 show_measure_button (TareScaleBar *self)
 {
@@ -307,11 +334,11 @@ show_measure_button (TareScaleBar *self)
   gboolean idle = g_list_model_get_n_items (jobs) == 0;
   TareAccuracy accuracy;
   TareFigureState state = tare_session_get_accuracy (self->session, &accuracy);
+  gboolean can_measure = idle && state != TARE_FIGURE_STATE_CURRENT && model != NULL
+                         && tare_model_check_runnable (model, NULL);
 
-  gtk_widget_set_visible (self->measure_button,
-                          idle && state != TARE_FIGURE_STATE_CURRENT
-                          && model != NULL
-                          && tare_model_check_runnable (model, NULL));
+  gtk_widget_set_visible (GTK_WIDGET (self->measure_button), can_measure);
+  show_trouble (self, can_measure);
 }
 
 /* Where the model cannot be run, the reason stands in the place of what cannot be measured. */
@@ -521,6 +548,9 @@ tare_scale_bar_class_init (TareScaleBarClass *klass)
                                                "/io/github/tare/Tare/tare-scale-bar.ui");
   gtk_widget_class_bind_template_child (widget_class, TareScaleBar, figures);
   gtk_widget_class_bind_template_child (widget_class, TareScaleBar, measure_button);
+  gtk_widget_class_bind_template_child (widget_class, TareScaleBar, trouble_button);
+  gtk_widget_class_bind_template_child (widget_class, TareScaleBar, trouble_label);
+  gtk_widget_class_bind_template_child (widget_class, TareScaleBar, trouble_whole);
   gtk_widget_class_bind_template_child (widget_class, TareScaleBar, job_box);
   gtk_widget_class_bind_template_child (widget_class, TareScaleBar, job_button);
   gtk_widget_class_bind_template_child (widget_class, TareScaleBar, job_list);
@@ -581,7 +611,7 @@ tare_scale_bar_set_session (TareScaleBar *self,
  * tare_scale_bar_get_text:
  * @self: the bar
  * @figure: "size", "bits", "saving", "perplexity", "kl" or "top", or "obstacle" for the reason why
- *   the last three cannot be measured
+ *   the last three cannot be measured, or "trouble" for the one why the last attempt failed
  *
  * Returns: (nullable): what it shows
  */
@@ -597,6 +627,8 @@ tare_scale_bar_get_text (TareScaleBar *self,
   if (g_str_equal (figure, "obstacle")
       && gtk_widget_get_visible (GTK_WIDGET (self->obstacle_label)))
     return gtk_label_get_label (self->obstacle_label);
+  if (g_str_equal (figure, "trouble") && gtk_widget_get_visible (self->trouble_button))
+    return gtk_label_get_label (self->trouble_label);
 
   return NULL;
 }

@@ -6,6 +6,9 @@
 
 G_BEGIN_DECLS
 
+/* Tokens of a chunk: half the usual, so that twice as many chunks fit the same wait. */
+#define TARE_SESSION_CONTEXT 256
+
 /**
  * TareErrand:
  *
@@ -45,5 +48,11 @@ TareJob    *_tare_session_send_errand (TareSession  *self,
 void        _tare_session_forget_job  (TareJob     **slot,
                                        TareJob      *job);
 void        _tare_session_cancel_job  (TareJob     **slot);
+
+TareEvaluation *
+            _tare_session_ref_evaluation (TareSession     *self);
+gboolean    _tare_evaluation_prepare     (TareEvaluation  *evaluation,
+                                          GError         **error);
+void        _tare_evaluation_unref       (TareEvaluation  *evaluation);
 
 G_END_DECLS

@@ -18,13 +18,6 @@
 /* A change is measured once the hand has rested this long. */
 #define MEASURE_AFTER_MS 200
 
-/* Multiplications that two cores do while a person waits, a few seconds of them. Texts are cut
- * to that; every figure shows how sure it is, and the command line takes a text whole. */
-#define EVALUATE_AT_MOST 3e11
-
-/* Tokens of a chunk: half the usual, so that twice as many chunks fit the same wait. */
-#define CONTEXT 256
-
 /* Up to here a measurement starts by itself. */
 #define MEASURE_UNASKED 5e11
 
@@ -49,33 +42,13 @@ typedef struct
 } News;
 
 static void
-evaluation_unref (TareEvaluation *evaluation)
-{
-  if (!g_atomic_int_dec_and_test (&evaluation->ref_count))
-    return;
-
-  g_clear_pointer (&evaluation->evaluator, tare_evaluator_free);
-  g_clear_pointer (&evaluation->model, tare_model_unref);
-  g_free (evaluation->text_path);
-  g_free (evaluation);
-}
-
-static TareEvaluation *
-evaluation_ref (TareEvaluation *evaluation)
-{
-  g_atomic_int_inc (&evaluation->ref_count);
-
-  return evaluation;
-}
-
-static void
 errand_free (gpointer data)
 {
   TareErrand *errand = data;
 
   g_clear_pointer (&errand->mailbox, g_atomic_rc_box_release);
   g_clear_pointer (&errand->calibrator, tare_calibrator_free);
-  g_clear_pointer (&errand->evaluation, evaluation_unref);
+  g_clear_pointer (&errand->evaluation, _tare_evaluation_unref);
   g_clear_pointer (&errand->engine, tare_engine_unref);
   g_clear_pointer (&errand->model, tare_model_unref);
   g_clear_pointer (&errand->recipe, tare_recipe_unref);
@@ -215,16 +188,11 @@ _tare_session_cancel_job (TareJob **slot)
 }
 
 void
-_tare_session_drop_evaluation (TareSession *self)
-{
-  g_clear_pointer (&self->evaluation, evaluation_unref);
-}
-
-void
 _tare_session_cancel_work (TareSession *self)
 {
   g_clear_handle_id (&self->measure_source, g_source_remove);
   _tare_session_cancel_job (&self->surveying);
+  _tare_session_cancel_job (&self->checking);
   _tare_session_cancel_job (&self->calibrating);
   _tare_session_cancel_job (&self->weighing);
   _tare_session_cancel_job (&self->measuring);
@@ -437,41 +405,6 @@ quantize_layers (TareErrand          *errand,
   return TRUE;
 }
 
-static guint
-get_context (TareModel *model)
-{
-  return MIN (CONTEXT, tare_model_get_config (model)->context);
-}
-
-/* As many chunks as a person waits for. */
-static gsize
-limit_chunks (TareModel *model)
-{
-  double chunk = (double) tare_model_get_n_weights (model) * get_context (model);
-
-  return (gsize) MAX (4.0, EVALUATE_AT_MOST / chunk);
-}
-
-static gboolean
-prepare_evaluation (TareEvaluation  *evaluation,
-                    GError         **error)
-{
-  TareEvaluationOptions options = { .mode = TARE_EVALUATION_MODE_LLAMA_CPP };
-  g_autofree char *text = NULL;
-  gsize length = 0;
-
-  if (evaluation->evaluator != NULL)
-    return TRUE;
-  if (!g_file_get_contents (evaluation->text_path, &text, &length, error))
-    return FALSE;
-
-  options.context = get_context (evaluation->model);
-  options.maximum_chunks = limit_chunks (evaluation->model);
-  evaluation->evaluator = tare_evaluator_new (evaluation->model, text, length, &options, error);
-
-  return evaluation->evaluator != NULL;
-}
-
 static gboolean
 measure_work (const TareProgress  *progress,
               gpointer             data,
@@ -489,7 +422,7 @@ measure_work (const TareProgress  *progress,
     return TRUE;
 
   if (!tare_progress_step (&second, 0.0, _("Measuring the model as it is"), error)
-      || !prepare_evaluation (errand->evaluation, error)
+      || !_tare_evaluation_prepare (errand->evaluation, error)
       || !tare_evaluator_run_base (errand->evaluation->evaluator, &errand->base_accuracy, &second,
                                    error)
       || !tare_progress_step (&third, 0.0, _("Measuring the recipe"), error))
@@ -516,8 +449,9 @@ measure_done (TareJob      *job,
   if (session == NULL)
     return;
 
+  if (session->measuring == job)
+    _tare_session_take_trouble (session, error);
   _tare_session_forget_job (&session->measuring, job);
-  _tare_session_fail (session, _("The recipe could not be measured"), error);
   if (errand->has_accuracy && session->evaluation == errand->evaluation)
     {
       current = tare_recipe_equal (errand->recipe, tare_session_get_recipe (session))
@@ -544,29 +478,12 @@ list_unmeasured (TareSession *self)
   return wanted;
 }
 
-static TareEvaluation *
-get_evaluation (TareSession *self)
-{
-  if (!tare_model_check_runnable (self->model, NULL) || self->evaluation_text == NULL)
-    return NULL;
-
-  if (self->evaluation == NULL)
-    {
-      self->evaluation = g_new0 (TareEvaluation, 1);
-      self->evaluation->ref_count = 1;
-      self->evaluation->model = tare_model_ref (self->model);
-      self->evaluation->text_path = g_strdup (self->evaluation_text);
-    }
-
-  return evaluation_ref (self->evaluation);
-}
-
 /**
  * tare_session_measure:
  * @self: the session
  *
  * Quantizes what changed and measures the recipe in the background. A measurement of an earlier
- * recipe that still runs is given up.
+ * recipe that still runs is given up. What goes wrong is for tare_session_get_trouble() to say.
  */
 void
 tare_session_measure (TareSession *self)
@@ -577,12 +494,13 @@ tare_session_measure (TareSession *self)
 
   g_clear_handle_id (&self->measure_source, g_source_remove);
   _tare_session_cancel_job (&self->measuring);
+  _tare_session_take_trouble (self, NULL);
   if (self->model == NULL)
     return;
 
   errand = _tare_errand_new (self);
   errand->wanted = list_unmeasured (self);
-  errand->evaluation = get_evaluation (self);
+  errand->evaluation = _tare_session_ref_evaluation (self);
   self->measuring = _tare_session_send_errand (self, TARE_JOB_LANE_ENGINE, _("Measuring"),
                                                measure_work, measure_done, errand);
   _tare_session_emit (self, TARE_SESSION_SIGNAL_FIGURES_CHANGED);
@@ -618,7 +536,7 @@ _tare_session_schedule (TareSession *self)
   if (self->model == NULL)
     return;
 
-  chunk = (double) tare_model_get_n_weights (self->model) * CONTEXT;
+  chunk = (double) tare_model_get_n_weights (self->model) * TARE_SESSION_CONTEXT;
   if (4.0 * chunk <= MEASURE_UNASKED)
     self->measure_source = g_timeout_add (MEASURE_AFTER_MS, measure_cb, self);
 }

@@ -54,6 +54,7 @@ struct _TareSession
   TareJobQueue     *jobs;
   TareJob          *opening;
   TareJob          *surveying;
+  TareJob          *checking;
   TareJob          *calibrating;
   TareJob          *weighing;
   TareJob          *measuring;
@@ -79,6 +80,7 @@ struct _TareSession
   char             *evaluation_text;
   char             *calibration_text;
   TareEvaluation   *evaluation;
+  char             *trouble;
 
   TareRecipeSize    size;
   TareAccuracy      base_accuracy;
@@ -106,6 +108,8 @@ void _tare_session_start_weighing  (TareSession       *self);
 void _tare_session_cancel_work     (TareSession       *self);
 void _tare_session_schedule        (TareSession       *self);
 void _tare_session_drop_evaluation (TareSession       *self);
+void _tare_session_take_trouble    (TareSession       *self,
+                                    const GError      *error);
 void _tare_session_drop_halted     (TareSession       *self);
 void _tare_session_init_sites      (TareSession       *self);
 void _tare_session_clear_sites     (TareSession       *self);

@@ -45,6 +45,7 @@ tare_session_finalize (GObject *object)
   g_clear_pointer (&self->model, tare_model_unref);
   g_clear_pointer (&self->recipe_path, g_free);
   g_clear_pointer (&self->evaluation_text, g_free);
+  g_clear_pointer (&self->trouble, g_free);
   g_clear_pointer (&self->calibration_text, g_free);
   g_clear_pointer (&self->mailbox, g_atomic_rc_box_release);
 
@@ -79,17 +80,6 @@ tare_session_class_init (TareSessionClass *klass)
   add_signal (TARE_SESSION_SIGNAL_CALIBRATION_HALTED, "calibration-halted", 0, 0, 0);
   add_signal (TARE_SESSION_SIGNAL_FAILED, "failed", 2, G_TYPE_STRING, G_TYPE_STRING);
   add_signal (TARE_SESSION_SIGNAL_NOTICE, "notice", 1, G_TYPE_STRING, 0);
-}
-
-static char *
-find_sample (const char *name)
-{
-  g_autofree char *source = g_build_filename (TARE_SOURCE_DATA_DIR, "sample", name, NULL);
-
-  if (g_file_test (source, G_FILE_TEST_EXISTS))
-    return g_steal_pointer (&source);
-
-  return g_build_filename (TARE_DATA_DIR, "sample", name, NULL);
 }
 
 static void
@@ -156,8 +146,8 @@ tare_session_init (TareSession *self)
     .method = tare_method_lookup (DEFAULT_METHOD),
     .range = TARE_RANGE_SEARCH,
   };
-  self->evaluation_text = find_sample ("alice.txt");
-  self->calibration_text = find_sample ("treasure-island.txt");
+  self->evaluation_text = tare_session_dup_sample_text (FALSE);
+  self->calibration_text = tare_session_dup_sample_text (TRUE);
   start_history (self, recipe);
 }
 
@@ -217,6 +207,7 @@ _tare_session_set_model (TareSession *self,
 
   _tare_session_cancel_work (self);
   _tare_session_drop_evaluation (self);
+  _tare_session_take_trouble (self, NULL);
   _tare_session_drop_halted (self);
   _tare_session_forget (self);
   g_clear_pointer (&self->token_scores, tare_token_scores_unref);
@@ -664,14 +655,6 @@ tare_session_get_calibration (TareSession *self)
   return self->calibration;
 }
 
-const char *
-tare_session_get_evaluation_text (TareSession *self)
-{
-  g_return_val_if_fail (TARE_IS_SESSION (self), NULL);
-
-  return self->evaluation_text;
-}
-
 gboolean
 tare_session_is_calibrating (TareSession *self)
 {
@@ -686,32 +669,6 @@ tare_session_get_calibration_text (TareSession *self)
   g_return_val_if_fail (TARE_IS_SESSION (self), NULL);
 
   return self->calibration_text;
-}
-
-/**
- * tare_session_set_evaluation_text:
- * @self: the session
- * @text_path: a text file
- *
- * Scores on this text from now on; figures on another text are not comparable and are dropped.
- */
-void
-tare_session_set_evaluation_text (TareSession *self,
-                                  const char  *text_path)
-{
-  g_return_if_fail (TARE_IS_SESSION (self));
-  g_return_if_fail (text_path != NULL);
-
-  if (g_strcmp0 (self->evaluation_text, text_path) == 0)
-    return;
-
-  g_free (self->evaluation_text);
-  self->evaluation_text = g_strdup (text_path);
-  _tare_session_drop_evaluation (self);
-  self->base_state = TARE_FIGURE_STATE_NONE;
-  self->state = TARE_FIGURE_STATE_NONE;
-  _tare_session_emit (self, TARE_SESSION_SIGNAL_FIGURES_CHANGED);
-  _tare_session_schedule (self);
 }
 
 /**

@@ -118,6 +118,8 @@ TareCalibration    *tare_session_get_calibration      (TareSession           *se
 void                tare_session_set_evaluation_text  (TareSession           *self,
                                                        const char            *text_path);
 const char         *tare_session_get_evaluation_text  (TareSession           *self);
+char               *tare_session_dup_sample_text      (gboolean               calibration);
+const char         *tare_session_get_trouble          (TareSession           *self);
 const char         *tare_session_get_calibration_text (TareSession           *self);
 const TareFormat   *tare_session_get_reference        (TareSession           *self);
 void                tare_session_set_reference        (TareSession           *self,

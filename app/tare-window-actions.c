@@ -271,6 +271,16 @@ calibrate_with_cb (GSimpleAction *action,
 }
 
 static void
+calibrate_sample_cb (GSimpleAction *action,
+                     GVariant      *parameter,
+                     gpointer       user_data)
+{
+  g_autofree char *path = tare_session_dup_sample_text (TRUE);
+
+  tare_session_calibrate (((TareWindow *) user_data)->session, path);
+}
+
+static void
 evaluate_with (TareWindow *self,
                const char *path)
 {
@@ -286,6 +296,16 @@ evaluate_with_cb (GSimpleAction *action,
 
   choose_text (self, _("Evaluate on a Text"), tare_session_get_evaluation_text (self->session),
                evaluate_with);
+}
+
+static void
+evaluate_sample_cb (GSimpleAction *action,
+                    GVariant      *parameter,
+                    gpointer       user_data)
+{
+  g_autofree char *path = tare_session_dup_sample_text (FALSE);
+
+  tare_session_set_evaluation_text (((TareWindow *) user_data)->session, path);
 }
 
 static void
@@ -561,6 +581,8 @@ static const GActionEntry entries[] = {
   { .name = "redo", .activate = redo_cb },
   { .name = "calibrate", .activate = calibrate_cb },
   { .name = "calibrate-with", .activate = calibrate_with_cb },
+  { .name = "calibrate-sample", .activate = calibrate_sample_cb },
+  { .name = "evaluate-sample", .activate = evaluate_sample_cb },
   { .name = "evaluate-with", .activate = evaluate_with_cb },
   { .name = "measure", .activate = measure_cb },
   { .name = "export", .activate = export_cb },
@@ -600,7 +622,10 @@ _tare_window_update_actions (TareWindow *self)
     "show-page", "show-nth-page", "compare-model", "compare-folder", "compare-recipe",
     "print-dossier", "save-dossier", "show-on-map",
   };
-  static const char *const of_runnable[] = { "calibrate", "calibrate-with", "measure" };
+  static const char *const of_runnable[] = {
+    "calibrate", "calibrate-with", "calibrate-sample", "measure",
+  };
+  g_autofree char *sample = tare_session_dup_sample_text (FALSE);
   TareModel *model = tare_session_get_model (self->session);
   TareHistory *history = tare_session_get_history (self->session);
   gboolean runnable = model != NULL && tare_model_check_runnable (model, NULL);
@@ -609,6 +634,8 @@ _tare_window_update_actions (TareWindow *self)
     enable (self, of_model[i], model != NULL);
   for (gsize i = 0; i < G_N_ELEMENTS (of_runnable); i++)
     enable (self, of_runnable[i], runnable);
+  enable (self, "evaluate-sample",
+          g_strcmp0 (tare_session_get_evaluation_text (self->session), sample) != 0);
   enable (self, "undo", tare_history_get_undo_label (history) != NULL);
   enable (self, "redo", tare_history_get_redo_label (history) != NULL);
   gtk_widget_set_sensitive (self->export_button, model != NULL);

@@ -107,6 +107,7 @@ update_calibrate_menu (TareWindow *self)
 {
   const char *text = tare_session_get_calibration_text (self->session);
   g_autofree char *name = text != NULL ? g_path_get_basename (text) : NULL;
+  g_autofree char *sample = tare_session_dup_sample_text (TRUE);
 
   g_menu_remove_all (self->calibrate_menu);
   if (name != NULL)
@@ -117,6 +118,8 @@ update_calibrate_menu (TareWindow *self)
 
       g_menu_append_item (self->calibrate_menu, item);
     }
+  if (g_strcmp0 (text, sample) != 0)
+    g_menu_append (self->calibrate_menu, _("Calibrate on _Sample Text"), "win.calibrate-sample");
   g_menu_append (self->calibrate_menu, _("Another _Text…"), "win.calibrate-with");
 }
 

@@ -15,6 +15,7 @@ lay_out (TareEvaluator                *self,
          GError                      **error)
 {
   const char *path = tare_model_get_path (tare_network_get_model (self->network));
+  const char *text = options->text_name != NULL ? options->text_name : path;
   guint model_context = tare_network_get_config (self->network)->context;
   gboolean llama_cpp = options->mode == TARE_EVALUATION_MODE_LLAMA_CPP;
   guint least = llama_cpp ? 3 : 2;
@@ -37,7 +38,7 @@ lay_out (TareEvaluator                *self,
     {
       g_set_error (error, TARE_ERROR, TARE_ERROR_INVALID,
                    "%s: the text has %" G_GSIZE_FORMAT " tokens, but a context of %u takes at "
-                   "least %" G_GUINT64_FORMAT, path, n_tokens, self->context, needed);
+                   "least %" G_GUINT64_FORMAT, text, n_tokens, self->context, needed);
       return FALSE;
     }
 
@@ -101,6 +102,59 @@ take_room (TareEvaluator                *self,
   return TRUE;
 }
 
+/* The tokens of a text, and how it falls into chunks. */
+static GArray *
+tokenize (TareEvaluator                *self,
+          TareModel                    *base,
+          const char                   *text,
+          gsize                         length,
+          const TareEvaluationOptions  *options,
+          GError                      **error)
+{
+  g_autoptr(GArray) tokens = NULL;
+  TareTokenizer *tokenizer;
+
+  self->network = tare_network_new (base, error);
+  tokenizer = self->network != NULL ? tare_model_get_tokenizer (base, error) : NULL;
+  if (tokenizer == NULL)
+    return NULL;
+
+  if (options->mode == TARE_EVALUATION_MODE_LLAMA_CPP && length > 0 && text[length - 1] == '\n')
+    length--;
+  tokens = tare_tokenizer_encode (tokenizer, text, length, TARE_TOKEN_FLAGS_ADD_SPECIAL);
+
+  return lay_out (self, options, tokens->len, error) ? g_steal_pointer (&tokens) : NULL;
+}
+
+/**
+ * tare_evaluator_check_text:
+ * @base: the model in full precision
+ * @text: what to predict
+ * @length: bytes of it
+ * @options: how
+ * @error: no forward pass or tokenizer for @base, too short a text
+ *
+ * Whether tare_evaluator_new() would take a text, for the price of tokenizing it.
+ *
+ * Returns: whether there is enough of it
+ */
+gboolean
+tare_evaluator_check_text (TareModel                    *base,
+                           const char                   *text,
+                           gsize                         length,
+                           const TareEvaluationOptions  *options,
+                           GError                      **error)
+{
+  g_autoptr(TareEvaluator) scratch = g_new0 (TareEvaluator, 1);
+  g_autoptr(GArray) tokens = NULL;
+
+  g_return_val_if_fail (base != NULL && text != NULL && options != NULL, FALSE);
+
+  tokens = tokenize (scratch, base, text, length, options, error);
+
+  return tokens != NULL;
+}
+
 /**
  * tare_evaluator_new:
  * @base: the model in full precision
@@ -123,26 +177,18 @@ tare_evaluator_new (TareModel                    *base,
 {
   g_autoptr(TareEvaluator) self = g_new0 (TareEvaluator, 1);
   g_autoptr(GArray) tokens = NULL;
-  TareTokenizer *tokenizer;
   gsize n;
 
   g_return_val_if_fail (base != NULL && text != NULL && options != NULL, NULL);
 
-  self->network = tare_network_new (base, error);
-  tokenizer = self->network != NULL ? tare_model_get_tokenizer (base, error) : NULL;
-  if (tokenizer == NULL)
-    return NULL;
-
-  if (options->mode == TARE_EVALUATION_MODE_LLAMA_CPP && length > 0 && text[length - 1] == '\n')
-    length--;
-  tokens = tare_tokenizer_encode (tokenizer, text, length, TARE_TOKEN_FLAGS_ADD_SPECIAL);
-  if (!lay_out (self, options, tokens->len, error))
+  tokens = tokenize (self, base, text, length, options, error);
+  if (tokens == NULL)
     return NULL;
 
   n = self->n_chunks * self->context;
   self->tokens = g_memdup2 (tokens->data, n * sizeof *self->tokens);
   self->inputs = g_memdup2 (tokens->data, n * sizeof *self->inputs);
-  replace_begin (self, tokenizer);
+  replace_begin (self, tare_model_get_tokenizer (base, NULL));
 
   if (!take_room (self, options, error))
     return NULL;

@@ -41,6 +41,7 @@ const TareEvaluationModeInfo *tare_evaluation_mode_lookup      (const char *id);
  *   memory and half of the disk have room for
  * @memory_budget: bytes of memory to get by with, weights at hand and states together; what does
  *   not fit goes to temporary files; 0 for the default, half of what is free
+ * @text_name: (nullable): what an error about the text calls it; %NULL for the model's path
  */
 typedef struct
 {
@@ -49,6 +50,7 @@ typedef struct
   gsize              maximum_chunks;
   guint64            cache_budget;
   guint64            memory_budget;
+  const char        *text_name;
 } TareEvaluationOptions;
 
 /**
@@ -112,6 +114,11 @@ typedef struct
 typedef struct _TareEvaluator TareEvaluator;
 
 TareEvaluator      *tare_evaluator_new              (TareModel                    *base,
+                                                     const char                   *text,
+                                                     gsize                         length,
+                                                     const TareEvaluationOptions  *options,
+                                                     GError                      **error);
+gboolean            tare_evaluator_check_text       (TareModel                    *base,
                                                      const char                   *text,
                                                      gsize                         length,
                                                      const TareEvaluationOptions  *options,

@@ -254,6 +254,7 @@ evaluate_text (const Request       *request,
 {
   g_autoptr(TareEvaluator) evaluator = NULL;
   g_autofree char *text = NULL;
+  TareEvaluationOptions options = request->options;
   TareAccuracy accuracy = { 0 };
   gsize length = 0;
   gboolean ok;
@@ -261,8 +262,9 @@ evaluate_text (const Request       *request,
   text = cli_load_text (request->text, &length, error);
   if (text == NULL)
     return FALSE;
+  options.text_name = request->text;
   evaluator = tare_evaluator_new (subject->base != NULL ? subject->base : subject->model, text,
-                                  length, &request->options, error);
+                                  length, &options, error);
   if (evaluator == NULL)
     return FALSE;
 

@@ -222,7 +222,9 @@ test_definition_begin (void)
 static void
 test_too_short (void)
 {
-  const TareEvaluationOptions options = { TARE_EVALUATION_MODE_LLAMA_CPP, 256, 0, 0 };
+  const TareEvaluationOptions options = {
+    .mode = TARE_EVALUATION_MODE_LLAMA_CPP, .context = 256, .text_name = "once.txt",
+  };
   const TareEvaluationOptions tiny = { TARE_EVALUATION_MODE_LLAMA_CPP, 2, 0, 0 };
   g_autoptr(TareModel) model = changed_open_sample ();
   g_autoptr(GError) error = NULL;
@@ -235,6 +237,12 @@ test_too_short (void)
   g_assert_error (error, TARE_ERROR, TARE_ERROR_INVALID);
   g_assert_nonnull (strstr (error->message, has));
   g_assert_nonnull (strstr (error->message, "512"));
+  g_assert_true (g_str_has_prefix (error->message, "once.txt: "));
+
+  g_clear_error (&error);
+  g_assert_false (tare_evaluator_check_text (model, text, strlen (text), &options, &error));
+  g_assert_error (error, TARE_ERROR, TARE_ERROR_INVALID);
+  g_assert_true (g_str_has_prefix (error->message, "once.txt: "));
 
   g_clear_error (&error);
   g_assert_null (tare_evaluator_new (model, text, strlen (text), &tiny, &error));

@@ -200,6 +200,75 @@ test_measure (Fixture       *fixture,
 }
 
 static void
+write_text (const char *path,
+            const char *text)
+{
+  g_autoptr(GError) error = NULL;
+
+  g_file_set_contents (path, text, -1, &error);
+  g_assert_no_error (error);
+}
+
+/* A text that is too short is refused by its name, and the figures on the last one stay. */
+static void
+test_short_text (Fixture       *fixture,
+                 gconstpointer  data)
+{
+  TareSession *session = fixture->session;
+  GListModel *jobs = G_LIST_MODEL (tare_session_get_jobs (session));
+  g_autofree char *before = g_strdup (tare_session_get_evaluation_text (session));
+  g_autofree char *empty = tare_test_temporary ("empty.txt");
+  g_autofree char *lost = tare_test_temporary ("lost.txt");
+
+  write_text (empty, "");
+  WAIT_UNTIL (is_measured (session));
+  tare_session_set_evaluation_text (session, empty);
+  WAIT_UNTIL (fixture->n_failed > 0);
+  g_assert_true (g_str_has_prefix (fixture->message, empty));
+  g_assert_cmpstr (tare_session_get_evaluation_text (session), ==, before);
+  g_assert_true (is_measured (session));
+  WAIT_UNTIL (g_list_model_get_n_items (jobs) == 0);
+  g_assert_null (tare_session_get_trouble (session));
+  tare_session_set_evaluation_text (session, lost);
+  WAIT_UNTIL (fixture->n_failed > 1);
+  g_assert_nonnull (strstr (fixture->message, "lost.txt"));
+  g_assert_cmpstr (tare_session_get_evaluation_text (session), ==, before);
+}
+
+/* What a measurement in the background comes to grief on is kept to be shown, and told no more
+ * than that, however often the recipe changes. */
+static void
+test_trouble (Fixture       *fixture,
+              gconstpointer  data)
+{
+  TareSession *session = fixture->session;
+  g_autofree char *excerpt = tare_test_write_excerpt ("alice.txt", EXCERPT);
+  g_autofree char *spoilt = tare_test_temporary ("spoilt.txt");
+  g_autofree char *text = NULL;
+  g_autoptr(GError) error = NULL;
+
+  g_file_get_contents (excerpt, &text, NULL, &error);
+  g_assert_no_error (error);
+  write_text (spoilt, text);
+  tare_session_set_evaluation_text (session, spoilt);
+  WAIT_UNTIL (g_strcmp0 (tare_session_get_evaluation_text (session), spoilt) == 0);
+  write_text (spoilt, "");
+  WAIT_UNTIL (tare_session_get_trouble (session) != NULL);
+  g_assert_nonnull (strstr (tare_session_get_trouble (session), "spoilt.txt"));
+
+  assign_all (session, "q8_0");
+  WAIT_UNTIL (tare_session_get_trouble (session) == NULL);
+  WAIT_UNTIL (tare_session_get_trouble (session) != NULL);
+  g_assert_false (tare_session_is_measuring (session));
+  g_assert_cmpuint (fixture->n_failed, ==, 0);
+
+  tare_session_set_evaluation_text (session, excerpt);
+  WAIT_UNTIL (is_measured (session));
+  g_assert_null (tare_session_get_trouble (session));
+  g_assert_cmpuint (fixture->n_failed, ==, 0);
+}
+
+static void
 test_one_block (Fixture       *fixture,
                 gconstpointer  data)
 {
@@ -429,6 +498,8 @@ main (int    argc,
   ADD ("/session/open", test_open);
   ADD ("/session/selection", test_selection);
   ADD ("/session/measure", test_measure);
+  ADD ("/session/short-text", test_short_text);
+  ADD ("/session/trouble", test_trouble);
   ADD ("/session/one-block", test_one_block);
   ADD ("/session/calibrate", test_calibrate);
   ADD ("/session/calibrate-again", test_calibrate_again);
