@@ -7,6 +7,9 @@
 
 #include "app/tare-text.h"
 
+/* Characters of a name that are shown where there is room. */
+#define NAME_WIDTH 36
+
 /**
  * Column:
  * @property: of #TareLayer, told of when it changes
@@ -14,7 +17,7 @@
  * @definition: what the figure is
  * @number: (nullable): what it sorts by and is copied as, for columns of numbers
  * @write: (nullable): how it is shown, where that is not the property itself
- * @width: in characters; what the table has to spare goes to the first
+ * @width: in characters, at the least
  *
  * One column of the table.
  */
@@ -42,7 +45,7 @@ static const Column columns[] = {
   { "name", N_("Name"), N_("Name of the tensor in GGUF; sorts in the order in which data flows"),
     get_order, write_name, 15 },
   { "format", N_("Format"), N_("What the recipe stores it as, after any fallback"), NULL, NULL,
-    6 },
+    9 },
   { "bits", N_("Bits"), N_("Bits per weight under the recipe, scales and all"),
     tare_layer_get_bits, write_bits, 5 },
   { "size", N_("Size"), N_("Bytes under the recipe"), get_size, write_size, 9 },
@@ -57,7 +60,7 @@ static const Column columns[] = {
        "(GPTQ, 2210.17323)"),
     tare_layer_get_sensitivity, write_sensitivity, 9 },
   { "shape", N_("Shape"), N_("Rows × columns; a row is what one output is computed from"),
-    get_weights, NULL, 13 },
+    get_weights, NULL, 11 },
   { "kind", N_("Type"), N_("What the source stores it as"), NULL, NULL, 5 },
   { "role", N_("Role"), N_("What it does in the network"), NULL, NULL, 11 },
 };
@@ -178,13 +181,15 @@ setup_cb (GtkSignalListItemFactory *factory,
   GtkWidget *label = gtk_label_new (NULL);
 
   gtk_label_set_xalign (GTK_LABEL (label), is_figure (column) ? 1.0f : 0.0f);
-  /* Of a long name the end tells most, and the number of its block stands there too. */
-  gtk_label_set_ellipsize (GTK_LABEL (label), column->write == write_name
-                                                ? PANGO_ELLIPSIZE_START
-                                                : PANGO_ELLIPSIZE_MIDDLE);
   /* Columns keep their widths while rows scroll by, and widen with the text. */
   gtk_label_set_width_chars (GTK_LABEL (label), column->width);
-  gtk_label_set_max_width_chars (GTK_LABEL (label), column->width);
+  /* Only a name may be cut: its end tells most, and the number of its block stands there too.
+   * Formats and figures that are cut are taken for others. */
+  if (column->write == write_name)
+    {
+      gtk_label_set_ellipsize (GTK_LABEL (label), PANGO_ELLIPSIZE_START);
+      gtk_label_set_max_width_chars (GTK_LABEL (label), NAME_WIDTH);
+    }
   if (is_figure (column))
     gtk_widget_add_css_class (label, "numeric");
   g_object_set_data (G_OBJECT (item), "tare-column", (gpointer) column);
@@ -278,7 +283,8 @@ _tare_layers_column_new (gsize index)
   g_signal_connect (factory, "unbind", G_CALLBACK (unbind_cb), (gpointer) column);
   added = gtk_column_view_column_new (_(column->title), factory);
   gtk_column_view_column_set_resizable (added, TRUE);
-  gtk_column_view_column_set_expand (added, index == 0);
+  /* What is to spare stands after the last, so that what belongs together stays together. */
+  gtk_column_view_column_set_expand (added, index == G_N_ELEMENTS (columns) - 1);
   gtk_column_view_column_set_sorter (added, sorter);
 
   return added;

@@ -74,6 +74,31 @@ click (GtkWidget  *root,
   return TRUE;
 }
 
+/* Formats are told apart by their ends as much as by their beginnings: none is cut. */
+static void
+test_layers (WindowFixture *fixture,
+             gconstpointer  data)
+{
+  static const char *const formats[] = { "int4_g128", "int4_asym_g128" };
+  GtkWidget *page;
+
+  window_fixture_open_sample (fixture);
+  page = show (fixture, "layers");
+  for (gsize i = 0; i < G_N_ELEMENTS (formats); i++)
+    {
+      const TareAssignment assignment = {
+        .format = tare_format_lookup (formats[i]), .method = tare_method_lookup ("rtn"),
+      };
+      GtkWidget *label;
+
+      tare_session_assign_rule (fixture->session, "*", &assignment);
+      window_fixture_settle (fixture, 300);
+      label = window_fixture_find (page, GTK_TYPE_LABEL, assignment.format->label);
+      g_assert_nonnull (label);
+      g_assert_false (pango_layout_is_ellipsized (gtk_label_get_layout (GTK_LABEL (label))));
+    }
+}
+
 static void
 test_formats (WindowFixture *fixture,
               gconstpointer  data)
@@ -413,7 +438,8 @@ main (int    argc,
               test_distribution, window_fixture_tear_down);
   g_test_add ("/pages/formats", WindowFixture, NULL, window_fixture_set_up, test_formats,
               window_fixture_tear_down);
-
+  g_test_add ("/pages/layers", WindowFixture, NULL, window_fixture_set_up, test_layers,
+              window_fixture_tear_down);
   g_test_add ("/pages/input-picture", WindowFixture, NULL, window_fixture_set_up,
               test_input_picture, window_fixture_tear_down);
   g_test_add ("/pages/outliers", WindowFixture, NULL, window_fixture_set_up, test_outliers,
