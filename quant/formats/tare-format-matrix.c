@@ -32,10 +32,19 @@
 /* Weights that the second cache holds. */
 #define DECODED ((gsize) 1 << 17)
 
+/**
+ * tare_format_get_parameter_bytes:
+ * @self: a format
+ * @rows: of an encoded matrix
+ * @columns: of it
+ *
+ * Returns: bytes of what is kept once for the matrix and lies before its rows (or before its
+ *   columns, where groups lie along the outputs, and then @rows and @columns change places)
+ */
 gsize
-_tare_format_get_parameter_bytes (const TareFormat *self,
-                                  gsize             rows,
-                                  gsize             columns)
+tare_format_get_parameter_bytes (const TareFormat *self,
+                                 gsize             rows,
+                                 gsize             columns)
 {
   if (self->klass->get_parameter_bytes == NULL)
     return 0;
@@ -63,7 +72,7 @@ count_row_bytes (const TareFormat *self,
 gboolean
 tare_format_is_row_local (const TareFormat *self)
 {
-  return !self->along_outputs && _tare_format_get_parameter_bytes (self, 1, self->block) == 0;
+  return !self->along_outputs && tare_format_get_parameter_bytes (self, 1, self->block) == 0;
 }
 
 /**
@@ -117,7 +126,7 @@ tare_format_get_bytes (const TareFormat *self,
   if (rows == 0 || columns == 0)
     return 0;
 
-  return _tare_format_get_parameter_bytes (self, m, n) + m * count_row_bytes (self, n);
+  return tare_format_get_parameter_bytes (self, m, n) + m * count_row_bytes (self, n);
 }
 
 /**
@@ -137,7 +146,7 @@ tare_format_get_bits_per_weight (const TareFormat *self,
   gsize inputs = columns != 0 ? columns : ENDLESS;
   gsize m = self->along_outputs ? inputs : outputs;
   gsize n = self->along_outputs ? outputs : inputs;
-  double parameters = (double) _tare_format_get_parameter_bytes (self, m, n);
+  double parameters = (double) tare_format_get_parameter_bytes (self, m, n);
 
   g_return_val_if_fail (tare_format_accepts (self, inputs), 0.0);
 
@@ -454,7 +463,7 @@ encode_matrix (const TareFormat    *self,
                guint8              *codes,
                GError             **error)
 {
-  gsize n_bytes = _tare_format_get_parameter_bytes (self, matrix->rows, matrix->columns);
+  gsize n_bytes = tare_format_get_parameter_bytes (self, matrix->rows, matrix->columns);
   g_autofree float *clipped = NULL;
 
   if (matrix->rows == 0 || matrix->columns == 0)
@@ -638,8 +647,8 @@ tare_format_decode_rows (const TareFormat *self,
   if (n == 0 || columns == 0)
     return;
 
-  n_bytes = self->along_outputs ? _tare_format_get_parameter_bytes (self, columns, rows)
-                                : _tare_format_get_parameter_bytes (self, rows, columns);
+  n_bytes = self->along_outputs ? tare_format_get_parameter_bytes (self, columns, rows)
+                                : tare_format_get_parameter_bytes (self, rows, columns);
   if (n_bytes > 0)
     parameters = codes;
   codes += n_bytes;
@@ -654,6 +663,34 @@ tare_format_decode_rows (const TareFormat *self,
   #pragma omp parallel for schedule (static) if (n * columns > PARALLEL)
   for (gsize i = first; i < first + n; i++)
     decode_row (self, parameters, i, codes + i * row_bytes, columns, y + (i - first) * columns);
+}
+
+/**
+ * tare_format_decode_apart:
+ * @self: a format that accepts @columns, with nothing along the outputs
+ * @parameters: what it keeps once for the matrix, tare_format_get_parameter_bytes()
+ * @codes: of the rows alone
+ * @rows: outputs
+ * @columns: inputs
+ * @y: (out caller-allocates): rows x columns
+ *
+ * Decodes rows that do not lie behind what is kept once for their matrix.
+ */
+void
+tare_format_decode_apart (const TareFormat *self,
+                          const guint8     *parameters,
+                          const guint8     *codes,
+                          gsize             rows,
+                          gsize             columns,
+                          float            *y)
+{
+  gsize row_bytes = count_row_bytes (self, columns);
+
+  g_return_if_fail (tare_format_accepts (self, columns) && !self->along_outputs);
+
+  #pragma omp parallel for schedule (static) if (rows * columns > PARALLEL)
+  for (gsize i = 0; i < rows; i++)
+    decode_row (self, parameters, i, codes + i * row_bytes, columns, y + i * columns);
 }
 
 /**

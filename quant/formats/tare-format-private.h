@@ -96,9 +96,6 @@ struct _TareFormatClass
                                    GError           **error);
 };
 
-gsize    _tare_format_get_parameter_bytes (const TareFormat  *self,
-                                           gsize              rows,
-                                           gsize              columns);
 gboolean _tare_parts_fail_code            (const TareFormat  *self,
                                            const TareParts   *parts,
                                            gsize              index,
@@ -138,6 +135,7 @@ extern const TareFormatClass _tare_format_iq2_xxs_class;
 extern const TareFormatClass _tare_format_iq1_m_class;
 extern const TareFormatClass _tare_format_iq1_s_class;
 extern const TareFormatClass _tare_format_mxfp4_class;
+extern const TareFormatClass _tare_format_nvfp4_class;
 extern const TareFormatClass _tare_format_tq1_0_class;
 extern const TareFormatClass _tare_format_tq2_0_class;
 extern const TareFormatClass _tare_format_zero_point_class;

@@ -431,10 +431,31 @@ list_block (GPtrArray  *list,
     .whole = grid->sorted,
     .block = scalings[scaling].group,
     .fallback = fallback,
-    .containers = scaling == NV ? PACKED : 0,
   };
 
   combine (list, elements, wanted);
+}
+
+/* Where rows do not fit it, or a container has no scale of the whole, the next is MXFP4. */
+static void
+list_nvfp4 (GPtrArray *list)
+{
+  Elements elements = {
+    .id = g_strdup ("nvfp4"),
+    .label = g_strdup ("NVFP4"),
+    .noun = g_strdup (g_dgettext ("tare", N_("FP4 E2M1 in blocks"))),
+    .family = TARE_FORMAT_FAMILY_MICROSCALING,
+    .bits = 4,
+    .grid = _tare_minifloat_new (2, 1, "none"),
+    .block = scalings[NV].group,
+    .fallback = "mxfp4",
+  };
+  TareFormat *format = add_format (list, &elements, &scalings[NV]);
+
+  format->klass = &_tare_format_nvfp4_class;
+  format->ggml_type = 40;
+  format->containers = TARE_CONTAINER_GGUF | TARE_CONTAINER_TARE | PACKED;
+  elements_clear (&elements);
 }
 
 static void
@@ -459,8 +480,7 @@ list_blocks (GPtrArray *list)
   list_block (list, "mxfp6_e2m3", "MXFP6 E2M3", N_("FP6 E2M3 in blocks"),
               _tare_minifloat_new (2, 3, "none"), MX, "fp6_e2m3_channel");
   g_ptr_array_add (list, (gpointer) &mxfp4);
-  list_block (list, "nvfp4", "NVFP4", N_("FP4 E2M1 in blocks"),
-              _tare_minifloat_new (2, 1, "none"), NV, "fp4_e2m1_channel");
+  list_nvfp4 (list);
 
   for (gsize i = 0; i < G_N_ELEMENTS (widths); i++)
     {

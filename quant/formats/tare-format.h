@@ -168,6 +168,9 @@ const TareFormat *tare_format_fit                 (const TareFormat     *self,
                                                    gsize                 columns);
 gboolean          tare_format_is_row_local        (const TareFormat     *self);
 gboolean          tare_format_has_blocks          (const TareFormat     *self);
+gsize             tare_format_get_parameter_bytes (const TareFormat     *self,
+                                                   gsize                 rows,
+                                                   gsize                 columns);
 gsize             tare_format_get_row_bytes       (const TareFormat     *self,
                                                    gsize                 columns);
 gsize             tare_format_get_bytes           (const TareFormat     *self,
@@ -195,6 +198,12 @@ void              tare_format_decode_rows         (const TareFormat     *self,
                                                    gsize                 columns,
                                                    gsize                 first,
                                                    gsize                 n,
+                                                   float                *y);
+void              tare_format_decode_apart        (const TareFormat     *self,
+                                                   const guint8         *parameters,
+                                                   const guint8         *codes,
+                                                   gsize                 rows,
+                                                   gsize                 columns,
                                                    float                *y);
 gsize             tare_format_get_levels          (const TareFormat     *self,
                                                    float                 minimum,

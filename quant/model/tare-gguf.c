@@ -356,6 +356,7 @@ place_tensors (TareCursor    *cursor,
                                              start + infos[i].offset, infos[i].bytes);
 
       tensor->role = tare_role_from_canonical (tensor->canonical, &tensor->block, &tensor->bias);
+      _tare_tensor_set_unit (tensor);
       g_ptr_array_add (tensors, tensor);
     }
 

@@ -205,6 +205,7 @@ part_stacked (TareModel  *self,
       for (gsize i = 0; i < n_experts; i++)
         set_slice (made, i, tensor, (i * tensor->shape[1] + part * rows) * row_bytes);
       made->offset = made->slices[0].offset;
+      made->parameters = g_memdup2 (tensor->parameters, tare_tensor_get_parameter_bytes (tensor));
       made->role = tare_role_from_canonical (canonical, &made->block, &made->bias);
       g_ptr_array_add (parted, made);
       part++;

@@ -164,6 +164,93 @@ load_config (TareModel  *self,
   return _tare_model_take_config (self, read, fault, error);
 }
 
+/* llama.cpp's name for what a weight's matrix, or each of its experts', is multiplied with. */
+static char *
+dup_scale_name (const TareTensor *tensor)
+{
+  gsize stem = strlen (tensor->name);
+
+  if (g_str_has_suffix (tensor->name, ".weight"))
+    stem -= strlen (".weight");
+
+  return g_strdup_printf ("%.*s.scale", (int) stem, tensor->name);
+}
+
+/* One binary32 for all of the tensor's matrices, or one for each. */
+static gboolean
+take_scale (TareTensor        *tensor,
+            const TareTensor  *scale,
+            GError           **error)
+{
+  gsize n_bytes = tare_tensor_get_parameter_bytes (tensor);
+  gsize n = n_bytes / sizeof (float);
+  const guint8 *bytes = tare_file_get_data (scale->file) + scale->offset;
+
+  if (scale->format != tare_format_lookup_ggml (0)
+      || (scale->bytes != sizeof (float) && scale->bytes != n_bytes))
+    {
+      g_autofree char *name = _tare_file_quote (scale->name, strlen (scale->name));
+
+      return _tare_file_fail (scale->file, error, TARE_ERROR_INVALID,
+                              "tensor %s is no scale in F32 for %" G_GSIZE_FORMAT " matrices",
+                              name, n);
+    }
+
+  for (gsize i = 0; i < n_bytes; i += sizeof (float))
+    memcpy (tensor->parameters + i, bytes + i % scale->bytes, sizeof (float));
+
+  return TRUE;
+}
+
+/* What a format keeps once for a matrix is in a tensor of its own here, which is none to the
+ * model. */
+static gboolean
+take_scales (TareModel  *self,
+             GError    **error)
+{
+  g_autoptr(GHashTable) by_name = g_hash_table_new (g_str_hash, g_str_equal);
+  g_autoptr(GHashTable) taken = g_hash_table_new (NULL, NULL);
+  g_autoptr(GPtrArray) all = NULL;
+
+  for (guint i = 0; i < self->tensors->len; i++)
+    {
+      TareTensor *tensor = g_ptr_array_index (self->tensors, i);
+
+      g_hash_table_insert (by_name, tensor->name, tensor);
+    }
+  for (guint i = 0; i < self->tensors->len; i++)
+    {
+      TareTensor *tensor = g_ptr_array_index (self->tensors, i);
+      g_autofree char *name = NULL;
+      const TareTensor *scale = NULL;
+
+      if (tensor->parameters == NULL)
+        continue;
+      name = dup_scale_name (tensor);
+      scale = g_hash_table_lookup (by_name, name);
+      if (scale == NULL)
+        continue;
+      if (!take_scale (tensor, scale, error))
+        return FALSE;
+      g_hash_table_add (taken, (gpointer) scale);
+    }
+
+  all = g_steal_pointer (&self->tensors);
+  self->tensors = g_ptr_array_new_with_free_func ((GDestroyNotify) tare_tensor_free);
+  g_ptr_array_set_free_func (all, NULL);
+  for (guint i = 0; i < all->len; i++)
+    {
+      TareTensor *tensor = g_ptr_array_index (all, i);
+
+      if (g_hash_table_contains (taken, tensor))
+        tare_tensor_free (tensor);
+      else
+        g_ptr_array_add (self->tensors, tensor);
+    }
+
+  return TRUE;
+}
+
 /**
  * _tare_model_load_gguf:
  * @self: a model that is being opened
@@ -192,7 +279,7 @@ _tare_model_load_gguf (TareModel  *self,
   if (n_parts > 1 && !load_parts (self, file, n_parts, error))
     return FALSE;
 
-  if (!load_config (self, file, error))
+  if (!take_scales (self, error) || !load_config (self, file, error))
     return FALSE;
 
   _tare_model_part_experts (self);

@@ -330,7 +330,7 @@ tare_model_get_bytes (TareModel *self)
   g_return_val_if_fail (self != NULL, 0);
 
   for (guint i = 0; i < self->tensors->len; i++)
-    bytes += ((const TareTensor *) g_ptr_array_index (self->tensors, i))->bytes;
+    bytes += tare_tensor_get_bytes (g_ptr_array_index (self->tensors, i));
 
   return bytes;
 }

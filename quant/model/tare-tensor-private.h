@@ -14,6 +14,8 @@ TareTensor *_tare_tensor_new  (TareFile          *file,
                                guint64            offset,
                                guint64            bytes);
 TareTensor *_tare_tensor_copy (const TareTensor  *self);
+void        _tare_tensor_set_unit (TareTensor        *self);
+gsize       _tare_tensor_count_parameters (const TareTensor *self);
 gboolean    _tare_tensor_is_raw (const TareTensor  *self);
 
 G_END_DECLS

@@ -76,6 +76,7 @@ _tare_tensor_copy (const TareTensor *self)
 
   if (self->stored != NULL)
     copy->stored = tare_stored_ref (self->stored);
+  copy->parameters = g_memdup2 (self->parameters, tare_tensor_get_parameter_bytes (self));
 
   return copy;
 }
@@ -105,6 +106,7 @@ tare_tensor_free (TareTensor *self)
   g_free (self->name);
   g_free (self->canonical);
   g_free (self->type_name);
+  g_free (self->parameters);
   for (gsize i = 0; i < self->n_slices; i++)
     {
       g_clear_pointer (&self->slices[i].stored, tare_stored_unref);
@@ -114,6 +116,67 @@ tare_tensor_free (TareTensor *self)
   g_clear_pointer (&self->stored, tare_stored_unref);
   tare_file_unref (self->file);
   g_free (self);
+}
+
+/**
+ * _tare_tensor_count_parameters:
+ * @self: a tensor
+ *
+ * Returns: how many matrices have parameters of their own: the experts, whatever the role
+ */
+gsize
+_tare_tensor_count_parameters (const TareTensor *self)
+{
+  return self->n_dimensions == 3 ? MAX ((gsize) self->shape[0], 1) : 1;
+}
+
+/**
+ * _tare_tensor_set_unit:
+ * @self: a tensor that nobody else has yet
+ *
+ * Where its format keeps a binary32 once for a matrix, makes that 1 until it is known.
+ */
+void
+_tare_tensor_set_unit (TareTensor *self)
+{
+  static const guint8 one[4] = { 0x00, 0x00, 0x80, 0x3f };
+  gsize n = _tare_tensor_count_parameters (self);
+
+  if (self->format == NULL || tare_format_is_row_local (self->format) || self->rows == 0)
+    return;
+
+  self->parameters = g_malloc (n * sizeof one);
+  for (gsize i = 0; i < n; i++)
+    memcpy (self->parameters + i * sizeof one, one, sizeof one);
+}
+
+/**
+ * tare_tensor_get_parameter_bytes:
+ * @self: a tensor
+ *
+ * Returns: bytes of what is kept of it elsewhere, 0 where nothing is
+ */
+gsize
+tare_tensor_get_parameter_bytes (const TareTensor *self)
+{
+  gsize n = _tare_tensor_count_parameters (self);
+
+  return self->parameters != NULL
+         ? n * tare_format_get_parameter_bytes (self->format, self->rows / n, self->columns) : 0;
+}
+
+/**
+ * tare_tensor_get_bytes:
+ * @self: a tensor
+ *
+ * Returns: what it takes in its file, with what lies elsewhere there
+ */
+guint64
+tare_tensor_get_bytes (const TareTensor *self)
+{
+  g_return_val_if_fail (self != NULL, 0);
+
+  return self->bytes + tare_tensor_get_parameter_bytes (self);
 }
 
 /**
@@ -483,6 +546,27 @@ read_stored (const TareTensor  *self,
   return TRUE;
 }
 
+/* Rows whose matrix has something for all of them elsewhere. */
+static void
+read_apart (const TareTensor *self,
+            gsize             first,
+            gsize             n,
+            float            *out)
+{
+  gsize per_matrix = self->rows / _tare_tensor_count_parameters (self);
+  gsize n_bytes = tare_format_get_parameter_bytes (self->format, per_matrix, self->columns);
+
+  for (gsize i = 0, n_found = 0; i < n; i += n_found)
+    {
+      gsize row = first + i;
+      gsize most = MIN (n - i, per_matrix - row % per_matrix);
+      const guint8 *rows = find_rows (self, row, most, &n_found);
+
+      tare_format_decode_apart (self->format, self->parameters + row / per_matrix * n_bytes, rows,
+                                n_found, self->columns, out + i * self->columns);
+    }
+}
+
 /**
  * tare_tensor_read_rows:
  * @self: a tensor
@@ -521,7 +605,11 @@ tare_tensor_read_rows (const TareTensor  *self,
   if (self->stored != NULL)
     return read_stored (self, first, n, out, error);
 
-  if (!tare_format_is_row_local (self->format))
+  if (self->parameters != NULL)
+    {
+      read_apart (self, first, n, out);
+    }
+  else if (!tare_format_is_row_local (self->format))
     {
       tare_format_decode_rows (self->format, tare_file_get_data (self->file) + self->offset,
                                self->rows, self->columns, first, n, out);

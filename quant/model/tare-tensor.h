@@ -35,6 +35,8 @@ typedef struct
  * @bias: whether it is the bias of its role
  * @type_name: the stored type as a person knows it, "BF16", "Q4_K"
  * @format: (nullable): how to decode it, or %NULL where no row of the format table does
+ * @parameters: (nullable): what @format keeps once for a matrix, of each matrix, where the file has
+ *   that elsewhere and not before the rows: GGUF's NVFP4; @bytes is without it
  * @stored: (nullable): the parts of a matrix of a quantized checkpoint, which is decoded by its
  *   layout instead; @file and @offset are then those of its codes, @bytes is what all parts take;
  *   of a tensor in slices, the first one's
@@ -68,6 +70,7 @@ typedef struct
   gboolean          bias;
   char             *type_name;
   const TareFormat *format;
+  guint8           *parameters;
   struct _TareStored *stored;
   guint             n_dimensions;
   guint64           shape[TARE_TENSOR_MAX_DIMENSIONS];
@@ -84,6 +87,8 @@ typedef struct
 } TareTensor;
 
 void          tare_tensor_free           (TareTensor        *self);
+guint64       tare_tensor_get_bytes      (const TareTensor  *self);
+gsize         tare_tensor_get_parameter_bytes (const TareTensor *self);
 gboolean      tare_tensor_can_read       (const TareTensor  *self);
 gboolean      tare_tensor_is_weight      (const TareTensor  *self);
 gsize         tare_tensor_get_n_weights  (const TareTensor  *self);

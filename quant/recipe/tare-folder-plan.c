@@ -72,7 +72,7 @@ keep (Choice               *self,
       const char           *reason)
 {
   const TareTensor *tensor = self->tensor;
-  gboolean held = tensor->stored == NULL
+  gboolean held = tensor->stored == NULL && tensor->parameters == NULL
                   && (!is_packed (tensor->format)
                       || (tensor->format->containers & kind->container) != 0);
   const TareFormat *format = held ? NULL : tare_format_lookup ("f16");

@@ -521,7 +521,7 @@ tare_recipe_get_tensor_bytes (TareRecipe       *self,
   const TareFormat *format = tare_recipe_effective_format (self, tensor);
 
   if (format == NULL || format == tensor->format)
-    return tensor->bytes;
+    return tare_tensor_get_bytes (tensor);
 
   return tare_format_get_bytes (format, tensor->rows, tensor->columns);
 }
@@ -546,7 +546,7 @@ tare_recipe_measure_size (TareRecipe *self,
 
       size.bytes += tare_recipe_get_tensor_bytes (self, tensor);
       size.weights += tare_tensor_get_n_weights (tensor);
-      size.source_bytes += tensor->bytes;
+      size.source_bytes += tare_tensor_get_bytes (tensor);
       if (assignment.format != NULL &&
           tare_format_fit (assignment.format, tensor->columns) != assignment.format)
         size.n_fallbacks++;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "quant/recipe/tare-target-private.h"
 
+#include <string.h>
+
 #include "quant/model/tare-gguf.h"
 #include "quant/recipe/tare-checksum-private.h"
 #include "quant/tare-error.h"
@@ -27,16 +29,21 @@ static const struct
   { 0, 0 }, { 1, 1 }, { 2, 2 }, { 3, 3 }, { 6, 8 }, { 7, 9 }, { 8, 7 }, { 10, 10 }, { 11, 12 },
   { 12, 15 }, { 13, 17 }, { 14, 18 }, { 16, 19 }, { 17, 20 }, { 18, 23 }, { 19, 24 }, { 20, 25 },
   { 21, 26 }, { 22, 28 }, { 23, 30 }, { 29, 31 }, { 30, 32 }, { 34, 36 }, { 35, 37 },
-  { 39, 38 },
+  { 39, 38 }, { 40, 39 },
 };
 
-/* What goes into the file for one tensor, and what must be found there again. */
+/* What goes into the file for one tensor, and what must be found there again. What its format keeps
+ * once for each matrix follows it, in a tensor of its own. */
 typedef struct
 {
   const TareTensor *tensor;
+  char             *name;
   int               ggml_type;
+  guint             n_dimensions;
+  guint64           shape[TARE_TENSOR_MAX_DIMENSIONS];
   guint64           bytes;
   guint64           checksum;
+  gboolean          apart;
 } Item;
 
 /* An export on its way. */
@@ -47,6 +54,7 @@ typedef struct
   TareCalibration    *calibration;
   TareGgufWriter     *writer;
   GArray             *items;
+  guint8             *parameters;
   guint64             bytes;
   guint64             written;
   TareChecksum        checksum;
@@ -129,6 +137,53 @@ check_model (TareModel   *model,
   return FALSE;
 }
 
+/* What llama.cpp has a scale for beside the tensor. */
+static gboolean
+has_scale (const TareTensor *tensor)
+{
+  return tensor->role != NULL && tensor->role->matrix && !tensor->bias
+         && (tensor->role->in_block || strcmp (tensor->role->id, "output") == 0);
+}
+
+/* A format that keeps something once for a matrix becomes the next where llama.cpp has no place for
+ * that, or wants longer blocks than a row has. */
+static TareRecipe *
+settle (TareModel  *model,
+        TareRecipe *recipe,
+        TarePlan   *plan)
+{
+  TareRecipe *settled = tare_recipe_ref (recipe);
+
+  for (gsize i = 0; i < tare_model_get_n_tensors (model); i++)
+    {
+      const TareTensor *tensor = tare_model_get_tensor (model, i);
+      TareAssignment assignment = tare_recipe_resolve (recipe, tensor);
+      const TareFormat *asked = assignment.format;
+      const char *names[] = { tensor->canonical, NULL };
+      TareRecipe *next = NULL;
+
+      if (asked == NULL || asked->ggml_type < 0 || tare_format_is_row_local (asked)
+          || (has_scale (tensor)
+              && tensor->columns % tare_gguf_type_lookup (asked->ggml_type)->block == 0))
+        continue;
+      assignment.format = tare_format_fit (tare_format_lookup (asked->fallback), tensor->columns);
+      next = tare_recipe_with_tensors (settled, names, &assignment);
+      tare_recipe_unref (settled);
+      settled = next;
+      tare_plan_add (plan, tensor, asked, assignment.format,
+                     (gint64) tare_format_get_bytes (assignment.format, tensor->rows,
+                                                     tensor->columns)
+                     - (gint64) (tensor->columns % asked->block == 0
+                                 ? tare_format_get_bytes (asked, tensor->rows, tensor->columns)
+                                 : tensor->bytes),
+                     has_scale (tensor)
+                     ? N_("The length of its rows is no multiple of the format's blocks")
+                     : N_("llama.cpp has no scale of the whole for it"));
+    }
+
+  return settled;
+}
+
 /* What rows of another length than a format's blocks make of it. */
 static TarePlan *
 plan (const TareTarget  *self,
@@ -136,20 +191,26 @@ plan (const TareTarget  *self,
       TareRecipe        *recipe,
       GError           **error)
 {
-  TarePlan *result;
+  g_autoptr(TarePlan) result = tare_plan_new (recipe);
+  g_autoptr(TareRecipe) settled = settle (model, recipe, result);
 
-  if (!check_model (model, recipe, error))
+  if (!check_model (model, settled, error))
     return NULL;
 
-  result = tare_plan_new (recipe);
+  tare_recipe_unref (result->recipe);
+  result->recipe = tare_recipe_ref (settled);
   for (gsize i = 0; i < tare_model_get_n_tensors (model); i++)
     {
       const TareTensor *tensor = tare_model_get_tensor (model, i);
-      TareAssignment assignment = tare_recipe_resolve (recipe, tensor);
-      const TareFormat *format = tare_recipe_effective_format (recipe, tensor);
-      guint64 bytes = tare_recipe_get_tensor_bytes (recipe, tensor);
+      TareAssignment assignment = tare_recipe_resolve (settled, tensor);
+      const TareFormat *format = tare_recipe_effective_format (settled, tensor);
+      guint64 bytes = tare_recipe_get_tensor_bytes (settled, tensor);
       double wanted;
 
+      /* Every expert has what the whole has once. */
+      if (format != NULL && format != tensor->format)
+        bytes += (tare_tensor_get_n_matrices (tensor) - 1)
+                 * tare_format_get_parameter_bytes (format, tensor->rows, tensor->columns);
       result->bytes += bytes;
       if (assignment.format == NULL || format == assignment.format)
         continue;
@@ -163,7 +224,7 @@ plan (const TareTarget  *self,
                      N_("The length of its rows is no multiple of the format's blocks"));
     }
 
-  return result;
+  return g_steal_pointer (&result);
 }
 
 static gboolean
@@ -250,13 +311,15 @@ write_quantized (Export            *self,
                  TareQuantized     *quantized,
                  GError           **error)
 {
-  gsize n = 0;
+  gsize n = 0, n_apart;
   const guint8 *bytes;
 
   if (quantized->bytes != NULL)
     {
       bytes = g_bytes_get_data (quantized->bytes, &n);
-      return write_bytes (self, bytes, n, error);
+      n_apart = tare_format_get_parameter_bytes (quantized->format, tensor->rows,
+                                                 tensor->columns);
+      return write_bytes (self, bytes + n_apart, n - n_apart, error);
     }
   if (tare_recipe_effective_format (self->recipe, tensor) != tensor->format)
     return write_f32 (self, tensor, error);
@@ -264,11 +327,48 @@ write_quantized (Export            *self,
   return write_kept (self, tensor, error);
 }
 
+/* Of each matrix, where only the whole has it. */
+static void
+keep_parameters (Export           *self,
+                 const TareTensor *tensor,
+                 TareQuantized    *quantized,
+                 gsize             n)
+{
+  const guint8 *bytes = tensor->parameters;
+  gsize step = n;
+
+  if (quantized->bytes != NULL)
+    {
+      bytes = g_bytes_get_data (quantized->bytes, NULL);
+      step = tare_format_get_parameter_bytes (quantized->format, tensor->rows, tensor->columns);
+    }
+
+  g_free (self->parameters);
+  self->parameters = g_malloc (n);
+  for (gsize i = 0; i < n; i += step)
+    memcpy (self->parameters + i, bytes, step);
+}
+
+/* What was kept of the tensor before. */
 static gboolean
-write_tensor (Export    *self,
-              Item      *item,
-              GArray    *exported,
-              GError   **error)
+write_parameters (Export  *self,
+                  Item    *item,
+                  GError **error)
+{
+  self->checksum = (TareChecksum) { 0 };
+  if (!write_bytes (self, self->parameters, item->bytes, error))
+    return FALSE;
+  item->checksum = _tare_checksum_finish (&self->checksum);
+
+  return TRUE;
+}
+
+static gboolean
+write_tensor (Export      *self,
+              Item        *item,
+              const Item  *apart,
+              GArray      *exported,
+              GError     **error)
 {
   const TareTensor *tensor = item->tensor;
   TareAssignment assignment = tare_recipe_resolve (self->recipe, tensor);
@@ -290,6 +390,11 @@ write_tensor (Export    *self,
     return FALSE;
   tare_tensor_release_rows (tensor, 0, tensor->rows);
   item->checksum = _tare_checksum_finish (&self->checksum);
+  if (apart != NULL)
+    {
+      keep_parameters (self, tensor, quantized, apart->bytes);
+      row.bytes += apart->bytes;
+    }
 
   row.format = tare_recipe_effective_format (self->recipe, tensor);
   row.method = quantized->bytes != NULL ? assignment.method : NULL;
@@ -315,7 +420,7 @@ find_file_type (GArray *items)
         {
           const Item *item = &g_array_index (items, Item, j);
 
-          if (item->ggml_type == file_types[i].ggml_type &&
+          if (item->ggml_type == file_types[i].ggml_type && !item->apart &&
               tare_tensor_is_weight (item->tensor))
             n += tare_tensor_get_n_weights (item->tensor);
         }
@@ -329,22 +434,56 @@ find_file_type (GArray *items)
   return file_types[best].file_type;
 }
 
+static void
+item_clear (gpointer data)
+{
+  g_free (((Item *) data)->name);
+}
+
+/* In F32, under the name of the weight but for its end. */
+static void
+add_parameters (GArray           *items,
+                const TareTensor *tensor,
+                guint64           bytes)
+{
+  gsize stem = strlen (tensor->canonical);
+  Item item = { .tensor = tensor, .bytes = bytes, .n_dimensions = 1, .apart = TRUE };
+
+  if (g_str_has_suffix (tensor->canonical, ".weight"))
+    stem -= strlen (".weight");
+  item.name = g_strdup_printf ("%.*s.scale", (int) stem, tensor->canonical);
+  item.shape[0] = bytes / sizeof (float);
+  g_array_append_val (items, item);
+}
+
 static GArray *
 list_items (TareModel  *model,
             TareRecipe *recipe)
 {
   GArray *items = g_array_new (FALSE, TRUE, sizeof (Item));
 
+  g_array_set_clear_func (items, item_clear);
+
   for (gsize i = 0; i < tare_model_get_n_tensors (model); i++)
     {
       const TareTensor *tensor = tare_model_get_tensor (model, i);
+      const TareFormat *format = tare_recipe_effective_format (recipe, tensor);
+      gsize n = format != NULL ? tare_format_get_parameter_bytes (format, tensor->rows,
+                                                                  tensor->columns) : 0;
       Item item = {
         .tensor = tensor,
+        .name = g_strdup (tensor->canonical),
         .ggml_type = find_ggml_type (model, recipe, tensor),
+        .n_dimensions = tensor->n_dimensions,
         .bytes = tare_recipe_get_tensor_bytes (recipe, tensor),
       };
 
+      memcpy (item.shape, tensor->shape, sizeof item.shape);
+      if (n > 0)
+        item.bytes -= format == tensor->format ? tare_tensor_get_parameter_bytes (tensor) : n;
       g_array_append_val (items, item);
+      if (n > 0)
+        add_parameters (items, tensor, n * tare_tensor_get_n_matrices (tensor));
     }
 
   return items;
@@ -381,7 +520,8 @@ check_item (const Item        *item,
   _tare_checksum_add (&checksum, tare_file_get_data (tensor->file) + tensor->offset, tensor->bytes);
   if (type == NULL || g_ascii_strcasecmp (type->name, tensor->type_name) != 0)
     wrong = "type";
-  else if (tensor->rows != item->tensor->rows || tensor->columns != item->tensor->columns)
+  else if (tensor->n_dimensions != item->n_dimensions
+           || memcmp (tensor->shape, item->shape, sizeof item->shape) != 0)
     wrong = "shape";
   else if (tensor->bytes != item->bytes)
     wrong = "length";
@@ -392,7 +532,7 @@ check_item (const Item        *item,
 
   g_set_error (error, TARE_ERROR, TARE_ERROR_INVALID,
                "%s: %s: read back with another %s than was written",
-               tare_file_get_path (tensor->file), item->tensor->canonical, wrong);
+               tare_file_get_path (tensor->file), item->name, wrong);
 
   return FALSE;
 }
@@ -423,10 +563,10 @@ verify (Export      *self,
       const Item *item = &g_array_index (self->items, Item, i);
       const TareTensor *tensor = g_ptr_array_index (tensors, i);
 
-      if (!g_str_equal (tensor->name, item->tensor->canonical))
+      if (!g_str_equal (tensor->name, item->name))
         {
           g_set_error (error, TARE_ERROR, TARE_ERROR_INVALID, "%s: %s: not there when read back",
-                       path, item->tensor->canonical);
+                       path, item->name);
           return FALSE;
         }
       if (!check_item (item, tensor, error) ||
@@ -450,13 +590,20 @@ write_all (Export   *self,
       const Item *item = &g_array_index (self->items, Item, i);
 
       self->bytes += item->bytes;
-      if (!tare_gguf_writer_add (self->writer, item->tensor->canonical, item->ggml_type,
-                                 item->tensor->n_dimensions, item->tensor->shape, error))
+      if (!tare_gguf_writer_add (self->writer, item->name, item->ggml_type, item->n_dimensions,
+                                 item->shape, error))
         return FALSE;
     }
   for (guint i = 0; i < self->items->len; i++)
-    if (!write_tensor (self, &g_array_index (self->items, Item, i), exported, error))
-      return FALSE;
+    {
+      Item *item = &g_array_index (self->items, Item, i);
+      const Item *next = i + 1 < self->items->len ? item + 1 : NULL;
+
+      if (item->apart ? !write_parameters (self, item, error)
+                      : !write_tensor (self, item, next != NULL && next->apart ? next : NULL,
+                                       exported, error))
+        return FALSE;
+    }
 
   temporary = tare_gguf_writer_finish (self->writer, error);
   if (temporary == NULL || !verify (self, temporary, error))
@@ -481,17 +628,20 @@ write_file (const TareTarget    *self,
   g_autoptr(GArray) items = NULL;
   g_autoptr(TareMetadata) metadata = NULL;
   g_autoptr(TareGgufWriter) writer = NULL;
+  g_autoptr(TarePlan) planned = NULL;
   Export export = { 0 };
+  gboolean done;
 
   if (g_file_test (path, G_FILE_TEST_IS_DIR))
     {
       g_set_error (error, TARE_ERROR, TARE_ERROR_INVALID, "%s: is a folder, not a file", path);
       return FALSE;
     }
-  if (!check_model (model, recipe, error))
+  planned = tare_target_plan (self, model, recipe, calibration, error);
+  if (planned == NULL)
     return FALSE;
 
-  items = list_items (model, recipe);
+  items = list_items (model, planned->recipe);
   metadata = make_metadata (model, items, error);
   if (metadata == NULL)
     return FALSE;
@@ -501,14 +651,17 @@ write_file (const TareTarget    *self,
 
   export = (Export) {
     .engine = engine,
-    .recipe = recipe,
+    .recipe = planned->recipe,
     .calibration = calibration,
     .writer = writer,
     .items = items,
     .progress = progress,
   };
 
-  return write_all (&export, exported, error);
+  done = write_all (&export, exported, error);
+  g_free (export.parameters);
+
+  return done;
 }
 
 const TareTarget _tare_target_gguf = {

@@ -402,6 +402,83 @@ test_golden (void)
     }
 }
 
+/* ggml's unsigned E4M3, of which the NaN is 0, and E2M1 for 64 weights with four of them. */
+static float
+naive_nvfp4 (const guint8 *block,
+             gsize         j)
+{
+  static const float magnitudes[8] = { 0.0f, 0.5f, 1.0f, 1.5f, 2.0f, 3.0f, 4.0f, 6.0f };
+  guint byte = block[j / 16], exponent = (byte >> 3) & 15, mantissa = byte & 7;
+  guint code = block[4 + 8 * (j / 16) + j % 8] >> (j % 16 < 8 ? 0 : 4) & 15;
+  float scale = exponent > 0 ? ldexpf (1.0f + (float) mantissa / 8.0f, (int) exponent - 7)
+                             : ldexpf ((float) mantissa, -9);
+  float value = (byte == 0x7f ? 0.0f : scale) * magnitudes[code & 7];
+
+  return code > 8 ? -value : value;
+}
+
+/* As the others, but for the scale of the whole, which lies elsewhere; the bytes are those of the
+ * specification's vectors, and so are the values without that scale. */
+static void
+test_nvfp4 (void)
+{
+  const TareFormat *format = tare_format_lookup ("nvfp4");
+  const float scales[] = { 1.0f, 0x1.8p-9f };
+  guint8 bytes[4 + 16 * 36];
+  guint32 seed = 1000 + (guint32) format->ggml_type;
+  float y[1024], apart[1024];
+
+  g_assert_cmpint (format->ggml_type, ==, 40);
+  g_assert_cmpuint (tare_format_get_bytes (format, 1, 1024), ==, sizeof bytes);
+  for (gsize i = 4; i < sizeof bytes; i++)
+    {
+      seed = seed * 1664525 + 1013904223;
+      bytes[i] = (guint8) (seed >> 24);
+    }
+  g_assert_cmphex (tare_test_hash (bytes + 4, 16 * 36), ==, 0xd6e3bb0f526385e1);
+
+  for (gsize s = 0; s < G_N_ELEMENTS (scales); s++)
+    {
+      guint32 word = GUINT32_TO_LE (tare_float_to_bits (scales[s]));
+
+      memcpy (bytes, &word, sizeof word);
+      tare_format_decode (format, bytes, 1, 1024, y);
+      tare_format_decode_apart (format, bytes, bytes + 4, 1, 1024, apart);
+      g_assert_cmpmem (y, sizeof y, apart, sizeof apart);
+      if (s == 0)
+        g_assert_cmphex (tare_test_hash (y, sizeof y), ==, 0x5bd43fc23152c384);
+      for (gsize j = 0; j < 1024; j++)
+        {
+          float truth = naive_nvfp4 (bytes + 4 + j / 64 * 36, j % 64) * scales[s];
+
+          g_assert_cmpfloat (y[j], ==, truth);
+        }
+    }
+}
+
+/* The last block of a row may be short, with as many scales as it has groups; the bytes are those
+ * of a matrix by hand. */
+static void
+test_nvfp4_short (void)
+{
+  const TareFormat *format = tare_format_lookup ("nvfp4");
+  const TareEncoding plain = { .range = TARE_RANGE_MINIMUM_MAXIMUM };
+  const guint8 golden[] = {
+    0x7e, 0x76, 0x07, 0x0f, 0, 0, 0, 0, 0xf0, 0, 0, 0, 0, 0, 0, 0, 0x0f, 0,
+  };
+  float x[32] = { 5.25f, -5.25f, [14] = -5.25f, [22] = -2.625f };
+  guint8 codes[4 + sizeof golden];
+  float y[32];
+  g_autoptr(GError) error = NULL;
+
+  g_assert_cmpuint (tare_format_get_bytes (format, 1, 32), ==, sizeof codes);
+  g_assert_true (tare_format_encode (format, &plain, x, 1, 32, codes, NULL, &error));
+  g_assert_cmpmem (codes + 4, sizeof golden, golden, sizeof golden);
+  tare_format_decode (format, codes, 1, 32, y);
+  for (gsize j = 0; j < 32; j++)
+    g_assert_cmpfloat (fabsf (y[j] - x[j]), <=, 1e-4f * fabsf (x[j]));
+}
+
 static void
 test_naive_blocks (void)
 {
@@ -552,6 +629,8 @@ main (int    argc,
   g_test_init (&argc, &argv, NULL);
 
   g_test_add_func ("/format/decode/golden", test_golden);
+  g_test_add_func ("/format/decode/nvfp4", test_nvfp4);
+  g_test_add_func ("/format/decode/nvfp4-short", test_nvfp4_short);
   g_test_add_func ("/format/decode/naive-blocks", test_naive_blocks);
   g_test_add_func ("/format/decode/naive-integers", test_naive_integers);
   g_test_add_func ("/format/decode/reference", test_reference);

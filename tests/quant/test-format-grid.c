@@ -417,15 +417,18 @@ test_nearest_scale (void)
       for (gsize row = 0; row < ROWS; row++)
         for (gsize g = 0; g < self.n_groups; g++)
           {
-            const guint8 *scales = self.rows + row * row_bytes (&self)
-                                   + _tare_packed_bytes (WHOLE, format->grid->bits);
+            const guint8 *scale = self.rows + row * row_bytes (&self)
+                                  + _tare_packed_bytes (WHOLE, format->grid->bits) + g;
             float largest = 0.0f, wanted, distance;
             guint8 bytes[4] = { 0 };
 
+            /* As ggml has it: four scales before the codes of 64 weights. */
+            if (e4m3)
+              scale = self.rows + row * row_bytes (&self) + g / 4 * 36 + g % 4;
             for (gsize i = 0; i < format->group; i++)
               largest = MAX (largest, fabsf (x[row * WHOLE + g * format->group + i]));
             wanted = largest / format->grid->largest;
-            distance = fabsf (naive_scale (&self, row, g, scales + g) - wanted);
+            distance = fabsf (naive_scale (&self, row, g, scale) - wanted);
             for (guint code = e4m3 ? 1 : 0; largest > 0.0f && code < (e4m3 ? 0x7f : 0x100); code++)
               {
                 float other;

@@ -212,12 +212,51 @@ check_model (const char *folder)
     }
 }
 
+/* GGUF has a scale of the whole for each expert; a folder that is made of such a file has no place
+ * for its codes, and has the values. */
+static void
+check_scales (const char *folder)
+{
+  g_autofree char *path = tare_test_temporary ("scales.gguf");
+  g_autofree char *values = tare_test_temporary ("values");
+  g_autoptr(TareModel) model = open_model (folder);
+  g_autoptr(TareEngine) engine = tare_engine_new (model);
+  g_autoptr(TareRecipe) recipe = make_recipe ("blk.*_exps.weight", "nvfp4");
+  g_autoptr(TareRecipe) none = tare_recipe_new ();
+  g_autoptr(GError) error = NULL;
+  g_autoptr(TarePlan) plan = tare_target_plan (tare_target_lookup ("gguf"), model, recipe, NULL,
+                                               &error);
+  g_autoptr(TareModel) written = NULL, again = NULL;
+  g_autoptr(TareEngine) other = NULL;
+  g_autoptr(TarePlan) kept = NULL;
+  const TareTensor *tensor = NULL;
+
+  g_assert_no_error (error);
+  tare_target_write (tare_target_lookup ("gguf"), engine, recipe, NULL, path, NULL, NULL, &error);
+  g_assert_no_error (error);
+  written = open_model (path);
+  check_same_values (engine, plan, written);
+  tensor = tare_model_lookup (written, "blk.1.ffn_up_exps.weight");
+  g_assert_cmpstr (tensor->format->id, ==, "nvfp4");
+  g_assert_cmpuint (tare_tensor_get_parameter_bytes (tensor), ==, 4 * tensor->shape[0]);
+
+  other = tare_engine_new (written);
+  kept = tare_target_plan (tare_target_lookup ("tare"), written, none, NULL, &error);
+  g_assert_no_error (error);
+  tare_target_write (tare_target_lookup ("tare"), other, none, NULL, values, NULL, NULL, &error);
+  g_assert_no_error (error);
+  again = open_model (values);
+  check_same_values (other, kept, again);
+  remove_folder (values);
+}
+
 static void
 test_mixtral (void)
 {
   g_autofree char *folder = make_mixtral ();
 
   check_model (folder);
+  check_scales (folder);
 }
 
 static void

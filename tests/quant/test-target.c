@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "quant/model/tare-gguf.h"
 #include "quant/tare-error.h"
 #include "tests/tare-test.h"
 
@@ -92,7 +93,8 @@ check_same_values (TareModel  *model,
 
       g_assert_nonnull (other);
       g_assert_true (other->format == tare_recipe_effective_format (recipe, tensor));
-      g_assert_cmpuint (other->bytes, ==, tare_recipe_get_tensor_bytes (recipe, tensor));
+      g_assert_cmpuint (tare_tensor_get_bytes (other), ==,
+                        tare_recipe_get_tensor_bytes (recipe, tensor));
       quantized = tare_engine_quantize (engine, tensor, &assignment, NULL, NULL, &error);
       g_assert_no_error (error);
       g_assert_true (tare_quantized_decode (quantized, tensor, x, &error));
@@ -142,6 +144,143 @@ test_formats (void)
   check_export ("q8_0", 7);
   check_export ("f16", 1);
   check_export (NULL, 32);
+}
+
+/* Returns: (transfer none): a tensor as the file has it */
+static const TareTensor *
+find_raw (GPtrArray  *tensors,
+          const char *name)
+{
+  for (guint i = 0; i < tensors->len; i++)
+    if (g_str_equal (((TareTensor *) g_ptr_array_index (tensors, i))->name, name))
+      return g_ptr_array_index (tensors, i);
+
+  return NULL;
+}
+
+static GPtrArray *
+read_raw (const char *path)
+{
+  GPtrArray *tensors = g_ptr_array_new_with_free_func ((GDestroyNotify) tare_tensor_free);
+  g_autoptr(GError) error = NULL;
+  g_autoptr(TareFile) file = tare_file_open (path, &error);
+  g_autoptr(TareMetadata) metadata = NULL;
+
+  g_assert_true (tare_gguf_read (file, tensors, &metadata, &error));
+
+  return tensors;
+}
+
+/* NVFP4 keeps a scale of the whole in a tensor of its own, which no model has; where llama.cpp has
+ * no place for that the format becomes another. */
+static void
+test_scales (void)
+{
+  g_autofree char *path = tare_test_temporary ("nvfp4.gguf");
+  g_autofree char *again = tare_test_temporary ("again.gguf");
+  g_autoptr(TareModel) model = open_sample ();
+  g_autoptr(TareRecipe) recipe = make_recipe ("nvfp4");
+  g_autoptr(TareRecipe) none = tare_recipe_new ();
+  g_autoptr(GError) error = NULL;
+  g_autoptr(TarePlan) plan = tare_target_plan (tare_target_lookup ("gguf"), model, recipe, NULL,
+                                               &error);
+  g_autoptr(TareModel) written = NULL, copied = NULL;
+  g_autoptr(GPtrArray) raw = NULL, same = NULL;
+  const TareTensor *scale = NULL;
+
+  g_assert_no_error (error);
+  g_assert_cmpuint (plan->changes->len, ==, 1);
+  g_assert_cmpstr (g_array_index (plan->changes, TareChange, 0).name, ==, "token_embd.weight");
+  g_assert_cmpstr (g_array_index (plan->changes, TareChange, 0).to->id, ==, "mxfp4");
+  write_gguf (model, recipe, path, NULL, NULL, &error);
+  g_assert_no_error (error);
+  written = open_model (path);
+  check_same_values (model, plan->recipe, written);
+  g_assert_cmpuint (tare_model_get_bytes (written), ==, plan->bytes);
+
+  raw = read_raw (path);
+  g_assert_cmpuint (raw->len, >, tare_model_get_n_tensors (written));
+  g_assert_cmpstr (find_raw (raw, "blk.2.attn_k.weight")->type_name, ==, "NVFP4");
+  g_assert_null (find_raw (raw, "token_embd.scale"));
+  scale = find_raw (raw, "blk.2.attn_k.scale");
+  g_assert_cmpstr (scale->type_name, ==, "F32");
+  g_assert_cmpuint (scale->n_dimensions, ==, 1);
+  g_assert_cmpuint (scale->columns, ==, 1);
+  g_assert_null (tare_model_lookup (written, "blk.2.attn_k.scale"));
+
+  /* What is kept keeps its scale. */
+  write_gguf (written, none, again, NULL, NULL, &error);
+  g_assert_no_error (error);
+  copied = open_model (again);
+  check_same_values (written, none, copied);
+  same = read_raw (again);
+  g_assert_cmpuint (same->len, ==, raw->len);
+  for (guint i = 0; i < raw->len; i++)
+    {
+      const TareTensor *x = g_ptr_array_index (raw, i), *y = find_raw (same, x->name);
+
+      g_assert_cmpmem (tare_file_get_data (x->file) + x->offset, x->bytes,
+                       tare_file_get_data (y->file) + y->offset, y->bytes);
+    }
+}
+
+/* One block of NVFP4 in two experts, with a scale of so many numbers, none for 0. */
+static char *
+write_blocks (gsize n_scales)
+{
+  const float scales[3] = { 2.0f, 0.5f, 0.25f };
+  const guint64 shape[] = { 2, 1, 64 }, scale_shape[] = { n_scales };
+  guint8 blocks[2][36] = { { 0x38, 0x40, 0x30, 0x7e }, { 0x38, 0x40, 0x30, 0x7e } };
+  g_autofree char *name = g_strdup_printf ("blocks-%" G_GSIZE_FORMAT ".gguf", n_scales);
+  char *path = tare_test_temporary (name);
+  g_autoptr(TareMetadata) metadata = tare_metadata_new ();
+  g_autoptr(TareGgufWriter) writer = NULL;
+  g_autoptr(GError) error = NULL;
+
+  for (gsize e = 0; e < 2; e++)
+    for (gsize s = 0; s < 4; s++)
+      blocks[e][4 + 8 * s] = 0x72;
+  writer = tare_gguf_writer_new (path, metadata, &error);
+  g_assert_no_error (error);
+  g_assert_true (tare_gguf_writer_add (writer, "a.weight", 40, 3, shape, &error));
+  if (n_scales > 0)
+    g_assert_true (tare_gguf_writer_add (writer, "a.scale", 0, 1, scale_shape, &error));
+  g_assert_true (tare_gguf_writer_write (writer, blocks[0], sizeof blocks, &error));
+  if (n_scales > 0)
+    g_assert_true (tare_gguf_writer_write (writer, (const guint8 *) scales,
+                                           n_scales * sizeof (float), &error));
+  g_assert_nonnull (tare_gguf_writer_finish (writer, &error));
+  g_assert_true (tare_gguf_writer_commit (writer, &error));
+
+  return path;
+}
+
+/* A scale for all experts, one for each, or none; any other number is refused. */
+static void
+test_read_scales (void)
+{
+  static const float wanted[][2] = { { 1.0f, 1.0f }, { 2.0f, 2.0f }, { 2.0f, 0.5f } };
+  static const float units[4] = { 1.0f, 2.0f, 0.5f, 448.0f };
+  g_autofree char *wrong = write_blocks (3);
+  g_autoptr(GError) error = NULL;
+
+  for (gsize n = 0; n < G_N_ELEMENTS (wanted); n++)
+    {
+      g_autofree char *path = write_blocks (n);
+      g_autoptr(TareModel) model = open_model (path);
+      const TareTensor *tensor = tare_model_get_tensor (model, 0);
+      float y[128];
+
+      g_assert_cmpuint (tare_model_get_n_tensors (model), ==, 1);
+      g_assert_true (tare_tensor_read (tensor, y, &error));
+      for (gsize i = 0; i < 128; i++)
+        g_assert_cmpfloat (y[i], ==, (i % 16 == 0 ? 1.0f : i % 16 == 8 ? 6.0f : 0.0f)
+                                     * units[i % 64 / 16] * wanted[n][i / 64]);
+    }
+
+  g_assert_null (tare_model_open (wrong, &error));
+  g_assert_error (error, TARE_ERROR, TARE_ERROR_INVALID);
+  g_assert_nonnull (strstr (error->message, "a.scale"));
 }
 
 /* From the folder and from the GGUF of one model the same bytes come out. */
@@ -377,6 +516,8 @@ main (int    argc,
 
   g_test_add_func ("/target/table", test_table);
   g_test_add_func ("/target/gguf/formats", test_formats);
+  g_test_add_func ("/target/gguf/scales", test_scales);
+  g_test_add_func ("/target/gguf/read-scales", test_read_scales);
   g_test_add_func ("/target/gguf/either-source", test_either_source);
   g_test_add_func ("/target/gguf/refuses-integers", test_refuses_integers);
   g_test_add_func ("/target/gguf/unknown-architecture", test_unknown_architecture);
