@@ -1,28 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-
-/*
- * Every choice after its context is a sequence. Sequences of about the same length are one group,
- * padded at the end, where padding is seen by nothing; as many groups as fit into memory go
- * through each block that is loaded.
- */
 #include "analysis/evaluation/tare-task.h"
 
 #include <math.h>
-#include <string.h>
 
-#include "quant/network/tare-kernels.h"
-#include "quant/network/tare-network.h"
-#include "quant/tare-error.h"
-#include "quant/tare-memory.h"
-
-/* Shares of a group that may be padding, and tokens of one. */
-#define MAXIMUM_PADDING 0.1
-#define GROUP_TOKENS    4096
-
-/* Predictions whose logits exist at a time: as many as 64 MiB hold, but enough for a product. */
-#define TILE_LOGITS (16u * 1024u * 1024u)
-#define TILE_LEAST  16
-#define TILE_MOST   512
+#include "analysis/evaluation/tare-task-run-private.h"
 
 /* The 97.5 % point of the normal distribution. */
 #define Z 1.959963984540054
@@ -32,331 +13,9 @@ struct _TareTaskScores
   gatomicrefcount  references;
   TareTasks       *tasks;
   gsize            n;
+  gsize            n_tokens;
   TareTaskScore   *scores;
 };
-
-/* A choice after its context: tokens of which those from @first on are predicted. */
-typedef struct
-{
-  gsize   task;
-  guint   choice;
-  GArray *tokens;
-  gsize   first;
-} Sequence;
-
-/* Sequences from @begin to @end, each of @length tokens with its padding. */
-typedef struct
-{
-  gsize begin;
-  gsize end;
-  gsize length;
-  gsize offset;
-} Group;
-
-/* One run of some weights. */
-typedef struct
-{
-  TareNetwork         *network;
-  const TareWeights   *weights;
-  TareTaskScores      *scores;
-  GArray              *sequences;
-  GArray              *groups;
-  float               *x;
-  gsize                n_rows;
-  guint64              memory;
-} Run;
-
-static void
-clear_sequence (gpointer data)
-{
-  g_array_unref (((Sequence *) data)->tokens);
-}
-
-/* The tokens of the whole; what of its begin is the context's alone is not predicted. */
-static gboolean
-add_sequence (Run            *run,
-              TareTokenizer  *tokenizer,
-              gsize           task_index,
-              guint           choice,
-              GError        **error)
-{
-  TareModel *model = tare_network_get_model (run->network);
-  const TareTask *task = tare_tasks_get (run->scores->tasks, task_index);
-  g_autofree char *whole = g_strconcat (task->context, task->choices[choice], NULL);
-  g_autoptr(GArray) context = NULL;
-  Sequence sequence = { task_index, choice, NULL, 0 };
-  const guint32 *tokens;
-
-  context = tare_tokenizer_encode (tokenizer, task->context, strlen (task->context),
-                                   TARE_TOKEN_FLAGS_ADD_BEGIN);
-  sequence.tokens = tare_tokenizer_encode (tokenizer, whole, strlen (whole),
-                                           TARE_TOKEN_FLAGS_ADD_BEGIN);
-  tokens = (const guint32 *) (gpointer) sequence.tokens->data;
-  while (sequence.first < context->len && sequence.first + 1 < sequence.tokens->len
-         && tokens[sequence.first] == g_array_index (context, guint32, sequence.first))
-    sequence.first++;
-  g_array_append_val (run->sequences, sequence);
-  if (sequence.first > 0)
-    return TRUE;
-
-  g_set_error (error, TARE_ERROR, TARE_ERROR_INVALID,
-               "%s: line %u: nothing stands before choice %u that it could be predicted from",
-               tare_model_get_path (model), task->line, choice + 1);
-
-  return FALSE;
-}
-
-static int
-compare_lengths (gconstpointer a,
-                 gconstpointer b)
-{
-  const Sequence *x = a;
-  const Sequence *y = b;
-
-  if (x->tokens->len != y->tokens->len)
-    return x->tokens->len < y->tokens->len ? -1 : 1;
-
-  return x->task != y->task ? (x->task < y->task ? -1 : 1) : (int) x->choice - (int) y->choice;
-}
-
-static void
-make_groups (Run *run)
-{
-  g_array_sort (run->sequences, compare_lengths);
-
-  for (gsize i = 0; i < run->sequences->len; i++)
-    {
-      gsize length = g_array_index (run->sequences, Sequence, i).tokens->len;
-      Group *last = run->groups->len > 0
-                    ? &g_array_index (run->groups, Group, run->groups->len - 1) : NULL;
-      Group group = { i, i + 1, length, 0 };
-      gsize shortest = last != NULL
-                       ? g_array_index (run->sequences, Sequence, last->begin).tokens->len : 0;
-
-      if (last != NULL && (double) (length - shortest) <= MAXIMUM_PADDING * (double) length
-          && (i + 1 - last->begin) * length <= GROUP_TOKENS)
-        {
-          last->end = i + 1;
-          last->length = length;
-        }
-      else
-        {
-          g_array_append_val (run->groups, group);
-        }
-    }
-}
-
-static gboolean
-embed_group (Run          *run,
-             const Group  *group,
-             GError      **error)
-{
-  gsize n = (group->end - group->begin) * group->length;
-  gsize width = tare_network_get_config (run->network)->width;
-  g_autofree guint32 *tokens = g_new (guint32, n);
-
-  for (gsize i = 0; i < n; i++)
-    {
-      const GArray *own = g_array_index (run->sequences, Sequence,
-                                         group->begin + i / group->length).tokens;
-
-      /* Padding is the last token again. */
-      tokens[i] = g_array_index (own, guint32, MIN (i % group->length, own->len - 1));
-    }
-
-  return tare_network_embed (run->network, run->weights, tokens, n, group->length,
-                             run->x + group->offset * width, error);
-}
-
-static gboolean
-run_blocks (Run                 *run,
-            gsize                first,
-            gsize                end,
-            const TareProgress  *progress,
-            GError             **error)
-{
-  const TareConfig *config = tare_network_get_config (run->network);
-  const TareWeights weights = tare_weights_with_progress (run->weights, progress);
-  gsize n_groups = end - first;
-
-  for (gsize i = first; i < end; i++)
-    if (!embed_group (run, &g_array_index (run->groups, Group, i), error))
-      return FALSE;
-
-  for (guint i = 0; i < config->n_blocks; i++)
-    {
-      g_autoptr(TareBlock) block = tare_network_load_block (run->network, &weights, i, error);
-
-      for (gsize j = 0; block != NULL && j < n_groups; j++)
-        {
-          const Group *group = &g_array_index (run->groups, Group, first + j);
-          double done = i + (double) j / (double) n_groups;
-          TareProgress part = tare_progress_part (progress, done / config->n_blocks,
-                                                  (done + 1.0 / (double) n_groups)
-                                                  / config->n_blocks);
-
-          if (!tare_network_run_block (run->network, block, run->x + group->offset * config->width,
-                                       group->end - group->begin, group->length, NULL, &part,
-                                       error))
-            return FALSE;
-        }
-      if (block == NULL)
-        return FALSE;
-    }
-
-  return TRUE;
-}
-
-/* Adds the log-likelihoods of the tokens that a tile predicts. */
-static gboolean
-score_tile (Run              *run,
-            const TareBlock  *output,
-            const float      *buffer,
-            const gsize      *owners,
-            const guint32    *targets,
-            gsize             n,
-            float            *logits,
-            GError          **error)
-{
-  gsize vocabulary = tare_network_get_config (run->network)->vocabulary;
-
-  if (!tare_network_run_output (run->network, output, buffer, n, logits, NULL, error))
-    return FALSE;
-
-  for (gsize i = 0; i < n; i++)
-    {
-      const Sequence *sequence = &g_array_index (run->sequences, Sequence, owners[i]);
-      TareTaskScore *score = &run->scores->scores[sequence->task];
-      TareLogSoftmax sum = tare_kernel_log_softmax (logits + i * vocabulary, vocabulary);
-      double value = (double) logits[i * vocabulary + targets[i]] - sum.log_sum;
-
-      score->log_likelihoods[sequence->choice] += value;
-      if (!isfinite (value))
-        {
-          g_set_error (error, TARE_ERROR, TARE_ERROR_NOT_FINITE,
-                       "%s: the output is not finite in the question of line %u",
-                       tare_model_get_path (tare_network_get_model (run->network)),
-                       tare_tasks_get (run->scores->tasks, sequence->task)->line);
-          return FALSE;
-        }
-    }
-
-  return TRUE;
-}
-
-static gboolean
-score_groups (Run                 *run,
-              gsize                first,
-              gsize                end,
-              const TareProgress  *progress,
-              GError             **error)
-{
-  const TareConfig *config = tare_network_get_config (run->network);
-  const TareWeights weights = tare_weights_with_progress (run->weights, progress);
-  g_autoptr(TareBlock) output = tare_network_load_output (run->network, &weights, error);
-  gsize tile = CLAMP (TILE_LOGITS / config->vocabulary, TILE_LEAST, TILE_MOST);
-  g_autofree float *logits = g_try_new (float, tile * config->vocabulary);
-  g_autofree float *buffer = g_new (float, tile * config->width);
-  g_autofree guint32 *targets = g_new (guint32, tile);
-  g_autofree gsize *owners = g_new (gsize, tile);
-  gsize n = 0;
-
-  if (output == NULL || logits == NULL)
-    return FALSE;
-
-  for (gsize i = first; i < end; i++)
-    {
-      const Group *group = &g_array_index (run->groups, Group, i);
-
-      if (!tare_progress_step (progress, (double) (i - first) / (double) (end - first), NULL,
-                               error))
-        return FALSE;
-      for (gsize j = group->begin; j < group->end; j++)
-        {
-          const Sequence *sequence = &g_array_index (run->sequences, Sequence, j);
-          const float *x = run->x + (group->offset + (j - group->begin) * group->length)
-                                    * config->width;
-
-          for (gsize k = sequence->first; k < sequence->tokens->len; k++)
-            {
-              memcpy (buffer + n * config->width, x + (k - 1) * config->width,
-                      config->width * sizeof *x);
-              targets[n] = g_array_index (sequence->tokens, guint32, k);
-              owners[n++] = j;
-              if (n == tile)
-                {
-                  if (!score_tile (run, output, buffer, owners, targets, n, logits, error))
-                    return FALSE;
-                  n = 0;
-                }
-            }
-        }
-    }
-
-  return n == 0 || score_tile (run, output, buffer, owners, targets, n, logits, error);
-}
-
-/* The groups from @first on that are held at a time, at least one: half of what is left beside the
- * weights at hand. */
-static gsize
-take_groups (Run   *run,
-             gsize  first)
-{
-  const TareBudget free = tare_budget_new (run->memory, tare_network_measure_memory (run->network));
-  guint64 budget = free.memory / 2
-                   / (tare_network_get_config (run->network)->width * sizeof (float));
-  gsize end = first;
-
-  run->n_rows = 0;
-  while (end < run->groups->len)
-    {
-      Group *group = &g_array_index (run->groups, Group, end);
-      gsize n = (group->end - group->begin) * group->length;
-
-      if (end > first && run->n_rows + n > budget)
-        break;
-      group->offset = run->n_rows;
-      run->n_rows += n;
-      end++;
-    }
-
-  return end;
-}
-
-static gboolean
-run_all (Run                 *run,
-         const TareProgress  *progress,
-         GError             **error)
-{
-  gsize width = tare_network_get_config (run->network)->width;
-  gboolean ok = TRUE;
-
-  for (gsize end, first = 0; ok && first < run->groups->len; first = end)
-    {
-      double n = run->groups->len;
-      TareProgress blocks, output;
-      g_autofree float *x = NULL;
-
-      end = take_groups (run, first);
-      blocks = tare_progress_part (progress, (double) first / n,
-                                   ((double) first + 0.8 * (double) (end - first)) / n);
-      output = tare_progress_part (progress,
-                                   ((double) first + 0.8 * (double) (end - first)) / n,
-                                   (double) end / n);
-      x = run->x = g_try_malloc_n (run->n_rows * width, sizeof *x);
-      if (x == NULL)
-        {
-          g_set_error (error, TARE_ERROR, TARE_ERROR_LIMIT,
-                       "%s: not enough memory for %" G_GSIZE_FORMAT " tokens",
-                       tare_model_get_path (tare_network_get_model (run->network)), run->n_rows);
-          return FALSE;
-        }
-      ok = run_blocks (run, first, end, &blocks, error)
-           && score_groups (run, first, end, &output, error);
-    }
-
-  return ok;
-}
 
 /* Characters of a choice, without the space that parts it from the context. */
 static double
@@ -386,38 +45,6 @@ choose (const TareTask *task,
     }
 }
 
-static gboolean
-run_scores (TareTaskScores      *self,
-            TareModel           *model,
-            const TareWeights   *weights,
-            guint64              memory,
-            const TareProgress  *progress,
-            GError             **error)
-{
-  g_autoptr(TareNetwork) network = tare_network_new (model, error);
-  g_autoptr(GArray) sequences = g_array_new (FALSE, FALSE, sizeof (Sequence));
-  g_autoptr(GArray) groups = g_array_new (FALSE, FALSE, sizeof (Group));
-  TareTokenizer *tokenizer = network != NULL ? tare_model_get_tokenizer (model, error) : NULL;
-  Run run = { network, weights, self, sequences, groups, NULL, 0, memory };
-
-  g_array_set_clear_func (sequences, clear_sequence);
-  if (tokenizer == NULL || !tare_network_check_memory (network, memory, error)
-      || !tare_progress_step (progress, 0.0, "Answering questions", error))
-    return FALSE;
-
-  for (gsize i = 0; i < self->n; i++)
-    for (guint j = 0; j < tare_tasks_get (self->tasks, i)->n_choices; j++)
-      if (!add_sequence (&run, tokenizer, i, j, error))
-        return FALSE;
-  make_groups (&run);
-  if (!run_all (&run, progress, error))
-    return FALSE;
-  for (gsize i = 0; i < self->n; i++)
-    choose (tare_tasks_get (self->tasks, i), &self->scores[i]);
-
-  return tare_progress_step (progress, 1.0, NULL, error);
-}
-
 /**
  * tare_task_scores_new:
  * @tasks: questions
@@ -430,7 +57,7 @@ run_scores (TareTaskScores      *self,
  *   is not finite
  *
  * A choice's log-likelihood is that of the tokens by which context and choice together differ from
- * the context alone.
+ * the context alone. What the choices of a question begin with together is run once.
  *
  * Returns: (transfer full): what was chosen, or %NULL on error
  */
@@ -457,8 +84,11 @@ tare_task_scores_new (TareTasks           *tasks,
   for (gsize i = 0; i < self->n; i++)
     self->scores[i].log_likelihoods = g_new0 (double, tare_tasks_get (tasks, i)->n_choices);
 
-  if (!run_scores (self, model, weights, memory, progress, error))
+  if (!_tare_task_run (tasks, self->n, model, weights, memory, self->scores, &self->n_tokens,
+                       progress, error))
     return NULL;
+  for (gsize i = 0; i < self->n; i++)
+    choose (tare_tasks_get (tasks, i), &self->scores[i]);
 
   return g_steal_pointer (&self);
 }
@@ -510,6 +140,20 @@ tare_task_scores_get_n (const TareTaskScores *self)
   g_return_val_if_fail (self != NULL, 0);
 
   return self->n;
+}
+
+/**
+ * tare_task_scores_get_n_tokens:
+ * @self: the scores
+ *
+ * Returns: tokens that were run, padding not among them
+ */
+gsize
+tare_task_scores_get_n_tokens (const TareTaskScores *self)
+{
+  g_return_val_if_fail (self != NULL, 0);
+
+  return self->n_tokens;
 }
 
 /**

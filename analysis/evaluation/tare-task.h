@@ -94,25 +94,26 @@ typedef struct
  */
 typedef struct _TareTaskScores TareTaskScores;
 
-TareTaskScores      *tare_task_scores_new     (TareTasks             *tasks,
-                                               TareModel             *model,
-                                               const TareWeights     *weights,
-                                               gsize                  maximum,
-                                               guint64                memory,
-                                               const TareProgress    *progress,
-                                               GError               **error);
-TareTaskScores      *tare_task_scores_ref     (TareTaskScores        *self);
-void                 tare_task_scores_unref   (TareTaskScores        *self);
-gsize                tare_task_scores_get_n   (const TareTaskScores  *self);
-const TareTaskScore *tare_task_scores_get     (const TareTaskScores  *self,
-                                               gsize                  index);
-void                 tare_task_scores_sum     (const TareTaskScores  *self,
-                                               const TareTaskScores  *base,
-                                               TareTaskAccuracy      *accuracy);
-void                 tare_task_interval       (gsize                  n_right,
-                                               gsize                  n,
-                                               double                *low,
-                                               double                *high);
+TareTaskScores      *tare_task_scores_new          (TareTasks             *tasks,
+                                                    TareModel             *model,
+                                                    const TareWeights     *weights,
+                                                    gsize                  maximum,
+                                                    guint64                memory,
+                                                    const TareProgress    *progress,
+                                                    GError               **error);
+TareTaskScores      *tare_task_scores_ref          (TareTaskScores        *self);
+void                 tare_task_scores_unref        (TareTaskScores        *self);
+gsize                tare_task_scores_get_n        (const TareTaskScores  *self);
+gsize                tare_task_scores_get_n_tokens (const TareTaskScores  *self);
+const TareTaskScore *tare_task_scores_get          (const TareTaskScores  *self,
+                                                    gsize                  index);
+void                 tare_task_scores_sum          (const TareTaskScores  *self,
+                                                    const TareTaskScores  *base,
+                                                    TareTaskAccuracy      *accuracy);
+void                 tare_task_interval            (gsize                  n_right,
+                                                    gsize                  n,
+                                                    double                *low,
+                                                    double                *high);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TareTaskScores, tare_task_scores_unref)
 

@@ -12,7 +12,8 @@ G_BEGIN_DECLS
  * @n_positions: positions that the longest way through one of them has
  * @shared: (array length=n_sequences): how many of its first tokens come before all its branches
  * @begin: (array): n_sequences x length, of each token the row at which its branch begins, @shared
- *   or more; of no meaning for those that are shared
+ *   or more; of no meaning for those that are shared. Of padding, the row after it: it is where the
+ *   last shared token is, and sees what that one sees, if there is any.
  *
  * Sequences that go on in several ways: the tokens of a branch see the shared ones and those of
  * their own branch before them. The positions of each branch go on where the shared ones end.

@@ -627,10 +627,37 @@ tare_network_run_block (TareNetwork         *self,
 }
 
 /**
+ * tare_network_can_branch:
+ * @self: the network
+ * @weights: what it is run with
+ *
+ * Returns: whether tare_network_run_branches() takes all its blocks
+ */
+gboolean
+tare_network_can_branch (TareNetwork       *self,
+                         const TareWeights *weights)
+{
+  static const char *const parts[] = { "key", "value" };
+
+  g_return_val_if_fail (self != NULL && weights != NULL, FALSE);
+
+  for (guint i = 0; weights->round != NULL && i < self->config->n_blocks; i++)
+    for (gsize j = 0; j < G_N_ELEMENTS (parts); j++)
+      {
+        g_autofree char *name = g_strdup_printf ("blk.%u.attn.%s", i, parts[j]);
+        TareActivationFormat rounding = weights->round (weights->data, name);
+
+        if (rounding.format != NULL && rounding.window > 0)
+          return FALSE;
+      }
+
+  return TRUE;
+}
+
+/**
  * tare_network_run_branches:
  * @self: the network
- * @block: from tare_network_load_block(); one whose keys and values have no window of last tokens
- *   that are rounded in another way than older ones
+ * @block: from tare_network_load_block(), of weights that tare_network_can_branch()
  * @x: (inout): n_sequences x length x width, the residual stream
  * @branches: which sequences, and where they part
  * @progress: (nullable): the progress

@@ -100,6 +100,8 @@ gboolean          tare_network_run_block    (TareNetwork         *self,
                                              const TareObserver  *observer,
                                              const TareProgress  *progress,
                                              GError             **error);
+gboolean          tare_network_can_branch   (TareNetwork         *self,
+                                             const TareWeights   *weights);
 gboolean          tare_network_run_branches (TareNetwork         *self,
                                              const TareBlock     *block,
                                              float               *x,

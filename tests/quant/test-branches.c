@@ -10,10 +10,10 @@
 #include "quant/network/tare-network.h"
 
 #define LENGTH        140
-#define N_SEQUENCES   4
+#define N_SEQUENCES   6
 #define MOST_BRANCHES 5
 
-/* How many tokens are shared, and how many each branch has; what is left is the last one's. */
+/* How many tokens are shared, and how many each branch has; what is left is padding. */
 static const struct
 {
   gsize shared;
@@ -23,6 +23,8 @@ static const struct
   { 0, { 33, 107 } },
   { 100, { 8, 32 } },
   { 140, { 0 } },
+  { 30, { 20, 10 } },
+  { 0, { 50, 3 } },
 };
 
 typedef struct
@@ -44,7 +46,8 @@ fixture_init (Fixture *self)
       for (gsize b = 0; b < MOST_BRANCHES; b++)
         for (gsize i = 0, begin = row; i < trees[s].branches[b]; i++)
           self->begin[s * LENGTH + row++] = begin;
-      g_assert_cmpuint (row, ==, LENGTH);
+      for (; row < LENGTH; row++)
+        self->begin[s * LENGTH + row] = row + (trees[s].shared > 0);
     }
 }
 
@@ -81,6 +84,8 @@ test_positions (void)
   g_assert_cmpuint (tare_branches_get_position (&fixture.branches, 0, 112), ==, 37);
   g_assert_cmpuint (tare_branches_get_position (&fixture.branches, 1, 33), ==, 0);
   g_assert_cmpuint (tare_branches_get_position (&fixture.branches, 3, 139), ==, 139);
+  g_assert_cmpuint (tare_branches_get_position (&fixture.branches, 4, 60), ==, 29);
+  g_assert_cmpuint (tare_branches_get_position (&fixture.branches, 5, 53), ==, 0);
 }
 
 static void
@@ -108,6 +113,8 @@ check_attention (gsize n_heads,
   fixture_init (&fixture);
   tare_test_fill_gaussian (qkv, N_SEQUENCES * LENGTH * inputs, 3);
   tare_kernel_attention (&shape, qkv, scale, scratch, y, NULL);
+  for (gsize i = 0; i < N_SEQUENCES * LENGTH * outputs; i++)
+    g_assert_true (isfinite (y[i]));
 
   shape.n_sequences = 1;
   shape.branches = NULL;
