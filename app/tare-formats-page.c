@@ -318,6 +318,7 @@ fill_chosen (TareFormatsPage      *self,
   if (point != NULL && is_wanted (self, point->format))
     g_ptr_array_add (points, (gpointer) point);
   fill_plot (self, self->chosen, points);
+  tare_plot_set_selected (self->plots->pdata[self->chosen], &first, points->len);
   tare_scatter_plot_set_front (self->plots->pdata[self->chosen], &first, points->len);
 }
 
@@ -351,15 +352,20 @@ update_caption (TareFormatsPage *self)
     ? _("Mean over rows of Σh(w−ŵ)² / Σhw², h the mean square of each input on the "
         "calibration text")
     : _("Mean over rows of Σ(w−ŵ)² / Σw²");
+  /* What is rounded for the one error is not best by the other. */
+  const char *note = self->calibration != NULL && !is_weighted (self)
+    ? _(" Since the calibration, ranges are chosen for the least error weighted by inputs, which "
+        "raises this one.")
+    : "";
   g_autofree char *caption = NULL;
 
   if (tensor == NULL)
     return;
   if (self->n_rows < tensor->rows)
-    caption = g_strdup_printf (_("%s, on %" G_GSIZE_FORMAT " of %" G_GSIZE_FORMAT " rows."),
-                               measure, self->n_rows, tensor->rows);
+    caption = g_strdup_printf (_("%s, on %" G_GSIZE_FORMAT " of %" G_GSIZE_FORMAT " rows.%s"),
+                               measure, self->n_rows, tensor->rows, note);
   else
-    caption = g_strdup_printf (_("%s, on all rows."), measure);
+    caption = g_strdup_printf (_("%s, on all rows.%s"), measure, note);
   gtk_label_set_label (self->caption_label, caption);
 }
 

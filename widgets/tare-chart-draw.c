@@ -304,6 +304,7 @@ _tare_chart_make_frame (TareChart     *self,
   frame->exporting = self->exporting;
   frame->reach = TARE_PLOT_REACH;
   frame->layout = get_layout (self);
+  frame->taken = NULL;
   get_plot_color (self, plot, &frame->color);
 }
 
@@ -312,12 +313,23 @@ draw_plots (TareChart   *self,
             GtkSnapshot *snapshot)
 {
   const Area *area = &self->area;
+  g_autoptr(GArray) taken = g_array_new (FALSE, FALSE, sizeof (graphene_rect_t));
 
   gtk_snapshot_push_clip (snapshot,
                           &GRAPHENE_RECT_INIT ((float) area->left, (float) area->top,
                                                (float) area->width, (float) area->height));
   gtk_snapshot_translate (snapshot,
                           &GRAPHENE_POINT_INIT ((float) area->left, (float) area->top));
+  for (guint i = self->plots->len; i > 0; i--)
+    {
+      TarePlot *plot = g_ptr_array_index (self->plots, i - 1);
+      TarePlotFrame frame;
+
+      _tare_chart_make_frame (self, plot, &frame);
+      pango_layout_set_width (frame.layout, -1);
+      frame.taken = taken;
+      tare_plot_snapshot_names (plot, snapshot, &frame);
+    }
   for (guint i = 0; i < self->plots->len; i++)
     {
       TarePlot *plot = g_ptr_array_index (self->plots, i);
@@ -371,7 +383,6 @@ lay_legend (TareChart   *self,
       TarePlot *plot = g_ptr_array_index (self->plots, i);
       double room = has_name (plot) ? measure_name (self, plot) : 0.0;
       double top = 4.0 + line * self->area.text_height;
-      GdkRGBA color;
 
       if (room == 0.0)
         continue;
@@ -385,13 +396,14 @@ lay_legend (TareChart   *self,
         }
       if (snapshot != NULL)
         {
+          TarePlotFrame frame;
           int text_width, text_height;
 
-          get_plot_color (self, plot, &color);
+          _tare_chart_make_frame (self, plot, &frame);
           set_text (self, tare_plot_get_label (plot), 0.0, &text_width, &text_height);
           draw_layout (self, snapshot, &self->ink.dim, left + LEGEND_SWATCH, top);
-          _tare_ink_box (snapshot, &color, floor (left),
-                         floor (top + text_height / 2.0) - 4.0, 9.0, 9.0);
+          tare_plot_snapshot_mark (plot, snapshot, &frame, floor (left) + 4.0,
+                                   floor (top + text_height / 2.0));
         }
       left += room;
     }

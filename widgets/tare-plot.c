@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "widgets/tare-ink-private.h"
+
 typedef struct
 {
   char       *label;
@@ -374,6 +376,50 @@ tare_plot_snapshot (TarePlot            *self,
   g_return_if_fail (TARE_IS_PLOT (self));
 
   TARE_PLOT_GET_CLASS (self)->snapshot (self, snapshot, frame);
+}
+
+/**
+ * tare_plot_snapshot_names:
+ * @self: the plot
+ * @snapshot: what to draw on
+ * @frame: where and with what; its labels' places are told there
+ *
+ * Draws the names of points, if the plot writes any.
+ */
+void
+tare_plot_snapshot_names (TarePlot            *self,
+                          GtkSnapshot         *snapshot,
+                          const TarePlotFrame *frame)
+{
+  g_return_if_fail (TARE_IS_PLOT (self));
+
+  if (TARE_PLOT_GET_CLASS (self)->snapshot_names != NULL)
+    TARE_PLOT_GET_CLASS (self)->snapshot_names (self, snapshot, frame);
+}
+
+/**
+ * tare_plot_snapshot_mark:
+ * @self: the plot
+ * @snapshot: what to draw on
+ * @frame: with what
+ * @x: the middle of the mark, in pixels
+ * @y: the middle of it
+ *
+ * Draws the mark by which the plot is known in the legend.
+ */
+void
+tare_plot_snapshot_mark (TarePlot            *self,
+                         GtkSnapshot         *snapshot,
+                         const TarePlotFrame *frame,
+                         double               x,
+                         double               y)
+{
+  g_return_if_fail (TARE_IS_PLOT (self));
+
+  if (TARE_PLOT_GET_CLASS (self)->snapshot_mark != NULL)
+    TARE_PLOT_GET_CLASS (self)->snapshot_mark (self, snapshot, frame, x, y);
+  else
+    _tare_ink_box (snapshot, &frame->color, floor (x) - 4.0, floor (y) - 4.0, 9.0, 9.0);
 }
 
 /**

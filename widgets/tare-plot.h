@@ -33,6 +33,8 @@ G_BEGIN_DECLS
  * @exporting: whether it goes into a file, where lines stay lines
  * @reach: how far from a point, in pixels, a pointer finds it
  * @layout: (nullable): for labels; its text may be changed
+ * @taken: (nullable) (element-type graphene_rect_t): where names of points stand already, of all
+ *   plots of the chart
  *
  * Where and with what a plot draws. The area's top left is at 0, 0.
  */
@@ -52,6 +54,7 @@ typedef struct
   gboolean     exporting;
   double       reach;
   PangoLayout *layout;
+  GArray      *taken;
 } TarePlotFrame;
 
 #define TARE_TYPE_PLOT (tare_plot_get_type ())
@@ -62,6 +65,10 @@ G_DECLARE_DERIVABLE_TYPE (TarePlot, tare_plot, TARE, PLOT, GObject)
  * @get_bounds: extent of the data; a direction it says nothing about is left as it is (NaN)
  * @dup_categories: (nullable): names of x = 0, 1, 2, ..., if the plot counts things
  * @snapshot: draws
+ * @snapshot_names: (nullable): draws names of points, below all that is drawn; the last plot's come
+ *   first, as its points lie above the others'
+ * @snapshot_mark: (nullable): draws what stands before its label in the legend, where it is not a
+ *   square of its colour
  * @get_n_points: how many points the keyboard walks over
  * @get_point: where a point is, in the units of the data
  * @lookup: the point at a pixel of the frame, or %TARE_PLOT_NO_POINT
@@ -93,6 +100,14 @@ struct _TarePlotClass
   void     (*snapshot)       (TarePlot            *self,
                               GtkSnapshot         *snapshot,
                               const TarePlotFrame *frame);
+  void     (*snapshot_names) (TarePlot            *self,
+                              GtkSnapshot         *snapshot,
+                              const TarePlotFrame *frame);
+  void     (*snapshot_mark)  (TarePlot            *self,
+                              GtkSnapshot         *snapshot,
+                              const TarePlotFrame *frame,
+                              double               x,
+                              double               y);
   guint    (*get_n_points)   (TarePlot            *self);
   gboolean (*get_point)      (TarePlot            *self,
                               guint                point,
@@ -152,6 +167,14 @@ char      **tare_plot_dup_row_names   (TarePlot            *self);
 void        tare_plot_snapshot        (TarePlot            *self,
                                        GtkSnapshot         *snapshot,
                                        const TarePlotFrame *frame);
+void        tare_plot_snapshot_names  (TarePlot            *self,
+                                       GtkSnapshot         *snapshot,
+                                       const TarePlotFrame *frame);
+void        tare_plot_snapshot_mark   (TarePlot            *self,
+                                       GtkSnapshot         *snapshot,
+                                       const TarePlotFrame *frame,
+                                       double               x,
+                                       double               y);
 guint       tare_plot_get_n_points    (TarePlot            *self);
 gboolean    tare_plot_get_point       (TarePlot            *self,
                                        guint                point,

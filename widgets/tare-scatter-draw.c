@@ -189,16 +189,57 @@ draw_name (GtkSnapshot         *snapshot,
            const char          *name,
            double               x,
            double               y,
-           GArray              *taken)
+           gboolean             first)
 {
   int width, height;
 
   pango_layout_set_text (frame->layout, name, -1);
   pango_layout_get_pixel_size (frame->layout, &width, &height);
   if (x - POINT - width >= 0.0)
-    tare_plot_frame_draw_label (frame, snapshot, x - POINT - width, y + 1.0, taken);
-  else if (taken->len == 0)
-    tare_plot_frame_draw_label (frame, snapshot, x, y - height - POINT / 2.0, taken);
+    tare_plot_frame_draw_label (frame, snapshot, x - POINT - width, y + 1.0, frame->taken);
+  else if (first)
+    tare_plot_frame_draw_label (frame, snapshot, x, y - height - POINT / 2.0, frame->taken);
+}
+
+/* Where a point of the front is; %FALSE where the scales have no place for it. */
+static gboolean
+place_front (TareScatterPlot     *self,
+             const TarePlotFrame *frame,
+             guint                index,
+             double              *x,
+             double              *y)
+{
+  guint point = self->front[index];
+
+  if (!_tare_scatter_is_drawable (self, point, tare_axis_get_scale (frame->x),
+                                  tare_axis_get_scale (frame->y)))
+    return FALSE;
+
+  *x = floor (tare_plot_frame_get_x (frame, self->values[0][point]));
+  *y = floor (tare_plot_frame_get_y (frame, self->values[1][point]));
+
+  return TRUE;
+}
+
+void
+_tare_scatter_snapshot_names (TarePlot            *plot,
+                              GtkSnapshot         *snapshot,
+                              const TarePlotFrame *frame)
+{
+  TareScatterPlot *self = (TareScatterPlot *) plot;
+  gboolean first = TRUE;
+  double x, y;
+
+  if (self->labels == NULL || frame->layout == NULL || frame->taken == NULL)
+    return;
+
+  for (guint i = 0; i < self->n_front; i++)
+    if (place_front (self, frame, i, &x, &y) && x >= 0.0 && x <= frame->width && y >= 0.0
+        && y <= frame->height)
+      {
+        draw_name (snapshot, frame, self->labels[self->front[i]], x, y, first);
+        first = FALSE;
+      }
 }
 
 static void
@@ -206,19 +247,14 @@ draw_front (TareScatterPlot     *self,
             GtkSnapshot         *snapshot,
             const TarePlotFrame *frame)
 {
-  g_autoptr(GArray) taken = g_array_new (FALSE, FALSE, sizeof (graphene_rect_t));
   double before[2] = { NAN, NAN };
 
   for (guint i = 0; i < self->n_front; i++)
     {
-      guint point = self->front[i];
       double x, y;
 
-      if (!_tare_scatter_is_drawable (self, point, tare_axis_get_scale (frame->x),
-                                      tare_axis_get_scale (frame->y)))
+      if (!place_front (self, frame, i, &x, &y))
         continue;
-      x = floor (tare_plot_frame_get_x (frame, self->values[0][point]));
-      y = floor (tare_plot_frame_get_y (frame, self->values[1][point]));
       if (!isnan (before[0]))
         {
           /* What the next one costs is reached only there. */
@@ -229,9 +265,6 @@ draw_front (TareScatterPlot     *self,
         }
       before[0] = x;
       before[1] = y;
-      if (self->labels != NULL && frame->layout != NULL && x >= 0.0 && x <= frame->width
-          && y >= 0.0 && y <= frame->height)
-        draw_name (snapshot, frame, self->labels[point], x, y, taken);
     }
 }
 
@@ -311,7 +344,6 @@ _tare_scatter_snapshot (TarePlot            *plot,
   if (self->n == 0)
     return;
 
-  /* Names stand on background, which may hide no point. */
   draw_line (self, target, frame);
   draw_line_name (self, target, frame);
   draw_front (self, target, frame);
@@ -323,4 +355,36 @@ _tare_scatter_snapshot (TarePlot            *plot,
   else
     draw_discs (self, target, frame);
   draw_selected (self, target, frame);
+}
+
+/* A step where a front is drawn, else a point as large as its own are. */
+void
+_tare_scatter_snapshot_mark (TarePlot            *plot,
+                             GtkSnapshot         *snapshot,
+                             const TarePlotFrame *frame,
+                             double               x,
+                             double               y)
+{
+  TareScatterPlot *self = (TareScatterPlot *) plot;
+  double size = tare_plot_has_selected (plot) ? SELECTED : POINT;
+  GskRoundedRect disc;
+
+  x = floor (x);
+  y = floor (y);
+  if (self->n_front > 1)
+    {
+      _tare_ink_box (snapshot, &frame->foreground, x - 5.0, y - 3.0, 6.0, 1.0);
+      _tare_ink_box (snapshot, &frame->foreground, x, y - 3.0, 1.0, 7.0);
+      _tare_ink_box (snapshot, &frame->foreground, x, y + 3.0, 6.0, 1.0);
+      return;
+    }
+
+  gsk_rounded_rect_init_from_rect (&disc,
+                                   &GRAPHENE_RECT_INIT ((float) (x - floor (size / 2.0)),
+                                                        (float) (y - floor (size / 2.0)),
+                                                        (float) size, (float) size),
+                                   (float) (size / 2.0));
+  gtk_snapshot_push_rounded_clip (snapshot, &disc);
+  gtk_snapshot_append_color (snapshot, &frame->color, &disc.bounds);
+  gtk_snapshot_pop (snapshot);
 }

@@ -309,6 +309,8 @@ tare_scatter_plot_class_init (TareScatterPlotClass *klass)
 
   plot_class->get_bounds = get_bounds;
   plot_class->snapshot = _tare_scatter_snapshot;
+  plot_class->snapshot_names = _tare_scatter_snapshot_names;
+  plot_class->snapshot_mark = _tare_scatter_snapshot_mark;
   plot_class->get_n_points = get_n_points;
   plot_class->get_point = get_point;
   plot_class->lookup = lookup;

@@ -35,5 +35,15 @@ gboolean _tare_scatter_place       (TareScatterPlot     *self,
 void     _tare_scatter_snapshot    (TarePlot            *plot,
                                     GtkSnapshot         *snapshot,
                                     const TarePlotFrame *frame);
+void     _tare_scatter_snapshot_names
+                                   (TarePlot            *plot,
+                                    GtkSnapshot         *snapshot,
+                                    const TarePlotFrame *frame);
+void     _tare_scatter_snapshot_mark
+                                   (TarePlot            *plot,
+                                    GtkSnapshot         *snapshot,
+                                    const TarePlotFrame *frame,
+                                    double               x,
+                                    double               y);
 
 G_END_DECLS

@@ -97,6 +97,85 @@ test_selection (void)
   chart_fixture_finish (chart, window);
 }
 
+/* Where text is drawn, in pixels of the widget. */
+static void
+find_texts (GskRenderNode *node,
+            float          x,
+            float          y,
+            GArray        *texts)
+{
+  graphene_rect_t bounds;
+
+  gsk_render_node_get_bounds (node, &bounds);
+  if (gsk_render_node_get_node_type (node) == GSK_TEXT_NODE)
+    {
+      graphene_rect_offset (&bounds, x, y);
+      g_array_append_val (texts, bounds);
+    }
+  else if (gsk_render_node_get_node_type (node) == GSK_TRANSFORM_NODE)
+    {
+      GskTransform *transform = gsk_transform_node_get_transform (node);
+      float dx = 0.0f, dy = 0.0f;
+
+      /* The title of the height is turned, and stands aside. */
+      if (gsk_transform_get_category (transform) < GSK_TRANSFORM_CATEGORY_2D_TRANSLATE)
+        return;
+      gsk_transform_to_translate (transform, &dx, &dy);
+      find_texts (gsk_transform_node_get_child (node), x + dx, y + dy, texts);
+    }
+  else if (gsk_render_node_get_node_type (node) == GSK_CONTAINER_NODE)
+    for (guint i = 0; i < gsk_container_node_get_n_children (node); i++)
+      find_texts (gsk_container_node_get_child (node, i), x, y, texts);
+  else if (gsk_render_node_get_node_type (node) == GSK_CLIP_NODE)
+    find_texts (gsk_clip_node_get_child (node), x, y, texts);
+}
+
+/* Names of two plots never stand on one another, and the upper plot's stay. */
+static void
+test_names (void)
+{
+  static const char *const labels[] = { "first of all", "second of all", "third of all" };
+  static const char *const other_labels[] = { "chosen" };
+  static const double x[] = { 5.0, 5.2, 9.0 }, y[] = { 5.0, 4.9, 1.0 };
+  static const guint all[] = { 0, 1, 2 };
+  g_autoptr(TarePlot) front = tare_scatter_plot_new ();
+  g_autoptr(TarePlot) chosen = tare_scatter_plot_new ();
+  TareChart *chart = chart_fixture_new (front);
+  GtkWindow *window = widget_test_show (GTK_WIDGET (chart), 500, 300);
+  g_autoptr(GArray) texts = g_array_new (FALSE, FALSE, sizeof (graphene_rect_t));
+  g_autoptr(GdkPaintable) paintable = gtk_widget_paintable_new (GTK_WIDGET (chart));
+  GtkSnapshot *snapshot = gtk_snapshot_new ();
+  g_autoptr(GskRenderNode) node = NULL;
+  GdkRectangle area;
+  guint inside = 0;
+
+  tare_scatter_plot_set_points (TARE_SCATTER_PLOT (front), labels, x, y, 3);
+  tare_scatter_plot_set_front (TARE_SCATTER_PLOT (front), all, 3);
+  tare_scatter_plot_set_points (TARE_SCATTER_PLOT (chosen), other_labels, &x[1], &y[1], 1);
+  tare_scatter_plot_set_front (TARE_SCATTER_PLOT (chosen), all, 1);
+  tare_chart_add_plot (chart, chosen);
+  widget_test_settle (GTK_WIDGET (chart));
+  g_assert_true (tare_chart_get_plot_area (chart, &area));
+  gdk_paintable_snapshot (paintable, snapshot, 500, 300);
+  node = gtk_snapshot_free_to_node (snapshot);
+  find_texts (node, 0.0f, 0.0f, texts);
+
+  for (guint i = 0; i < texts->len; i++)
+    {
+      const graphene_rect_t *text = &g_array_index (texts, graphene_rect_t, i);
+
+      inside += text->origin.x > (float) area.x && text->origin.y > (float) area.y
+                && text->origin.y + text->size.height < (float) (area.y + area.height);
+      for (guint k = 0; k < i; k++)
+        g_assert_false (graphene_rect_intersection (text, &g_array_index (texts, graphene_rect_t,
+                                                                          k), NULL));
+    }
+  /* What is chosen, and the third: the others' places are taken. */
+  g_assert_cmpuint (inside, ==, 2);
+
+  chart_fixture_finish (chart, window);
+}
+
 /* What no other point is better than by both figures. */
 static void
 test_front (void)
@@ -234,6 +313,7 @@ main (int    argc,
   g_test_add_func ("/scatter-plot/points", test_points);
   g_test_add_func ("/scatter-plot/selection", test_selection);
   g_test_add_func ("/scatter-plot/front", test_front);
+  g_test_add_func ("/scatter-plot/names", test_names);
   g_test_add_func ("/scatter-plot/errors", test_errors);
   g_test_add_func ("/scatter-plot/line", test_line);
   g_test_add_func ("/scatter-plot/crowd", test_crowd);
