@@ -440,10 +440,8 @@ show_positions (TareDistributionPage *self,
   first = tare_text_number (y[0], 3);
   largest = tare_text_number (y[at], 3);
   caption = g_strdup_printf (_("The largest magnitude that flowed into the layer in calibration at "
-                               "each position of a sequence: %s at the first token, and at most "
-                               "%s, at position %u. Massive activations are mostly at the first "
-                               "token (2402.17762)."),
-                             first, largest, at);
+                               "each position of a sequence: %s at the first token, position 0, "
+                               "and at most %s, at position %u."), first, largest, at);
   gtk_label_set_label (self->caption_label, caption);
 }
 

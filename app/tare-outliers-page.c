@@ -573,7 +573,7 @@ add_controls (TareOutliersPage *self)
   g_signal_connect_swapped (self->sort_button, "toggled", G_CALLBACK (sort_cb), self);
   tare_layer_page_add_control (page, GTK_WIDGET (self->sort_button));
 
-  all_button = gtk_button_new_with_label (_("All Layers"));
+  all_button = gtk_button_new_with_label (_("Show on Map"));
   gtk_widget_set_tooltip_text (all_button, _("Outliers of All Layers on the Map"));
   gtk_actionable_set_action_name (GTK_ACTIONABLE (all_button), "win.show-on-map");
   gtk_actionable_set_action_target (GTK_ACTIONABLE (all_button), "s", "outliers");

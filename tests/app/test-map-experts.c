@@ -114,7 +114,7 @@ test_measure (WindowFixture *fixture,
   window_fixture_settle (fixture, 300);
   view = window_fixture_find (GTK_WIDGET (fixture->window), TARE_TYPE_MAP_VIEW, NULL);
   button = window_fixture_find (tare_window_get_page (fixture->window, "outliers"),
-                                GTK_TYPE_LABEL, "All Layers");
+                                GTK_TYPE_LABEL, "Show on Map");
   choice = window_fixture_find (view, GTK_TYPE_DROP_DOWN, NULL);
   g_assert_nonnull (button);
   g_assert_cmpuint (gtk_drop_down_get_selected (GTK_DROP_DOWN (choice)), ==, 0);
