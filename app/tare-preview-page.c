@@ -18,21 +18,21 @@
 /* Of each side, what may come next. */
 #define CANDIDATES 8
 
-/* Tokens that a prompt is written on by: a few lines. */
-#define TOKENS 60
-
 struct _TarePreviewPage
 {
   AdwBin       parent_instance;
 
   GtkStack    *stack;
   GtkDropDown *order_drop;
-  GtkListBox  *list;
+  GtkColumnView *table;
+  GtkSingleSelection *selection;
   GtkGrid     *candidates;
   GtkLabel    *candidates_label;
   GtkLabel    *stale_label;
   GtkEntry    *prompt_entry;
   GtkWidget   *write_button;
+  GtkSpinButton *tokens_spin;
+  GtkSpinButton *temperature_spin;
   GtkSpinner  *spinner;
   GtkLabel    *base_label;
   GtkLabel    *recipe_label;
@@ -44,6 +44,8 @@ struct _TarePreviewPage
   TareTokenScores *scores;
   GArray      *rows;
   guint        n_candidates;
+  /* What the text has where the candidates are of. */
+  guint32      actual;
 };
 
 static void page_iface_init (TarePageInterface *iface);
@@ -57,6 +59,7 @@ typedef struct
 {
   guint32 *tokens;
   gsize    n_tokens;
+  guint32  actual;
 } Prefix;
 
 static void
@@ -77,14 +80,22 @@ study_next (TareStudyTask  *task,
                                                                   task->calibration);
   TareNextTokens *next = tare_next_tokens_new (task->model, &tare_weights_of_file,
                                                &weights->weights, prefix->tokens,
-                                               prefix->n_tokens, CANDIDATES, task->progress,
-                                               error);
+                                               prefix->n_tokens, CANDIDATES, prefix->actual,
+                                               task->progress, error);
 
   if (next == NULL)
     return FALSE;
   tare_study_post (task, next);
 
   return TRUE;
+}
+
+static char *
+dup_percent (double share)
+{
+  g_autofree char *number = tare_text_significant (100.0 * share, 3);
+
+  return g_strdup_printf ("%s %%", number);
 }
 
 static void
@@ -120,24 +131,27 @@ take_next (gpointer owner,
 {
   TarePreviewPage *self = owner;
   const TareNextTokens *next = item;
-  g_autofree char *divergence = tare_text_number (next->divergence, 3);
+  g_autofree char *divergence = tare_text_significant (next->divergence, 3);
   g_autofree char *title = g_strdup_printf (_("What may come next; KL divergence %s"), divergence);
 
   clear_candidates (self);
   gtk_label_set_label (self->candidates_label, title);
   attach (self, _("token"), 0, 0, "dim-label");
-  attach (self, _("as it is"), 1, 0, "dim-label");
-  attach (self, _("recipe"), 2, 0, "dim-label");
+  attach (self, _("text"), 1, 0, "dim-label");
+  attach (self, _("as it is"), 2, 0, "dim-label");
+  attach (self, _("recipe"), 3, 0, "dim-label");
   for (gsize i = 0; i < next->n; i++)
     {
       g_autofree char *text = tare_text_visible (next->rows[i].text);
       g_autofree char *quoted = g_strdup_printf ("“%s”", text);
-      g_autofree char *base = g_strdup_printf ("%.1f %%", 100.0 * (double) next->rows[i].base);
-      g_autofree char *other = g_strdup_printf ("%.1f %%", 100.0 * (double) next->rows[i].other);
+      g_autofree char *base = dup_percent ((double) next->rows[i].base);
+      g_autofree char *other = dup_percent ((double) next->rows[i].other);
 
-      attach (self, quoted, 0, (int) i + 1, NULL);
-      attach (self, base, 1, (int) i + 1, "numeric");
-      attach (self, other, 2, (int) i + 1, "numeric");
+      attach (self, quoted, 0, (int) i + 1, "numeric");
+      if (next->rows[i].token == self->actual)
+        attach (self, "✓", 1, (int) i + 1, NULL);
+      attach (self, base, 2, (int) i + 1, "numeric");
+      attach (self, other, 3, (int) i + 1, "numeric");
     }
   self->n_candidates = (guint) next->n;
 }
@@ -161,73 +175,200 @@ static const TareStudyClass next_class = {
 };
 
 static void
-row_selected_cb (TarePreviewPage *self,
-                 GtkListBoxRow   *row)
+row_selected_cb (TarePreviewPage *self)
 {
+  guint row = gtk_single_selection_get_selected (self->selection);
   Prefix *prefix;
   const guint32 *tokens;
-  gsize n;
+  gsize index, n;
 
   if (self->session == NULL)
     return;
   clear_candidates (self);
-  if (row == NULL || self->scores == NULL || gtk_list_box_row_get_index (row) < 0
-      || (guint) gtk_list_box_row_get_index (row) >= self->rows->len)
+  if (self->scores == NULL || row >= self->rows->len)
     return;
 
-  tokens = tare_token_scores_get_prefix (self->scores,
-                                         g_array_index (self->rows, gsize,
-                                                        gtk_list_box_row_get_index (row)), &n);
+  index = g_array_index (self->rows, gsize, row);
+  tokens = tare_token_scores_get_prefix (self->scores, index, &n);
   if (n == 0)
     return;
+  self->actual = tare_token_scores_get (self->scores, index)->token;
   prefix = g_new (Prefix, 1);
   prefix->tokens = g_memdup2 (tokens, n * sizeof *tokens);
   prefix->n_tokens = n;
+  prefix->actual = self->actual;
   tare_study_start (self->next_study, NULL, prefix, prefix_free);
 }
 
 /* --- the predictions --- */
 
-static GtkWidget *
-new_row (TarePreviewPage *self,
-         gsize            index)
+/**
+ * Column:
+ * @title: its head
+ * @definition: what it shows
+ * @write: what it says of a prediction; (nullable): the words before it, which a row is
+ * @width: in characters
+ * @figure: whether it is a number
+ *
+ * One column of the predictions.
+ */
+typedef struct
 {
-  const TareTokenScore *score = tare_token_scores_get (self->scores, index);
+  const char *title;
+  const char *definition;
+  char     *(*write) (TarePreviewPage *self,
+                      gsize            index);
+  int         width;
+  gboolean    figure;
+} Column;
+
+static char *
+write_token (TarePreviewPage *self,
+             gsize            index)
+{
+  g_autofree char *token =
+    tare_token_scores_dup_text (self->scores, tare_token_scores_get_position (self->scores, index),
+                                1);
+  g_autofree char *shown = tare_text_visible (token);
+
+  return g_strdup_printf ("“%s”", shown);
+}
+
+static char *
+write_base (TarePreviewPage *self,
+            gsize            index)
+{
+  return dup_percent (exp (-(double) tare_token_scores_get (self->scores, index)->base_nll));
+}
+
+static char *
+write_recipe (TarePreviewPage *self,
+              gsize            index)
+{
+  return dup_percent (exp (-(double) tare_token_scores_get (self->scores, index)->nll));
+}
+
+static char *
+write_divergence (TarePreviewPage *self,
+                  gsize            index)
+{
+  return tare_text_significant ((double) tare_token_scores_get (self->scores, index)->divergence,
+                                3);
+}
+
+static char *
+write_top (TarePreviewPage *self,
+           gsize            index)
+{
+  return g_strdup (tare_token_scores_get (self->scores, index)->same_top ? _("same")
+                                                                         : _("other"));
+}
+
+static const Column columns[] = {
+  { N_("Before"), N_("What stands before the token in the text"), NULL, 12, FALSE },
+  { N_("Token"), N_("What the text has next, and was to be predicted"), write_token, 8, FALSE },
+  { N_("As it is"), N_("How likely the token is by the model as it is"), write_base, 8, TRUE },
+  { N_("Recipe"), N_("How likely the token is under the recipe"), write_recipe, 8, TRUE },
+  { N_("KL"), N_("KL divergence of all that may come next, recipe from model, in nats"),
+    write_divergence, 8, TRUE },
+  { N_("Top"), N_("Whether the likeliest token is still the same"), write_top, 5, FALSE },
+};
+
+static char *
+dup_context (TarePreviewPage *self,
+             gsize            index)
+{
   gsize position = tare_token_scores_get_position (self->scores, index);
   gsize before = MIN (position, CONTEXT_TOKENS);
   g_autofree char *context = tare_token_scores_dup_text (self->scores, position - before, before);
-  g_autofree char *token = tare_token_scores_dup_text (self->scores, position, 1);
-  g_autofree char *line = tare_text_visible (context);
-  g_autofree char *shown = tare_text_visible (token);
-  g_autofree char *quoted = g_strdup_printf ("“%s”", shown);
-  g_autofree char *divergence = tare_text_number ((double) score->divergence, 3);
-  g_autofree char *figures = g_strdup_printf (_("%.1f %% → %.1f %%   KL %s"),
-                                              100.0 * exp (-(double) score->base_nll),
-                                              100.0 * exp (-(double) score->nll), divergence);
-  GtkWidget *box = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 6);
-  GtkWidget *labels[3] = { gtk_label_new (line), gtk_label_new (quoted), gtk_label_new (figures) };
 
-  gtk_label_set_ellipsize (GTK_LABEL (labels[0]), PANGO_ELLIPSIZE_START);
-  gtk_label_set_xalign (GTK_LABEL (labels[0]), 1.0f);
-  gtk_widget_set_hexpand (labels[0], TRUE);
-  gtk_widget_add_css_class (labels[0], "dim-label");
-  gtk_widget_add_css_class (labels[1], score->same_top ? "numeric" : "heading");
-  gtk_widget_add_css_class (labels[2], "numeric");
-  gtk_label_set_width_chars (GTK_LABEL (labels[1]), 10);
-  gtk_label_set_xalign (GTK_LABEL (labels[1]), 0.0f);
-  gtk_label_set_width_chars (GTK_LABEL (labels[2]), 26);
-  gtk_label_set_xalign (GTK_LABEL (labels[2]), 1.0f);
-  for (guint i = 0; i < G_N_ELEMENTS (labels); i++)
-    gtk_box_append (GTK_BOX (box), labels[i]);
+  return tare_text_visible (context);
+}
 
-  return box;
+static void
+setup_cb (GtkSignalListItemFactory *factory,
+          GtkListItem              *item,
+          gpointer                  data)
+{
+  const Column *column = data;
+  GtkWidget *label = gtk_label_new (NULL);
+
+  gtk_label_set_width_chars (GTK_LABEL (label), column->width);
+  if (column->write == NULL)
+    {
+      /* The words next to the token tell most. */
+      gtk_label_set_ellipsize (GTK_LABEL (label), PANGO_ELLIPSIZE_START);
+      gtk_label_set_xalign (GTK_LABEL (label), 1.0f);
+      gtk_widget_add_css_class (label, "dim-label");
+    }
+  else
+    {
+      gtk_label_set_xalign (GTK_LABEL (label), column->figure ? 1.0f : 0.0f);
+      gtk_widget_add_css_class (label, "numeric");
+    }
+  gtk_list_item_set_child (item, label);
+}
+
+static void
+bind_cb (TarePreviewPage *self,
+         GtkListItem     *item,
+         GObject         *factory)
+{
+  const Column *column = g_object_get_data (factory, "tare-column");
+  GtkLabel *label = GTK_LABEL (gtk_list_item_get_child (item));
+  gsize index = g_array_index (self->rows, gsize, gtk_list_item_get_position (item));
+  g_autofree char *text = NULL;
+
+  if (column->write == NULL)
+    {
+      gtk_label_set_label (label,
+                           gtk_string_object_get_string (gtk_list_item_get_item (item)));
+      return;
+    }
+
+  text = column->write (self, index);
+  gtk_label_set_label (label, text);
+}
+
+static void
+add_column (TarePreviewPage *self,
+            const Column    *column)
+{
+  GtkListItemFactory *factory = gtk_signal_list_item_factory_new ();
+  g_autoptr(GtkColumnViewColumn) added = NULL;
+
+  g_object_set_data (G_OBJECT (factory), "tare-column", (gpointer) column);
+  g_signal_connect (factory, "setup", G_CALLBACK (setup_cb), (gpointer) column);
+  g_signal_connect_object (factory, "bind", G_CALLBACK (bind_cb), self, G_CONNECT_SWAPPED);
+  added = gtk_column_view_column_new (_(column->title), factory);
+  gtk_column_view_column_set_resizable (added, TRUE);
+  gtk_column_view_column_set_expand (added, column->write == NULL);
+  gtk_column_view_append_column (self->table, added);
+}
+
+/* Heads stand over their numbers, with what they mean. */
+static void
+dress_heads (TarePreviewPage *self)
+{
+  GtkWidget *head = gtk_widget_get_first_child (GTK_WIDGET (self->table));
+  GtkWidget *title = head != NULL ? gtk_widget_get_first_child (head) : NULL;
+
+  for (gsize i = 0; i < G_N_ELEMENTS (columns) && title != NULL; i++)
+    {
+      GtkWidget *box = gtk_widget_get_first_child (title);
+
+      gtk_widget_set_tooltip_text (title, _(columns[i].definition));
+      if ((columns[i].figure || columns[i].write == NULL) && box != NULL)
+        gtk_widget_set_halign (box, GTK_ALIGN_END);
+      title = gtk_widget_get_next_sibling (title);
+    }
 }
 
 static void
 fill_rows (TarePreviewPage *self)
 {
+  g_autoptr(GtkStringList) contexts = gtk_string_list_new (NULL);
   g_autofree gsize *order = NULL;
-  GtkWidget *child;
   gsize n = 0;
 
   /* The template's lists speak up while it is built and taken down. */
@@ -235,8 +376,7 @@ fill_rows (TarePreviewPage *self)
     return;
 
   tare_study_stop (self->next_study);
-  while ((child = gtk_widget_get_first_child (GTK_WIDGET (self->list))) != NULL)
-    gtk_list_box_remove (self->list, child);
+  gtk_single_selection_set_model (self->selection, NULL);
   g_array_set_size (self->rows, 0);
   clear_candidates (self);
   gtk_label_set_label (self->candidates_label, _("Select a prediction"));
@@ -247,9 +387,12 @@ fill_rows (TarePreviewPage *self)
                                   G_MAXSIZE, &n);
   for (gsize i = 0; i < MIN (n, ROWS); i++)
     {
+      g_autofree char *context = dup_context (self, order[i]);
+
       g_array_append_val (self->rows, order[i]);
-      gtk_list_box_append (self->list, new_row (self, order[i]));
+      gtk_string_list_append (contexts, context);
     }
+  gtk_single_selection_set_model (self->selection, G_LIST_MODEL (contexts));
 }
 
 static void
@@ -277,6 +420,23 @@ typedef struct
   gboolean  recipe;
 } Written;
 
+/* What to write on, and how. */
+typedef struct
+{
+  char   *prompt;
+  guint   n_tokens;
+  double  temperature;
+} Prompt;
+
+static void
+prompt_free (gpointer data)
+{
+  Prompt *prompt = data;
+
+  g_free (prompt->prompt);
+  g_free (prompt);
+}
+
 static void
 written_free (gpointer data)
 {
@@ -295,21 +455,21 @@ write_on (TareStudyTask      *task,
           GError            **error)
 {
   TareContinuationOptions options = TARE_CONTINUATION_OPTIONS_DEFAULT;
-  const char *prompt = task->request;
+  const Prompt *prompt = task->request;
   TareProgress part = tare_progress_part (task->progress, begin, end);
   g_autoptr(TareContinuation) continuation = NULL;
   Written *written;
 
-  options.n_tokens = TOKENS;
-  continuation = tare_continuation_new (task->model, weights, prompt, strlen (prompt), &options,
-                                        &part, error);
+  options.n_tokens = prompt->n_tokens;
+  options.temperature = prompt->temperature;
+  continuation = tare_continuation_new (task->model, weights, prompt->prompt,
+                                        strlen (prompt->prompt), &options, &part, error);
   if (continuation == NULL)
     return FALSE;
 
   written = g_new (Written, 1);
   written->recipe = recipe;
-  written->text = tare_continuation_dup_text (continuation, 0,
-                                              tare_continuation_get_n_tokens (continuation));
+  written->text = tare_continuation_dup_written (continuation);
   tare_study_post (task, written);
 
   return TRUE;
@@ -358,14 +518,19 @@ static const TareStudyClass text_class = {
 static void
 write_cb (TarePreviewPage *self)
 {
-  const char *prompt = gtk_editable_get_text (GTK_EDITABLE (self->prompt_entry));
+  const char *text = gtk_editable_get_text (GTK_EDITABLE (self->prompt_entry));
+  Prompt *prompt;
 
-  if (prompt[0] == '\0')
+  if (text[0] == '\0')
     return;
   gtk_label_set_label (self->base_label, "");
   gtk_label_set_label (self->recipe_label, "");
   gtk_spinner_start (self->spinner);
-  tare_study_start (self->text_study, NULL, g_strdup (prompt), g_free);
+  prompt = g_new (Prompt, 1);
+  prompt->prompt = g_strdup (text);
+  prompt->n_tokens = (guint) gtk_spin_button_get_value_as_int (self->tokens_spin);
+  prompt->temperature = gtk_spin_button_get_value (self->temperature_spin);
+  tare_study_start (self->text_study, NULL, prompt, prompt_free);
 }
 
 /* --- the page --- */
@@ -424,12 +589,15 @@ tare_preview_page_class_init (TarePreviewPageClass *klass)
                                                "/io/github/tare/Tare/tare-preview-page.ui");
   gtk_widget_class_bind_template_child (widget_class, TarePreviewPage, stack);
   gtk_widget_class_bind_template_child (widget_class, TarePreviewPage, order_drop);
-  gtk_widget_class_bind_template_child (widget_class, TarePreviewPage, list);
+  gtk_widget_class_bind_template_child (widget_class, TarePreviewPage, table);
+  gtk_widget_class_bind_template_child (widget_class, TarePreviewPage, selection);
   gtk_widget_class_bind_template_child (widget_class, TarePreviewPage, candidates);
   gtk_widget_class_bind_template_child (widget_class, TarePreviewPage, candidates_label);
   gtk_widget_class_bind_template_child (widget_class, TarePreviewPage, stale_label);
   gtk_widget_class_bind_template_child (widget_class, TarePreviewPage, prompt_entry);
   gtk_widget_class_bind_template_child (widget_class, TarePreviewPage, write_button);
+  gtk_widget_class_bind_template_child (widget_class, TarePreviewPage, tokens_spin);
+  gtk_widget_class_bind_template_child (widget_class, TarePreviewPage, temperature_spin);
   gtk_widget_class_bind_template_child (widget_class, TarePreviewPage, spinner);
   gtk_widget_class_bind_template_child (widget_class, TarePreviewPage, base_label);
   gtk_widget_class_bind_template_child (widget_class, TarePreviewPage, recipe_label);
@@ -443,6 +611,9 @@ tare_preview_page_init (TarePreviewPage *self)
 {
   self->rows = g_array_new (FALSE, FALSE, sizeof (gsize));
   gtk_widget_init_template (GTK_WIDGET (self));
+  for (gsize i = 0; i < G_N_ELEMENTS (columns); i++)
+    add_column (self, &columns[i]);
+  dress_heads (self);
 }
 
 static void
@@ -494,7 +665,7 @@ tare_preview_page_select (TarePreviewPage *self,
 {
   g_return_if_fail (TARE_IS_PREVIEW_PAGE (self));
 
-  gtk_list_box_select_row (self->list, gtk_list_box_get_row_at_index (self->list, (int) row));
+  gtk_single_selection_set_selected (self->selection, row);
 }
 
 /**

@@ -93,6 +93,31 @@ tare_text_number (double value,
 }
 
 /**
+ * tare_text_significant:
+ * @value: a number
+ * @digits: significant digits to show
+ *
+ * Returns: (transfer full): the number with that many digits, be the last ones zeros, for columns
+ *   of figures that are as exact as each other; or a dash where it is not finite
+ */
+char *
+tare_text_significant (double value,
+                       int    digits)
+{
+  char *text;
+
+  if (!isfinite (value))
+    return g_strdup (TARE_TEXT_UNKNOWN);
+
+  text = g_strdup_printf ("%#.*g", digits, value);
+  /* No point where no digit follows. */
+  if (g_str_has_suffix (text, "."))
+    text[strlen (text) - 1] = '\0';
+
+  return text;
+}
+
+/**
  * tare_text_share:
  * @share: of 1
  * @decimals: to show

@@ -13,6 +13,8 @@ char *tare_text_bytes_exact (guint64  bytes);
 char *tare_text_count       (guint64  count);
 char *tare_text_number      (double   value,
                              int      digits);
+char *tare_text_significant (double value,
+                             int      digits);
 char *tare_text_share       (double   share,
                              int      decimals);
 char *tare_text_doubtful    (double   value,

@@ -14,6 +14,7 @@ struct _TareContinuation
   gatomicrefcount  references;
   TareTokenizer   *tokenizer;
   gsize            n_prompt;
+  gsize            n_added;  /* tokens that the tokenizer put before the prompt */
   guint            n_candidates;
   GArray          *tokens;
   GArray          *probabilities;
@@ -180,6 +181,19 @@ extend (TareContinuation              *self,
   return tare_progress_step (progress, 1.0, NULL, error);
 }
 
+/* How many tokens of the prompt are not of its text. */
+static gsize
+count_added (TareTokenizer *tokenizer,
+             const char    *prompt,
+             gsize          length,
+             gsize          n_prompt)
+{
+  g_autoptr(GArray) bare = tare_tokenizer_encode (tokenizer, prompt, length,
+                                                  TARE_TOKEN_FLAGS_PARSE_SPECIAL);
+
+  return n_prompt - MIN (bare->len, n_prompt);
+}
+
 static gboolean
 check_options (const TareContinuationOptions  *options,
                GError                        **error)
@@ -239,6 +253,7 @@ tare_continuation_new (TareModel                      *model,
                                         TARE_TOKEN_FLAGS_ADD_BEGIN
                                         | TARE_TOKEN_FLAGS_PARSE_SPECIAL);
   self->n_prompt = self->tokens->len;
+  self->n_added = count_added (tokenizer, prompt, length, self->n_prompt);
   self->n_candidates = MIN (options->n_candidates, tare_model_get_config (model)->vocabulary);
   self->probabilities = g_array_new (FALSE, FALSE, sizeof (float));
   self->candidates = g_array_new (FALSE, FALSE, sizeof (TareCandidate));
@@ -399,6 +414,29 @@ tare_continuation_dup_text (const TareContinuation *self,
 }
 
 /**
+ * tare_continuation_dup_written:
+ * @self: the text
+ *
+ * Returns: (transfer full): the prompt and what follows as a person writes it: without the begin
+ *   token that was put before it, and without the end token that ends it
+ */
+char *
+tare_continuation_dup_written (const TareContinuation *self)
+{
+  guint32 end = G_MAXUINT32;
+  gsize n;
+
+  g_return_val_if_fail (self != NULL, NULL);
+
+  n = self->tokens->len;
+  if (tare_tokenizer_get_end (self->tokenizer, &end) && n > self->n_prompt
+      && g_array_index (self->tokens, guint32, n - 1) == end)
+    n--;
+
+  return tare_continuation_dup_text (self, self->n_added, n - self->n_added);
+}
+
+/**
  * tare_continuation_get_seconds:
  * @self: the text
  *
@@ -466,7 +504,8 @@ compare_distributions (TareTokenizer *tokenizer,
                        const float   *base_logits,
                        const float   *other_logits,
                        gsize          vocabulary,
-                       guint          n_candidates)
+                       guint          n_candidates,
+                       guint32        actual)
 {
   gsize n = MIN (n_candidates, vocabulary);
   TareLogSoftmax base = tare_kernel_log_softmax (base_logits, vocabulary);
@@ -475,11 +514,13 @@ compare_distributions (TareTokenizer *tokenizer,
   g_autofree guint32 *other_best = rank (other_logits, vocabulary, n);
   TareNextTokens *self = g_new0 (TareNextTokens, 1);
 
-  self->rows = g_new0 (TareNextToken, 2 * n + 1);
+  self->rows = g_new0 (TareNextToken, 2 * n + 2);
   for (gsize i = 0; i < n; i++)
     add_row (self, tokenizer, base_logits, &base, other_logits, &other, base_best[i]);
   for (gsize i = 0; i < n; i++)
     add_row (self, tokenizer, base_logits, &base, other_logits, &other, other_best[i]);
+  if (actual < vocabulary)
+    add_row (self, tokenizer, base_logits, &base, other_logits, &other, actual);
   qsort (self->rows, self->n, sizeof *self->rows, compare_rows);
   self->divergence = fmax (0.0, tare_kernel_divergence (base_logits, &base, other_logits, &other,
                                                         vocabulary));
@@ -495,6 +536,7 @@ compare_distributions (TareTokenizer *tokenizer,
  * @tokens: (array length=n_tokens): what stands before
  * @n_tokens: how many, at least 1
  * @n_candidates: how many of the likeliest of each
+ * @actual: one that is told of too, however unlikely it is; outside the vocabulary for none
  * @progress: (nullable): the progress
  * @error: cancelled, no forward pass or tokenizer, memory, what the weights report, an output that
  *   is not finite
@@ -508,6 +550,7 @@ tare_next_tokens_new (TareModel           *model,
                       const guint32       *tokens,
                       gsize                n_tokens,
                       guint                n_candidates,
+                      guint32              actual,
                       const TareProgress  *progress,
                       GError             **error)
 {
@@ -527,7 +570,8 @@ tare_next_tokens_new (TareModel           *model,
       || !run_once (model, network, other, tokens, n_tokens, other_logits, &second, error))
     return NULL;
 
-  return compare_distributions (tokenizer, base_logits, other_logits, vocabulary, n_candidates);
+  return compare_distributions (tokenizer, base_logits, other_logits, vocabulary, n_candidates,
+                                actual);
 }
 
 /**

@@ -68,6 +68,7 @@ const TareCandidate *tare_continuation_get_candidates  (const TareContinuation  
 char                *tare_continuation_dup_text        (const TareContinuation         *self,
                                                         gsize                           position,
                                                         gsize                           n_tokens);
+char                *tare_continuation_dup_written     (const TareContinuation         *self);
 double               tare_continuation_get_seconds     (const TareContinuation         *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TareContinuation, tare_continuation_unref)
@@ -90,7 +91,8 @@ typedef struct
 /**
  * TareNextTokens:
  * @n: rows
- * @rows: the likeliest of each of the two, by the base's probability
+ * @rows: the likeliest of each of the two and the one that was asked for, by the base's
+ *   probability
  * @divergence: KL (base || other) of the whole distributions, in nats
  *
  * What may come next, by two sets of weights.
@@ -108,6 +110,7 @@ TareNextTokens      *tare_next_tokens_new             (TareModel                
                                                        const guint32                  *tokens,
                                                        gsize                           n_tokens,
                                                        guint                           n_candidates,
+                                                       guint32                         actual,
                                                        const TareProgress             *progress,
                                                        GError                        **error);
 void                 tare_next_tokens_free            (TareNextTokens                 *self);

@@ -127,7 +127,7 @@ add_next (const Request           *request,
 
   next = tare_next_tokens_new (model, &tare_weights_of_file, weights,
                                tare_continuation_get_tokens (base), n,
-                               request->options.n_candidates, progress, error);
+                               request->options.n_candidates, G_MAXUINT32, progress, error);
   for (gsize i = 0; next != NULL && i < next->n; i++)
     {
       JsonObject *row = json_object_new ();

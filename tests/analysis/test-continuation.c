@@ -55,6 +55,7 @@ check_greedy (const TareWeights *weights)
   gsize vocabulary = tare_model_get_config (model)->vocabulary;
   g_autofree float *logits = g_new (float, vocabulary);
   g_autofree char *whole = NULL;
+  g_autofree char *written = NULL;
   const guint32 *tokens;
 
   options.n_tokens = 8;
@@ -65,6 +66,10 @@ check_greedy (const TareWeights *weights)
   whole = tare_continuation_dup_text (text, 0, 999);
   g_test_message ("%s", whole);
   g_assert_nonnull (strstr (whole, prompt));
+  written = tare_continuation_dup_written (text);
+  g_assert_true (g_str_has_prefix (written, prompt));
+  g_assert_true (g_str_has_suffix (whole, written));
+  g_assert_cmpuint (strlen (whole), >, strlen (written));
 
   for (gsize i = tare_continuation_get_n_prompt (text); i < tare_continuation_get_n_tokens (text);
        i++)
@@ -180,7 +185,8 @@ test_next_tokens (void)
   TareLogSoftmax base_sum, other_sum;
   gboolean has_top = FALSE;
 
-  next = tare_next_tokens_new (model, &tare_weights_of_file, &weights, tokens, 4, 8, NULL, &error);
+  next = tare_next_tokens_new (model, &tare_weights_of_file, &weights, tokens, 4, 8, G_MAXUINT32,
+                               NULL, &error);
   g_assert_no_error (error);
   run_whole (model, &tare_weights_of_file, tokens, 4, base);
   run_whole (model, &weights, tokens, 4, other);
@@ -203,6 +209,23 @@ test_next_tokens (void)
       g_assert_true (i == 0 || row->base <= next->rows[i - 1].base);
     }
   g_assert_true (has_top);
+
+  /* One that is asked for is told of, once, be it the likeliest or the least likely. */
+  for (guint i = 0; i < 2; i++)
+    {
+      guint32 actual = base_sum.top;
+      guint found = 0;
+
+      for (guint32 token = 0; i == 1 && token < vocabulary; token++)
+        actual = base[token] < base[actual] ? token : actual;
+      tare_next_tokens_free (next);
+      next = tare_next_tokens_new (model, &tare_weights_of_file, &weights, tokens, 4, 1, actual,
+                                   NULL, &error);
+      g_assert_no_error (error);
+      for (gsize k = 0; k < next->n; k++)
+        found += next->rows[k].token == actual;
+      g_assert_cmpuint (found, ==, 1);
+    }
   g_assert_cmpfloat_with_epsilon (next->divergence,
                                   tare_reference_divergence (base, other, vocabulary), 1e-4);
 }
