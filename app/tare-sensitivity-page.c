@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "app/tare-measure-caption.h"
 #include "app/tare-measure-choice.h"
 #include "widgets/tare-bar-plot.h"
 #include "widgets/tare-colormap.h"
@@ -48,6 +49,8 @@ struct _TareSensitivityPage
   /* One plot for each colour; the others' bars are NaN in it. */
   GPtrArray          *plots;
   char              **groups;
+  /* The costs of what a button began, whose outcome is shown when it ends. */
+  guint               awaited;
   guint               refresh;
   gboolean            updating;
 };
@@ -278,63 +281,6 @@ count_known (TareSensitivityPage *self)
   return known;
 }
 
-static char *
-describe_default (TareSensitivityPage *self,
-                  const char          *text,
-                  guint                known)
-{
-  const TareFormat *reference = tare_session_get_reference (self->session);
-
-  return g_strdup_printf (_("Proxy loss tr(ΔW H ΔWᵀ) of rounding each layer to %s (GPTQ, "
-                            "2210.17323), H from %s; %u of %u layers. Larger costs more; layers "
-                            "share no scale with the perplexity. Click a bar to select its layer."),
-                          reference->label, text, known,
-                          tare_measurements_get_n_rows (self->measurements));
-}
-
-/* What has to be done before a measure is known. */
-static const char *
-get_hint (TareSensitivityPage *self,
-          guint                known)
-{
-  guint cost = 1u << get_measure (self)->cost;
-
-  if (known > 0 || tare_measurements_is_running (self->measurements, cost))
-    return "";
-  if ((cost & GRADIENT) != 0)
-    return _("Weigh With Gradients finds it.");
-  if ((cost & FORWARD) != 0)
-    return _("Measure Each Layer finds it.");
-  if (tare_session_get_calibration (self->session) == NULL && (cost & AT_ONCE) != 0
-      && get_measure (self)->cost == TARE_MEASURE_COST_CALIBRATION)
-    return _("It takes a calibration.");
-
-  return "";
-}
-
-static char *
-describe_measure (TareSensitivityPage *self,
-                  const char          *text,
-                  guint                known)
-{
-  const TareMeasure *measure = get_measure (self);
-  const TareFormat *reference = tare_session_get_reference (self->session);
-  g_autofree char *definition = tare_measure_choice_describe (measure);
-  GString *caption = g_string_new (definition);
-
-  if (tare_measure_is_by_format (measure))
-    /* translators: a format */
-    g_string_append_printf (caption, _(" Of rounding to %s."), reference->label);
-  if ((measure->needs & ~(guint) (TARE_MEASURE_NEEDS_WEIGHTS | TARE_MEASURE_NEEDS_FORMAT)) != 0)
-    /* translators: the name of a text */
-    g_string_append_printf (caption, _(" On %s."), text);
-  g_string_append_printf (caption, _(" %u of %u layers. "), known,
-                          tare_measurements_get_n_rows (self->measurements));
-  g_string_append (caption, get_hint (self, known));
-
-  return g_string_free (caption, FALSE);
-}
-
 static void
 update_caption (TareSensitivityPage *self,
                 guint                known)
@@ -349,8 +295,9 @@ update_caption (TareSensitivityPage *self,
   else if (is_comparing (self))
     caption = tare_measure_compare_dup_caption (self->compare);
   else
-    caption = is_default (self) ? describe_default (self, name, known)
-                                : describe_measure (self, name, known);
+    caption = is_default (self)
+                ? tare_measure_caption_of_default (self->measurements, name, known)
+                : tare_measure_caption_of (self->measurements, get_measure (self), name, known);
   gtk_inscription_set_text (self->caption, caption);
   gtk_widget_set_tooltip_text (GTK_WIDGET (self->caption), caption);
 }
@@ -449,6 +396,49 @@ find_state (TareSensitivityPage *self,
   return known > 0 ? "chart" : "waiting";
 }
 
+/* Of the measures that some work finds, the last of the table that is of a format and known: they
+ * are in the order of what they take, and the later ones tell more. */
+static const TareMeasure *
+find_best (TareSensitivityPage *self,
+           guint                costs)
+{
+  for (gsize i = tare_measure_get_n_measures (); i > 0; i--)
+    {
+      const TareMeasure *measure = tare_measure_get (i - 1);
+
+      if ((costs & 1u << measure->cost) != 0 && tare_measure_is_by_format (measure)
+          && tare_measurements_count_known (self->measurements, i - 1) > 0)
+        return measure;
+    }
+
+  return NULL;
+}
+
+/* What a person has waited for shows when it is there, unless one of its measures already does. */
+static void
+show_awaited (TareSensitivityPage *self)
+{
+  guint costs = self->awaited;
+  const TareMeasure *best;
+
+  if (costs == 0 || tare_measurements_is_running (self->measurements, costs))
+    return;
+
+  self->awaited = 0;
+  best = find_best (self, costs);
+  if (best == NULL)
+    return;
+  if (is_comparing (self))
+    {
+      tare_measure_compare_refresh (self->compare);
+      tare_measure_compare_choose (self->compare, tare_measure_get (0), best);
+    }
+  else if ((costs & 1u << get_measure (self)->cost) == 0)
+    {
+      tare_measure_choice_set (self->measure_drop, best);
+    }
+}
+
 static void
 update (TareSensitivityPage *self)
 {
@@ -479,6 +469,7 @@ refresh_cb (gpointer data)
 
   self->refresh = 0;
   update (self);
+  show_awaited (self);
 
   return G_SOURCE_REMOVE;
 }
@@ -495,6 +486,7 @@ model_changed_cb (TareSensitivityPage *self)
 {
   drop_plots (self);
   g_clear_pointer (&self->groups, g_strfreev);
+  self->awaited = 0;
   update (self);
 }
 
@@ -570,11 +562,16 @@ work_toggled_cb (TareSensitivityPage *self,
   if (self->updating || self->session == NULL)
     return;
 
+  self->awaited = 0;
   if (gtk_toggle_button_get_active (button))
-    tare_measurements_ask (self->measurements, get_measure (self),
-                           button == self->gradient_button ? GRADIENT : FORWARD);
+    {
+      self->awaited = button == self->gradient_button ? GRADIENT : FORWARD;
+      tare_measurements_ask (self->measurements, get_measure (self), self->awaited);
+    }
   else
-    tare_measurements_stop (self->measurements);
+    {
+      tare_measurements_stop (self->measurements);
+    }
   update (self);
 }
 

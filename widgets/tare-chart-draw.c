@@ -10,7 +10,11 @@
 #define TICK 4.0
 #define MINOR_TICK 2.0
 #define RIGHT_MARGIN 12.0
+#define OVERHANG 3.0  /* of ink over the width that a text is said to have */
 #define LONGEST_LABEL 110.0
+
+/* Of a chart that is wide, names of rows may take this part. */
+#define LABEL_SHARE 0.25
 
 /* The bar that tells what colours stand for, and what is left free before it. */
 #define COLOR_BAR 12.0
@@ -153,7 +157,7 @@ make_y_ticks (TareChart *self,
   guint n = tare_axis_make_ticks (self->axes[1], most, ticks);
   guint labelled;
 
-  *label_width = MIN (widest_label (self, ticks, n, &labelled), LONGEST_LABEL);
+  *label_width = MIN (widest_label (self, ticks, n, &labelled), self->area.longest);
 
   return n;
 }
@@ -192,7 +196,7 @@ draw_x_ticks (TareChart      *self,
 
       set_text (self, ticks[i].label, 0.0, &text_width, &text_height);
       draw_layout (self, snapshot, &self->ink.dim,
-                   CLAMP (x - text_width / 2.0, 0.0, MAX (0.0, width - text_width)),
+                   CLAMP (x - text_width / 2.0, 0.0, MAX (0.0, width - text_width - OVERHANG)),
                    bottom + TICK + 2.0);
     }
 }
@@ -220,7 +224,7 @@ draw_y_ticks (TareChart      *self,
       if (ticks[i].minor)
         continue;
 
-      set_text (self, ticks[i].label, categories ? LONGEST_LABEL : 0.0, &width, &height);
+      set_text (self, ticks[i].label, categories ? area->longest : 0.0, &width, &height);
       draw_layout (self, snapshot, &self->ink.dim, area->left - TICK - 3.0 - width,
                    y - height / 2.0);
     }
@@ -244,9 +248,11 @@ draw_titles (TareChart   *self,
     }
   if (y_title != NULL && *y_title != '\0')
     {
-      set_text (self, y_title, area->height, &text_width, &text_height);
+      /* Beside a low area a long title takes what is left below and above it. */
+      set_text (self, y_title, height - 2.0 * OVERHANG, &text_width, &text_height);
       draw_layout_upwards (self, snapshot, &self->ink.foreground, 2.0,
-                           area->top + (area->height + text_width) / 2.0);
+                           CLAMP (area->top + (area->height + text_width) / 2.0,
+                                  text_width + OVERHANG, height - OVERHANG));
     }
 }
 
@@ -585,6 +591,7 @@ _tare_chart_draw (TareChart   *self,
 
   /* The height decides on the labels of y, their width on the room for those of x. */
   area->top = area->header + 2.0;
+  area->longest = MAX (LONGEST_LABEL, width * LABEL_SHARE);
   n_y = make_y_ticks (self, height - area->top - 3.0 * text_height, y_ticks, &label_width);
   area->left = ceil (label_width / 4.0) * 4.0 + TICK + 5.0
                + (tare_axis_get_title (self->axes[1]) != NULL ? text_height + 4.0 : 2.0);

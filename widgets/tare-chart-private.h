@@ -17,6 +17,7 @@ typedef struct
   double header;      /* height of the line above the plots */
   double text_height;
   double margin;      /* width at the right, with what the colours stand for */
+  double longest;     /* width that a label of y takes at the most */
   gboolean rotated;   /* labels of x stand on end */
 } Area;
 

@@ -278,6 +278,41 @@ add_decade (TareTick *ticks,
   return n + 1;
 }
 
+/* The ticks of a logarithmic axis with labels at every so many decades, and at 2 and 5 if @fine. */
+static guint
+fill_log (double    minimum,
+          double    maximum,
+          int       every,
+          gboolean  fine,
+          gboolean  minor,
+          TareTick *ticks,
+          guint    *labelled)
+{
+  int first = decade_of (minimum);
+  int last = decade_of (maximum);
+  gboolean plain = is_plain (first, last);
+  guint n = 0;
+
+  *labelled = 0;
+  for (int exponent = first; exponent <= last; exponent++)
+    for (int digit = 1; digit <= 9; digit++)
+      {
+        double value = scaled (digit, exponent);
+        gboolean bears = digit == 1 ? exponent % every == 0
+                                    : fine && (digit == 2 || digit == 5);
+
+        if (value < minimum * (1.0 - END_TOLERANCE) || value > maximum * (1.0 + END_TOLERANCE))
+          continue;
+        if (!bears && digit != 1 && !minor)
+          continue;
+
+        n = add_decade (ticks, n, digit, exponent, 1.0, plain, bears);
+        *labelled += bears;
+      }
+
+  return n;
+}
+
 /**
  * tare_ticks_make_log:
  * @minimum: where the range begins, positive
@@ -286,8 +321,8 @@ add_decade (TareTick *ticks,
  * @ticks: (out caller-allocates): %TARE_TICKS_MAX of them, in rising order
  *
  * Ticks for a logarithmic axis: labels at 1, 2 and 5 of each decade where there is room, else at
- * the decades with the other digits as minor ticks, else at every so many decades. A range too
- * short for two such labels is divided as a linear one.
+ * the decades with the other digits as minor ticks, else at every so many decades: as few as leave
+ * two of them in sight. A range too short for two such labels is divided as a linear one.
  *
  * Returns: how many there are; 0 for a range that is empty, not positive or not finite
  */
@@ -298,38 +333,24 @@ tare_ticks_make_log (double    minimum,
                      TareTick *ticks)
 {
   double decades;
-  int first, last, every;
-  guint n = 0, labelled = 0;
-  gboolean fine, minor, plain;
+  guint n, labelled;
+  gboolean fine, minor;
+  int every;
 
   if (!(minimum > 0.0) || !isfinite (maximum) || !(maximum > minimum))
     return 0;
 
   most = CLAMP (most, 1u, 64u);
   decades = log10 (maximum) - log10 (minimum);
-  first = decade_of (minimum);
-  last = decade_of (maximum);
   every = MAX (1, (int) ceil (decades / most - END_TOLERANCE));
   fine = decades * 3.0 <= most;
-  minor = decades * 1.5 <= most;
-  plain = is_plain (first, last);
+  minor = decades * 1.5 <= most && decades * 9.0 <= TARE_TICKS_MAX - 16.0;
 
-  for (int exponent = first; exponent <= last; exponent++)
-    for (int digit = 1; digit <= 9; digit++)
-      {
-        double value = scaled (digit, exponent);
-        gboolean bears = digit == 1 ? exponent % every == 0
-                                    : fine && (digit == 2 || digit == 5);
-
-        if (value < minimum * (1.0 - END_TOLERANCE) || value > maximum * (1.0 + END_TOLERANCE))
-          continue;
-        if (!bears && digit != 1 && (!minor || decades * 9.0 > TARE_TICKS_MAX - 16.0))
-          continue;
-
-        n = add_decade (ticks, n, digit, exponent, 1.0, plain, bears);
-        labelled += bears;
-      }
-
+  n = fill_log (minimum, maximum, every, fine, minor, ticks, &labelled);
+  while (labelled < 2 && every > 1)
+    n = fill_log (minimum, maximum, --every, fine, minor, ticks, &labelled);
+  if (labelled < 2 && !fine)
+    n = fill_log (minimum, maximum, 1, TRUE, minor, ticks, &labelled);
   if (labelled < 2)
     return tare_ticks_make_linear (minimum, maximum, most, ticks);
 

@@ -217,7 +217,7 @@ test_dear (WindowFixture *fixture,
 
   window_fixture_open_sample (fixture);
   tare_window_show_page (fixture->window, "sensitivity");
-  tare_sensitivity_page_set_measure (page, tare_measure_lookup ("fisher"));
+  tare_sensitivity_page_set_measure (page, tare_measure_lookup ("relative_error"));
   wait_until_idle (fixture);
   measurements = tare_sensitivity_page_get_measurements (page);
   g_assert_cmpuint (count_known (fixture, "fisher"), ==, 0);
@@ -227,6 +227,13 @@ test_dear (WindowFixture *fixture,
   wait_until_idle (fixture);
   known = count_known (fixture, "fisher");
   g_assert_cmpuint (known, >, tare_measurements_get_n_rows (measurements) / 2);
+
+  /* What was waited for is what is shown now. */
+  window_fixture_settle (fixture, 300);
+  g_assert_nonnull (strstr (tare_axis_get_title (tare_chart_get_y_axis
+                                                   (tare_sensitivity_page_get_chart (page))),
+                            "FIT"));
+  tare_sensitivity_page_set_measure (page, tare_measure_lookup ("fisher"));
   g_assert_cmpuint (count_bars (fixture), ==, known);
 
   tare_sensitivity_page_set_measure (page, tare_measure_lookup ("measured_kl"));

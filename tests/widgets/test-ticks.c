@@ -115,6 +115,15 @@ test_log (void)
   n = tare_ticks_make_log (1e-5, 1e-4, 9, ticks);
   assert_labels (ticks, n, "10⁻⁵ 2×10⁻⁵ 5×10⁻⁵ 10⁻⁴");
 
+  /* Where every so many decades leave one in sight, more of them: a linear division has all its
+   * labels at the top. */
+  n = tare_ticks_make_log (4e-9, 4e-3, 2, ticks);
+  assert_labels (ticks, n, "10⁻⁶ 10⁻³");
+  n = tare_ticks_make_log (4e-6, 4e-3, 2, ticks);
+  assert_labels (ticks, n, "10⁻⁵ 10⁻⁴ 10⁻³");
+  n = tare_ticks_make_log (4e-3, 0.06, 2, ticks);
+  assert_labels (ticks, n, "0.005 0.01 0.02 0.05");
+
   /* Less than a decade: as a linear axis. */
   n = tare_ticks_make_log (3.1, 3.4, 4, ticks);
   assert_labels (ticks, n, "3.1 3.2 3.3 3.4");
