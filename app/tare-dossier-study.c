@@ -8,7 +8,7 @@
 /* Formats that something else than this program reads. */
 #define RUNTIMES                                                                             \
   (TARE_CONTAINER_GGUF | TARE_CONTAINER_COMPRESSED_TENSORS | TARE_CONTAINER_GPTQ             \
-   | TARE_CONTAINER_AWQ)
+   | TARE_CONTAINER_AWQ | TARE_CONTAINER_FP8)
 
 /* What is measured for the dossier itself; the rest only when it was asked for before. */
 #define MOST_COST TARE_MEASURE_COST_CALIBRATION

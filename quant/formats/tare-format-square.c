@@ -145,6 +145,76 @@ decode_matrix_row (const TareFormat *self,
     }
 }
 
+/* Every row has the scales of its squares. */
+static void
+take_apart (const TareFormat *self,
+            const guint8     *codes,
+            TareParts        *parts)
+{
+  gsize columns = parts->columns, row_bytes = get_row_bytes (self, columns);
+  const guint8 *rows = codes + get_parameter_bytes (self, parts->rows, columns);
+  g_autofree guint8 *unpacked = g_malloc (MAX (columns, 1));
+
+  for (gsize i = 0; i < parts->rows; i++)
+    {
+      _tare_unpack (rows + i * row_bytes, columns, self->grid->bits, unpacked);
+      for (gsize j = 0; j < columns; j++)
+        parts->codes[i * columns + j] = unpacked[j];
+      load_scales (self, codes, i, columns, 0, columns, parts->scales + i * parts->n_groups);
+    }
+}
+
+static gboolean
+put_row (const TareFormat  *self,
+         const TareParts   *parts,
+         gsize              row,
+         guint8            *unpacked,
+         guint8            *codes,
+         GError           **error)
+{
+  for (gsize j = 0; j < parts->columns; j++)
+    {
+      gint16 code = parts->codes[row * parts->columns + j];
+
+      if (code < 0 || code >= (int) self->grid->n_codes)
+        return _tare_parts_fail_code (self, parts, row * parts->columns + j, error);
+      unpacked[j] = (guint8) code;
+    }
+  _tare_pack (unpacked, parts->columns, self->grid->bits, codes);
+
+  return TRUE;
+}
+
+/* Rows of one square must have one scale. */
+static gboolean
+put_together (const TareFormat  *self,
+              const TareParts   *parts,
+              guint8            *codes,
+              GError           **error)
+{
+  const TareScaleClass *klass = self->scaling->klass;
+  gsize columns = parts->columns, row_bytes = get_row_bytes (self, columns);
+  guint8 *rows = codes + get_parameter_bytes (self, parts->rows, columns);
+  g_autofree guint8 *unpacked = g_malloc (MAX (columns, 1));
+
+  for (gsize i = 0; i < parts->rows; i++)
+    {
+      const float *scales = parts->scales + i * parts->n_groups;
+      const float *first = parts->scales + i / self->group * self->group * parts->n_groups;
+      TareScalePlace place = { NULL, self->grid->most, i, 0, parts->n_groups };
+
+      for (gsize g = 0; g < parts->n_groups; g++)
+        if (scales[g] != first[g])
+          return _tare_parts_fail_scale (self, parts, i * parts->n_groups + g, error);
+      if (i % self->group == 0)
+        klass->store (&place, parts->n_groups, scales, codes + find_scales (self, i, columns));
+      if (!put_row (self, parts, i, unpacked, rows + i * row_bytes, error))
+        return FALSE;
+    }
+
+  return TRUE;
+}
+
 static gsize
 get_levels (const TareFormat *self,
             float             minimum,
@@ -161,4 +231,6 @@ const TareFormatClass _tare_grid_square_class = {
   .fit = fit,
   .encode_matrix_row = encode_matrix_row,
   .decode_matrix_row = decode_matrix_row,
+  .take_apart = take_apart,
+  .put_together = put_together,
 };

@@ -404,8 +404,11 @@ list_square (GPtrArray *list)
     .bits = 8,
     .grid = _tare_minifloat_new (4, 3, "fn"),
   };
+  TareFormat *format;
 
-  add_format (list, &elements, &squares)->klass = &_tare_grid_square_class;
+  format = add_format (list, &elements, &squares);
+  format->klass = &_tare_grid_square_class;
+  format->containers |= TARE_CONTAINER_FP8;
   elements_clear (&elements);
 }
 

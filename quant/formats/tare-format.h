@@ -46,6 +46,7 @@ typedef enum
  * @TARE_CONTAINER_GPTQ: safetensors as GPTQ packs them
  * @TARE_CONTAINER_AWQ: safetensors as AWQ packs them
  * @TARE_CONTAINER_TARE: Tare's own safetensors, which hold every format
+ * @TARE_CONTAINER_FP8: safetensors with 8-bit floats in squares, as DeepSeek's models come
  *
  * Which containers can hold a format.
  */
@@ -58,6 +59,7 @@ typedef enum
   TARE_CONTAINER_GPTQ               = 1 << 3,
   TARE_CONTAINER_AWQ                = 1 << 4,
   TARE_CONTAINER_TARE               = 1 << 5,
+  TARE_CONTAINER_FP8                = 1 << 6,
 } TareContainers;
 
 typedef struct _TareFormat TareFormat;

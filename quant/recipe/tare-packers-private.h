@@ -28,6 +28,7 @@ typedef struct
 extern const TarePacker _tare_packer_packed;
 extern const TarePacker _tare_packer_int8;
 extern const TarePacker _tare_packer_float8;
+extern const TarePacker _tare_packer_squares;
 extern const TarePacker _tare_packer_nvfp4;
 extern const TarePacker _tare_packer_mxfp4;
 extern const TarePacker _tare_packer_gptq;

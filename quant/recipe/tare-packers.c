@@ -267,6 +267,35 @@ pack_float8 (const TareItem   *item,
 
 const TarePacker _tare_packer_float8 = { "float-quantized", plan_float8, pack_float8, FALSE };
 
+/* A scale for each square, which all of its rows have. */
+static void
+plan_squares (TareItem *item)
+{
+  gsize side = get_format (item)->group;
+
+  _tare_item_add_output (item, TARE_PART_CODES, NULL, "F8_E4M3", item->file->rows,
+                         item->file->columns);
+  _tare_item_add_output (item, TARE_PART_SCALES, NULL, "F32", (item->file->rows - 1) / side + 1,
+                         count_groups (item));
+}
+
+static void
+pack_squares (const TareItem   *item,
+              const TareParts  *parts,
+              guint8          **outputs)
+{
+  gsize side = item->format->group;
+
+  for (gsize i = 0; i < parts->rows * parts->columns; i++)
+    outputs[TARE_PART_CODES][i] = (guint8) parts->codes[i];
+  for (gsize i = 0; i < parts->rows; i += side)
+    for (gsize group = 0; group < parts->n_groups; group++)
+      put_scale (outputs[TARE_PART_SCALES], "F32", i / side * parts->n_groups + group,
+                 get_scale (item, parts, i, group));
+}
+
+const TarePacker _tare_packer_squares = { "fp8", plan_squares, pack_squares, FALSE };
+
 static void
 plan_nvfp4 (TareItem *item)
 {

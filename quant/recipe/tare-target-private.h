@@ -10,6 +10,7 @@ extern const TareTarget _tare_target_compressed;
 extern const TareTarget _tare_target_gptq;
 extern const TareTarget _tare_target_gptq_v2;
 extern const TareTarget _tare_target_awq;
+extern const TareTarget _tare_target_fp8;
 extern const TareTarget _tare_target_safetensors;
 extern const TareTarget _tare_target_safetensors_f16;
 extern const TareTarget _tare_target_safetensors_bf16;

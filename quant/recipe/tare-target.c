@@ -7,6 +7,7 @@ static const TareTarget *const targets[] = {
   &_tare_target_gptq,
   &_tare_target_gptq_v2,
   &_tare_target_awq,
+  &_tare_target_fp8,
   &_tare_target_safetensors,
   &_tare_target_safetensors_f16,
   &_tare_target_safetensors_bf16,

@@ -19,6 +19,7 @@ static const struct
   { "gptq", "int4_g64", 1e-5 },
   { "gptq-v2", "int3_asym_g64", 1e-5 },
   { "awq", "int4_asym_g64", 1e-5 },
+  { "fp8", "fp8_e4m3_b128x128", 1e-5 },
   { "safetensors", "int4_g32", 1e-5 },
   { "safetensors-f16", "int4_g32", 2e-2 },
   { "safetensors-bf16", "int4_g32", 2e-2 },
@@ -150,7 +151,8 @@ test_dropped (void)
       gboolean inputs = strcmp (exports[i].target, "compressed-tensors") == 0;
       /* Which of them hold such weights. */
       gboolean held = strcmp (exports[i].target, "gguf") != 0
-                      && strcmp (exports[i].target, "awq") != 0;
+                      && strcmp (exports[i].target, "awq") != 0
+                      && strcmp (exports[i].target, "fp8") != 0;
 
       if (!held)
         continue;

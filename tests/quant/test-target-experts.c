@@ -192,7 +192,8 @@ check_model (const char *folder)
     { "compressed-tensors", "fp8_e4m3_tensor", TRUE }, { "compressed-tensors", "nvfp4", FALSE },
     { "gptq", "int4_g32", TRUE }, { "gptq-v2", "int8_asym_g32", TRUE },
     { "awq", "int4_asym_g32", TRUE }, { "safetensors", "q4_0", FALSE },
-    { "tare", "q4_0", FALSE }, { "tare", "nvfp4", FALSE }, { "tare", "f16", FALSE },
+    { "fp8", "fp8_e4m3_b128x128", FALSE }, { "tare", "q4_0", FALSE },
+    { "tare", "nvfp4", FALSE }, { "tare", "f16", FALSE },
   };
   g_autofree char *gguf_path = tare_test_temporary ("experts.gguf");
   g_autoptr(TareRecipe) recipe = tare_recipe_new ();

@@ -219,7 +219,9 @@ test_again (void)
   remove_folder (second);
 }
 
-static const char *const runtimes[] = { "compressed-tensors", "gptq", "gptq-v2", "awq" };
+static const char *const runtimes[] = {
+  "compressed-tensors", "gptq", "gptq-v2", "awq", "fp8",
+};
 
 /* Layers of the sample that may differ; in a block four sets of those that a runtime fuses. */
 static const char *const sets[] = {
@@ -284,6 +286,68 @@ test_runtimes (void)
         }
       check_formats (runtimes[i], formats);
     }
+}
+
+/* The names, types and shapes that DeepSeek's files have, whole squares or not, some layers kept;
+ * the values are those of the preview to the bit, and the bytes those of the matrix by itself. */
+static void
+test_squares (void)
+{
+  const char *const rules[] = {
+    "blk.*", "fp8_e4m3_b128x128", "blk.2.ffn_down.weight", "bf16", NULL,
+  };
+  g_autofree char *path = tare_test_temporary ("squares");
+  g_autofree char *file_path = g_build_filename (path, "model.safetensors", NULL);
+  g_autofree char *config_path = g_build_filename (path, "config.json", NULL);
+  g_autoptr(TareModel) model = open_sample ();
+  g_autoptr(TareRecipe) recipe = make_recipe (rules);
+  g_autoptr(TareModel) written = export ("fp8", model, recipe, path);
+  g_autoptr(GPtrArray) raw = g_ptr_array_new_with_free_func ((GDestroyNotify) tare_tensor_free);
+  g_autoptr(GError) error = NULL;
+  g_autoptr(TareFile) file = tare_file_open (file_path, &error);
+  g_autoptr(JsonNode) node = NULL;
+  const TareTensor *down = tare_model_lookup (model, "blk.1.ffn_down.weight");
+  JsonObject *config = NULL;
+  JsonArray *kept = NULL;
+  guint n = 0;
+
+  check_same_values ("fp8", model, recipe, written, 0.0);
+  g_assert_true (tare_safetensors_read (file, raw, &error));
+  for (guint i = 0; i < raw->len; i++)
+    {
+      const TareTensor *tensor = g_ptr_array_index (raw, i);
+
+      if (g_str_equal (tensor->name, "model.layers.1.mlp.down_proj.weight"))
+        {
+          g_assert_cmpstr (tensor->type_name, ==, "F8_E4M3");
+          g_assert_cmpuint (tensor->bytes, ==, down->rows * down->columns);
+          n++;
+        }
+      if (g_str_equal (tensor->name, "model.layers.1.mlp.down_proj.weight_scale_inv"))
+        {
+          g_assert_cmpstr (tensor->type_name, ==, "F32");
+          g_assert_cmpuint (tensor->rows, ==, (down->rows + 127) / 128);
+          g_assert_cmpuint (tensor->columns, ==, (down->columns + 127) / 128);
+          n++;
+        }
+      g_assert_false (g_str_equal (tensor->name,
+                                   "model.layers.2.mlp.down_proj.weight_scale_inv"));
+    }
+  g_assert_cmpuint (n, ==, 2);
+
+  node = tare_json_load (config_path, &error);
+  g_assert_no_error (error);
+  config = tare_json_get_object (json_node_get_object (node), "quantization_config");
+  g_assert_cmpstr (tare_json_get_string (config, "quant_method"), ==, "fp8");
+  g_assert_cmpstr (tare_json_get_string (config, "fmt"), ==, "e4m3");
+  g_assert_cmpstr (tare_json_get_string (config, "activation_scheme"), ==, "dynamic");
+  g_assert_cmpint (json_array_get_int_element (tare_json_get_array (config, "weight_block_size"),
+                                               1), ==, 128);
+  kept = tare_json_get_array (config, "modules_to_not_convert");
+  g_assert_cmpuint (json_array_get_length (kept), >=, 2);
+  g_assert_cmpstr (json_array_get_string_element (kept, json_array_get_length (kept) - 1), ==,
+                   "lm_head");
+  remove_folder (path);
 }
 
 static TarePlan *
@@ -358,6 +422,7 @@ static void
 test_shapes (void)
 {
   const char *const rules[] = { "blk.*", "int4_g128", NULL };
+  const char *const eight[] = { "blk.*", "fp8_e4m3_b128x128", NULL };
   const char *const zeros[] = { "blk.*", "int4_asym_g32", "blk.0.ffn_down.weight",
                                 "int4_asym_g128", NULL };
   g_autoptr(TareModel) sample = open_sample ();
@@ -366,6 +431,7 @@ test_shapes (void)
   g_autoptr(TareModel) model = NULL;
   g_autoptr(TarePlan) packed = NULL;
   g_autoptr(TarePlan) gptq = NULL;
+  g_autoptr(TarePlan) squares = NULL;
 
   check_change (symmetric, "blk.3.ffn_up.weight", "int4_g32", "zero point");
   g_assert_cmpuint (uniform->changes->len, ==, 1);
@@ -378,6 +444,8 @@ test_shapes (void)
   check_change (packed, "blk.0.attn_q.weight", "int4_g64", "groups");
   check_change (packed, "blk.0.ffn_down.weight", "int4_channel", "groups");
   check_change (gptq, "blk.0.ffn_down.weight", NULL, "multiples of 32");
+  squares = plan ("fp8", model, eight);
+  check_change (squares, "blk.0.ffn_up.weight", NULL, "groups");
   check_export ("compressed-tensors", stories, rules, 0.0);
   check_export ("gptq-v2", stories, rules, 0.0);
 }
@@ -616,6 +684,7 @@ main (int    argc,
 {
   g_test_init (&argc, &argv, NULL);
 
+  g_test_add_func ("/target/squares", test_squares);
   g_test_add_func ("/target/tare/mixed", test_tare);
   g_test_add_func ("/target/tare/formats", test_tare_formats);
   g_test_add_func ("/target/tare/again", test_again);
