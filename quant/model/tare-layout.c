@@ -275,7 +275,7 @@ static void
 describe_groups (const TareStored *self,
                  GString          *text)
 {
-  if (self->row_block > 1 && self->row_block < self->rows)
+  if (self->row_block > 1 && (self->row_block < self->rows || self->n_groups > 1))
     g_string_append_printf (text, " %" G_GSIZE_FORMAT "x%" G_GSIZE_FORMAT, self->row_block,
                             self->group);
   else if (self->row_block > 1)

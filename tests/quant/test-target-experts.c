@@ -3,6 +3,7 @@
 /* Models with experts in folders: each expert's matrices by the names of its own, read back as the
  * tensors that GGUF has of all. */
 #include <glib/gstdio.h>
+#include <string.h>
 
 #include "quant/model/tare-json.h"
 #include "quant/model/tare-safetensors.h"
@@ -317,6 +318,67 @@ test_plan (void)
   g_assert_cmpstr (change->to->id, ==, "int4_g32");
 }
 
+/* Squares that another order of rows would tear apart, or that a fused layer would share, are not
+ * written; the others are. */
+static void
+test_squares (void)
+{
+  static const Made made[] = {
+    { "model.embed_tokens.weight", 1024, 128, 0.0f },
+    { LAYER "input_layernorm.weight", 0, 128, 1.0f },
+    { LAYER "post_attention_layernorm.weight", 0, 128, 1.0f },
+    { LAYER "self_attn.q_proj.weight", 256, 128, 0.0f },
+    { LAYER "self_attn.k_proj.weight", 256, 128, 0.0f },
+    { LAYER "self_attn.v_proj.weight", 256, 128, 0.0f },
+    { LAYER "self_attn.o_proj.weight", 128, 256, 0.0f },
+    { LAYER "mlp.gate_proj.weight", 192, 128, 0.0f },
+    { LAYER "mlp.up_proj.weight", 192, 128, 0.0f },
+    { LAYER "mlp.down_proj.weight", 128, 192, 0.0f },
+    { "model.norm.weight", 0, 128, 1.0f },
+    { "lm_head.weight", 1024, 128, 0.0f },
+  };
+  static const char *const kept[][2] = {
+    { "blk.0.attn_q.weight", "another order" }, { "blk.1.attn_k.weight", "another order" },
+    { "blk.0.attn_v.weight", "siblings" }, { "blk.1.ffn_up.weight", "no multiple of 128" },
+    { "blk.0.ffn_down.weight", "groups" },
+  };
+  g_autofree char *folder
+    = naive_make_folder ("squares", "{\"architectures\":[\"LlamaForCausalLM\"],"
+                         "\"hidden_size\":128,\"num_hidden_layers\":2,\"head_dim\":256,"
+                         "\"num_attention_heads\":1,\"num_key_value_heads\":1,"
+                         "\"intermediate_size\":192,\"vocab_size\":1024,"
+                         "\"max_position_embeddings\":64,\"rms_norm_eps\":1e-5,"
+                         "\"rope_theta\":10000,\"tie_word_embeddings\":false}",
+                         made, G_N_ELEMENTS (made), 2);
+  g_autofree char *path = tare_test_temporary ("fp8");
+  g_autoptr(TareModel) model = open_model (folder);
+  g_autoptr(TareRecipe) recipe = make_recipe ("blk.*.weight", "fp8_e4m3_b128x128");
+  g_autoptr(TareEngine) engine = tare_engine_new (model);
+  g_autoptr(GError) error = NULL;
+  g_autoptr(TarePlan) plan = tare_target_plan (tare_target_lookup ("fp8"), model, recipe, NULL,
+                                               &error);
+  g_autoptr(TareModel) written = NULL;
+
+  g_assert_no_error (error);
+  g_assert_cmpuint (plan->changes->len, ==, 12);
+  for (gsize i = 0; i < G_N_ELEMENTS (kept); i++)
+    {
+      const TareChange *change = find_change (plan, kept[i][0]);
+
+      g_assert_nonnull (change);
+      g_assert_null (change->to);
+      g_assert_nonnull (strstr (change->reason, kept[i][1]));
+    }
+  g_assert_null (find_change (plan, "blk.0.attn_output.weight"));
+  tare_target_write (tare_target_lookup ("fp8"), engine, recipe, NULL, path, NULL, NULL, &error);
+  g_assert_no_error (error);
+  written = open_model (path);
+  check_same_values (engine, plan, written);
+  g_assert_cmpstr (tare_model_lookup (written, "blk.1.attn_output.weight")->type_name, ==,
+                   "FP8 E4M3 128x128");
+  remove_folder (path);
+}
+
 /* The names are those of every expert, and one expression is for all. */
 static void
 test_names (void)
@@ -381,6 +443,7 @@ main (int    argc,
 
   g_test_add_func ("/target-experts/mixtral", test_mixtral);
   g_test_add_func ("/target-experts/qwen2moe", test_qwen);
+  g_test_add_func ("/target-experts/squares", test_squares);
   g_test_add_func ("/target-experts/plan", test_plan);
   g_test_add_func ("/target-experts/names", test_names);
 
