@@ -136,15 +136,21 @@ tare_model_dup_folder_tensor (TareModel        *self,
   copy->transposed = tensor->transposed;
   copy->rows = tensor->rows;
   copy->columns = tensor->columns;
-  if (self->metadata == NULL)
+  if (self->architecture != NULL && tensor->role != NULL)
+    row = tare_architecture_find (self->architecture, tensor->role->id);
+
+  /* What Tare's own layout has encoded lies in GGUF's order also in a folder. */
+  if (self->metadata == NULL && (row == NULL || !_tare_tensor_is_raw (tensor)))
     return g_steal_pointer (&copy);
 
-  g_free (copy->name);
-  copy->name = make_name (self, tensor);
+  if (self->metadata != NULL)
+    {
+      g_free (copy->name);
+      copy->name = make_name (self, tensor);
+    }
   if (copy->name == NULL)
     return NULL;
 
-  row = tare_architecture_find (self->architecture, tensor->role->id);
   _tare_model_find_order (self, tensor, &order);
   copy->head_rows = order.head_rows;
   copy->head_groups = order.head_groups;

@@ -187,6 +187,10 @@ plan_item (TareItem             *self,
     self->packer = find_packer (kind, self);
   take_input (self, kind, model, recipe);
 
+  /* Codes that the source has are laid out like those that are made. */
+  if (self->packer != NULL && !self->packer->whole && self->format == NULL)
+    self->format = tensor->format;
+
   if (self->packer != NULL)
     self->packer->plan (self);
   else

@@ -227,6 +227,26 @@ select_parts (const TareItem  *item,
   return ordered;
 }
 
+/* The encoded matrix, of what is kept as the source has it; @copy is its memory where that is in
+ * pieces. */
+static const guint8 *
+get_codes (const TareItem  *item,
+           TareQuantized   *quantized,
+           guint8         **copy)
+{
+  const TareTensor *tensor = item->tensor;
+
+  if (quantized->bytes != NULL)
+    return g_bytes_get_data (quantized->bytes, NULL);
+  if (tensor->n_slices == 0)
+    return tare_file_get_data (tensor->file) + tensor->offset;
+
+  *copy = g_malloc (tensor->bytes);
+  tare_tensor_copy_rows (tensor, 0, tensor->rows, *copy);
+
+  return *copy;
+}
+
 /* Of an expert its own rows alone, where these are encoded by themselves. */
 static TareParts *
 take_apart (const TareItem  *item,
@@ -238,10 +258,10 @@ take_apart (const TareItem  *item,
   gsize rows = alone ? item->file->rows : tensor->rows;
   gsize skipped = alone ? tare_format_get_bytes (item->format, item->first, tensor->columns) : 0;
   g_autoptr(TareParts) parts = tare_parts_new (item->format, rows, tensor->columns);
+  g_autofree guint8 *copy = NULL;
 
-  if (!tare_format_take_apart (item->format,
-                               (const guint8 *) g_bytes_get_data (quantized->bytes, NULL)
-                               + skipped, parts, error))
+  if (!tare_format_take_apart (item->format, get_codes (item, quantized, &copy) + skipped, parts,
+                               error))
     {
       g_prefix_error (error, "%s: %s: ", tare_file_get_path (tensor->file), tensor->canonical);
       return NULL;
@@ -278,14 +298,12 @@ write_packed (Export         *self,
   guint8 *outputs[TARE_N_PARTS] = { NULL };
   g_autoptr(TareParts) parts = NULL;
   Stream stream = { .export = self, .output = &item->outputs[0] };
+  g_autofree guint8 *copy = NULL;
   guint8 *input = NULL;
   gboolean done;
 
   if (item->packer->whole)
-    return put (&stream, quantized->bytes != NULL
-                ? g_bytes_get_data (quantized->bytes, NULL)
-                : tare_file_get_data (item->tensor->file) + item->tensor->offset,
-                item->outputs[0].bytes, error);
+    return put (&stream, get_codes (item, quantized, &copy), item->outputs[0].bytes, error);
 
   parts = take_apart (item, quantized, error);
   if (parts == NULL)

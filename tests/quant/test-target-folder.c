@@ -350,6 +350,39 @@ test_squares (void)
   remove_folder (path);
 }
 
+/* Codes that the source has already, in GGUF or in Tare's layout, are laid out anew and not made
+ * anew. */
+static void
+test_kept (void)
+{
+  static const struct { const char *from, *to, *format; } ways[] = {
+    { "gguf", "compressed-tensors", "mxfp4" }, { "tare", "compressed-tensors", "int4_g128" },
+    { "tare", "gptq", "int8_g64" }, { "tare", "fp8", "fp8_e4m3_b128x128" },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (ways); i++)
+    {
+      const char *const rules[] = { "blk.*", ways[i].format, NULL };
+      g_autofree char *first = tare_test_temporary (ways[i].from);
+      g_autofree char *second = tare_test_temporary ("kept");
+      g_autoptr(TareModel) model = open_sample ();
+      g_autoptr(TareRecipe) recipe = make_recipe (rules);
+      g_autoptr(TareRecipe) none = tare_recipe_new ();
+      g_autoptr(TareModel) source = export (ways[i].from, model, recipe, first);
+      g_autoptr(TareModel) written = export (ways[i].to, source, none, second);
+      const TareTensor *tensor = tare_model_lookup (written, "blk.3.attn_q.weight");
+
+      g_test_message ("%s from %s", ways[i].to, ways[i].from);
+      g_assert_nonnull (tensor->stored);
+      check_same_values (ways[i].to, source, none, written, 0.0);
+      if (g_str_equal (ways[i].from, "gguf"))
+        g_assert_cmpint (g_remove (first), ==, 0);
+      else
+        remove_folder (first);
+      remove_folder (second);
+    }
+}
+
 static TarePlan *
 plan (const char        *target,
       TareModel         *model,
@@ -685,6 +718,7 @@ main (int    argc,
   g_test_init (&argc, &argv, NULL);
 
   g_test_add_func ("/target/squares", test_squares);
+  g_test_add_func ("/target/kept", test_kept);
   g_test_add_func ("/target/tare/mixed", test_tare);
   g_test_add_func ("/target/tare/formats", test_tare_formats);
   g_test_add_func ("/target/tare/again", test_again);
