@@ -156,7 +156,7 @@ take_text (TareSession *self,
   _tare_session_drop_evaluation (self);
   _tare_session_take_trouble (self, NULL);
   self->base_state = TARE_FIGURE_STATE_NONE;
-  self->state = TARE_FIGURE_STATE_NONE;
+  _tare_session_set_measured (self, NULL, NULL);
   _tare_session_emit (self, TARE_SESSION_SIGNAL_FIGURES_CHANGED);
   _tare_session_schedule (self);
 }

@@ -444,7 +444,6 @@ measure_done (TareJob      *job,
 {
   TareErrand *errand = data;
   TareSession *session = errand->mailbox->session;
-  gboolean current;
 
   if (session == NULL)
     return;
@@ -454,14 +453,12 @@ measure_done (TareJob      *job,
   _tare_session_forget_job (&session->measuring, job);
   if (errand->has_accuracy && session->evaluation == errand->evaluation)
     {
-      current = tare_recipe_equal (errand->recipe, tare_session_get_recipe (session))
-                && session->calibration == errand->calibration;
       session->base_accuracy = errand->base_accuracy;
       session->base_state = TARE_FIGURE_STATE_CURRENT;
       session->accuracy = errand->accuracy;
       g_clear_pointer (&session->token_scores, tare_token_scores_unref);
       session->token_scores = g_steal_pointer (&errand->token_scores);
-      session->state = current ? TARE_FIGURE_STATE_CURRENT : TARE_FIGURE_STATE_STALE;
+      _tare_session_set_measured (session, errand->recipe, errand->calibration);
     }
   _tare_session_emit (session, TARE_SESSION_SIGNAL_FIGURES_CHANGED);
 }
@@ -478,6 +475,16 @@ list_unmeasured (TareSession *self)
   return wanted;
 }
 
+/* What was to be measured before is given up. */
+static void
+begin_measuring (TareSession *self)
+{
+  g_clear_handle_id (&self->measure_source, g_source_remove);
+  _tare_session_cancel_job (&self->measuring);
+  g_clear_pointer (&self->scheduled, tare_recipe_unref);
+  self->scheduled = tare_recipe_ref (tare_session_get_recipe (self));
+}
+
 /**
  * tare_session_measure:
  * @self: the session
@@ -492,8 +499,7 @@ tare_session_measure (TareSession *self)
 
   g_return_if_fail (TARE_IS_SESSION (self));
 
-  g_clear_handle_id (&self->measure_source, g_source_remove);
-  _tare_session_cancel_job (&self->measuring);
+  begin_measuring (self);
   _tare_session_take_trouble (self, NULL);
   if (self->model == NULL)
     return;
@@ -531,8 +537,7 @@ _tare_session_schedule (TareSession *self)
 {
   double chunk;
 
-  g_clear_handle_id (&self->measure_source, g_source_remove);
-  _tare_session_cancel_job (&self->measuring);
+  begin_measuring (self);
   if (self->model == NULL)
     return;
 

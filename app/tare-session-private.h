@@ -88,6 +88,10 @@ struct _TareSession
   TareAccuracy      accuracy;
   TareFigureState   state;
   TareTokenScores  *token_scores;
+  /* What the accuracy is of, and the recipe that was to be measured last. */
+  TareRecipe       *measured;
+  TareCalibration  *measured_calibration;
+  TareRecipe       *scheduled;
 };
 
 void _tare_session_emit            (TareSession       *self,
@@ -107,6 +111,9 @@ void _tare_session_start_survey    (TareSession       *self);
 void _tare_session_start_weighing  (TareSession       *self);
 void _tare_session_cancel_work     (TareSession       *self);
 void _tare_session_schedule        (TareSession       *self);
+void _tare_session_set_measured    (TareSession       *self,
+                                    TareRecipe        *recipe,
+                                    TareCalibration   *calibration);
 void _tare_session_drop_evaluation (TareSession       *self);
 void _tare_session_take_trouble    (TareSession       *self,
                                     const GError      *error);

@@ -40,6 +40,9 @@ tare_session_finalize (GObject *object)
   g_clear_pointer (&self->selection, g_array_unref);
   _tare_session_clear_sites (self);
   g_clear_pointer (&self->token_scores, tare_token_scores_unref);
+  g_clear_pointer (&self->measured, tare_recipe_unref);
+  g_clear_pointer (&self->measured_calibration, tare_calibration_unref);
+  g_clear_pointer (&self->scheduled, tare_recipe_unref);
   g_clear_pointer (&self->calibration, tare_calibration_unref);
   g_clear_pointer (&self->engine, tare_engine_unref);
   g_clear_pointer (&self->model, tare_model_unref);
@@ -104,15 +107,53 @@ apply_recipe (TareSession *self)
     self->size = tare_recipe_measure_size (recipe, self->model);
 }
 
+/* Figures hold of every recipe that makes the same of the model as the one that was measured. */
+static void
+update_state (TareSession *self)
+{
+  gboolean current;
+
+  if (self->measured == NULL || self->state == TARE_FIGURE_STATE_NONE)
+    return;
+
+  current = self->measured_calibration == self->calibration
+            && tare_recipe_equal_for (self->measured, tare_session_get_recipe (self), self->model);
+  self->state = current ? TARE_FIGURE_STATE_CURRENT : TARE_FIGURE_STATE_STALE;
+}
+
+/* Notes what the accuracy is of from now on; %NULL where there is none. */
+void
+_tare_session_set_measured (TareSession     *self,
+                            TareRecipe      *recipe,
+                            TareCalibration *calibration)
+{
+  g_clear_pointer (&self->measured, tare_recipe_unref);
+  g_clear_pointer (&self->measured_calibration, tare_calibration_unref);
+  self->measured = recipe != NULL ? tare_recipe_ref (recipe) : NULL;
+  self->measured_calibration = calibration != NULL ? tare_calibration_ref (calibration) : NULL;
+  self->state = recipe != NULL ? TARE_FIGURE_STATE_STALE : TARE_FIGURE_STATE_NONE;
+  update_state (self);
+}
+
+/* Locks, names and saving change nothing that is measured, and so end no measurement. */
+static gboolean
+wants_measuring (TareSession *self)
+{
+  return self->model != NULL
+         && (self->scheduled == NULL
+             || !tare_recipe_equal_for (self->scheduled, tare_session_get_recipe (self),
+                                        self->model));
+}
+
 static void
 history_changed_cb (TareSession *self)
 {
   apply_recipe (self);
-  if (self->state == TARE_FIGURE_STATE_CURRENT)
-    self->state = TARE_FIGURE_STATE_STALE;
+  update_state (self);
   _tare_session_emit (self, TARE_SESSION_SIGNAL_RECIPE_CHANGED);
   _tare_session_emit (self, TARE_SESSION_SIGNAL_FIGURES_CHANGED);
-  _tare_session_schedule (self);
+  if (wants_measuring (self))
+    _tare_session_schedule (self);
   _tare_session_keep_soon (self);
 }
 
@@ -211,13 +252,16 @@ _tare_session_set_model (TareSession *self,
   _tare_session_drop_halted (self);
   _tare_session_forget (self);
   g_clear_pointer (&self->token_scores, tare_token_scores_unref);
+  g_clear_pointer (&self->measured, tare_recipe_unref);
+  g_clear_pointer (&self->measured_calibration, tare_calibration_unref);
+  g_clear_pointer (&self->scheduled, tare_recipe_unref);
   g_clear_pointer (&self->calibration, tare_calibration_unref);
   g_clear_pointer (&self->engine, tare_engine_unref);
   g_clear_pointer (&self->model, tare_model_unref);
   g_clear_pointer (&self->recipe_path, g_free);
   g_array_set_size (self->selection, 0);
   self->base_state = TARE_FIGURE_STATE_NONE;
-  self->state = TARE_FIGURE_STATE_NONE;
+  _tare_session_set_measured (self, NULL, NULL);
   self->size = (TareRecipeSize) { 0 };
 
   if (model != NULL)
@@ -245,8 +289,7 @@ _tare_session_set_calibration (TareSession     *self,
 {
   g_clear_pointer (&self->calibration, tare_calibration_unref);
   self->calibration = calibration != NULL ? tare_calibration_ref (calibration) : NULL;
-  if (self->state == TARE_FIGURE_STATE_CURRENT)
-    self->state = TARE_FIGURE_STATE_STALE;
+  update_state (self);
 
   for (guint i = 0; i < tare_session_get_n_layers (self); i++)
     {

@@ -451,6 +451,62 @@ tare_recipe_rounds_activations (TareRecipe *self)
   return FALSE;
 }
 
+static gboolean
+rounds_alike (const TareAssignment *a,
+              const TareAssignment *b)
+{
+  if (a->format != b->format)
+    return FALSE;
+
+  return a->format == NULL
+         || (a->method == b->method && a->range == b->range && a->scale == b->scale
+             && a->clip == b->clip && a->window == b->window);
+}
+
+/**
+ * tare_recipe_equal_for:
+ * @self: a recipe
+ * @other: another
+ * @model: a model
+ *
+ * Returns: whether both make the same of the weights and activations of @model, so that what was
+ *   measured of one holds of the other, however their rules are put and whatever they lock
+ */
+gboolean
+tare_recipe_equal_for (TareRecipe *self,
+                       TareRecipe *other,
+                       TareModel  *model)
+{
+  g_autoptr(GPtrArray) sites = NULL;
+
+  g_return_val_if_fail (self != NULL && other != NULL && model != NULL, FALSE);
+
+  if (tare_recipe_equal (self, other))
+    return TRUE;
+
+  for (gsize i = 0; i < tare_model_get_n_tensors (model); i++)
+    {
+      TareAssignment a = tare_recipe_resolve (self, tare_model_get_tensor (model, i));
+      TareAssignment b = tare_recipe_resolve (other, tare_model_get_tensor (model, i));
+
+      if (!rounds_alike (&a, &b))
+        return FALSE;
+    }
+
+  sites = tare_activation_site_list (model);
+  for (guint i = 0; i < sites->len; i++)
+    {
+      const TareActivationSite *site = g_ptr_array_index (sites, i);
+      TareAssignment a = tare_recipe_resolve_activation (self, site->name);
+      TareAssignment b = tare_recipe_resolve_activation (other, site->name);
+
+      if (!rounds_alike (&a, &b))
+        return FALSE;
+    }
+
+  return TRUE;
+}
+
 /**
  * tare_recipe_get_cache_bytes:
  * @self: a recipe

@@ -72,6 +72,9 @@ TareAssignment  tare_recipe_resolve_activation (TareRecipe     *self,
 gboolean        tare_recipe_is_of_activations (const char      *match);
 gboolean        tare_recipe_is_of_cache (const char            *match);
 gboolean        tare_recipe_rounds_activations (TareRecipe     *self);
+gboolean        tare_recipe_equal_for   (TareRecipe            *self,
+                                         TareRecipe            *other,
+                                         TareModel             *model);
 guint64         tare_recipe_get_cache_bytes (TareRecipe        *self,
                                          TareModel             *model);
 

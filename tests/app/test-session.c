@@ -448,6 +448,40 @@ test_recipe_file (Fixture       *fixture,
   g_assert_false (tare_recipe_equal (tare_session_get_recipe (session), saved));
 }
 
+/* What changes no weight leaves the figures as they are: locks, saving, the same said otherwise. */
+static void
+test_stays_current (Fixture       *fixture,
+                    gconstpointer  data)
+{
+  TareSession *session = fixture->session;
+  g_autofree char *path = tare_test_temporary ("current.json");
+  g_autoptr(GError) error = NULL;
+  TareAssignment assignment;
+  guint index = 3;
+
+  assign_all (session, "q4_0");
+  WAIT_UNTIL (is_measured (session) && !tare_session_is_measuring (session));
+
+  g_assert_true (tare_session_save_recipe (session, path, &error));
+  g_assert_no_error (error);
+  g_assert_true (is_measured (session));
+  g_assert_false (tare_session_is_measuring (session));
+
+  assignment = tare_layer_get_assignment (tare_session_get_layer (session, index));
+  assignment.locked = TRUE;
+  tare_session_assign (session, &index, 1, &assignment);
+  g_assert_true (tare_layer_get_assignment (tare_session_get_layer (session, index)).locked);
+  g_assert_true (is_measured (session));
+  g_assert_false (tare_session_is_measuring (session));
+
+  assignment.format = tare_format_lookup ("q8_0");
+  tare_session_assign (session, &index, 1, &assignment);
+  g_assert_false (is_measured (session));
+  g_assert_true (tare_session_is_measuring (session));
+  tare_session_undo (session);
+  g_assert_true (is_measured (session));
+}
+
 static gboolean
 is_kept (TareModel *model)
 {
@@ -506,6 +540,7 @@ main (int    argc,
   ADD ("/session/export", test_export);
   ADD ("/session/broken", test_broken);
   ADD ("/session/recipe-file", test_recipe_file);
+  ADD ("/session/stays-current", test_stays_current);
   ADD ("/session/recovery", test_recovery);
 #undef ADD
 

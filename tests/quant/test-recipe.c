@@ -335,6 +335,42 @@ test_sizes_of_kept (void)
   g_assert_cmpuint (tare_recipe_get_tensor_bytes (recipe, &other), ==, 84);
 }
 
+/* Rules may be many ways and say the same of a model; locks say nothing of its weights. */
+static void
+test_equal_for_a_model (void)
+{
+  g_autofree char *path = tare_test_source ("data/sample");
+  g_autoptr(GError) error = NULL;
+  g_autoptr(TareModel) model = tare_model_open (path, &error);
+  g_autoptr(TareRecipe) all = add_rule (tare_recipe_new (), "*.weight", "q4_k");
+  g_autoptr(TareRecipe) twice = add_rule (tare_recipe_ref (all), "blk.2.attn_q.weight", "q4_k");
+  g_autoptr(TareRecipe) norms = add_rule (tare_recipe_ref (all), "*_norm.weight", "q8_0");
+  g_autoptr(TareRecipe) other = add_rule (tare_recipe_ref (all), "blk.2.attn_q.weight", "q8_0");
+  g_autoptr(TareRecipe) inputs = add_rule (tare_recipe_ref (all), "blk.2.attn_q.input", "q8_0");
+  g_autoptr(TareRecipe) none = tare_recipe_new ();
+  g_autoptr(TareRecipe) kept = add_rule (tare_recipe_new (), "*", NULL);
+  TareAssignment locked = make_assignment ("q4_k");
+  TareAssignment ranged = make_assignment ("q4_k");
+  g_autoptr(TareRecipe) lock = NULL;
+  g_autoptr(TareRecipe) range = NULL;
+
+  g_assert_no_error (error);
+  locked.locked = TRUE;
+  lock = tare_recipe_with_rule (all, "blk.2.attn_q.weight", &locked);
+  ranged.range = TARE_RANGE_MINIMUM_MAXIMUM;
+  range = tare_recipe_with_rule (all, "blk.2.attn_q.weight", &ranged);
+
+  g_assert_true (tare_recipe_equal_for (all, all, model));
+  g_assert_true (tare_recipe_equal_for (all, twice, model));
+  g_assert_true (tare_recipe_equal_for (all, norms, model));
+  g_assert_true (tare_recipe_equal_for (all, lock, model));
+  g_assert_true (tare_recipe_equal_for (none, kept, model));
+  g_assert_false (tare_recipe_equal_for (all, none, model));
+  g_assert_false (tare_recipe_equal_for (all, other, model));
+  g_assert_false (tare_recipe_equal_for (all, range, model));
+  g_assert_false (tare_recipe_equal_for (all, inputs, model));
+}
+
 int
 main (int    argc,
       char **argv)
@@ -349,6 +385,7 @@ main (int    argc,
   g_test_add_func ("/recipe/json/of-the-contract", test_json_of_the_contract);
   g_test_add_func ("/recipe/json/refused", test_json_refused);
   g_test_add_func ("/recipe/load-missing", test_load_missing);
+  g_test_add_func ("/recipe/equal-for-a-model", test_equal_for_a_model);
   g_test_add_func ("/recipe/sizes", test_sizes);
   g_test_add_func ("/recipe/sizes-of-kept", test_sizes_of_kept);
 
