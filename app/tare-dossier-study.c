@@ -17,9 +17,30 @@ typedef struct
 {
   TareLayer        *layer;
   TareAssignment    assignment;
+  const TareFormat *reference;
   TareMeasureValue *values;
   gboolean         *known;
+  gboolean         *at_reference;
+  gboolean          assigned;   /* whether the layer has a format and is measured in that */
 } Request;
+
+/* What layers are compared in, and what the measurements that are known are of. */
+static TareAssignment
+get_reference (TareSession *session)
+{
+  TareAssignment reference = tare_session_get_brush (session);
+
+  reference.format = tare_session_get_reference (session);
+
+  return reference;
+}
+
+static gboolean
+same_assignment (const TareAssignment *a,
+                 const TareAssignment *b)
+{
+  return a->format == b->format && a->method == b->method && a->range == b->range;
+}
 
 /**
  * tare_dossier_request_new:
@@ -35,6 +56,7 @@ tare_dossier_request_new (TareLayer        *layer,
   TareSession *session = tare_measurements_get_session (measurements);
   const guint *layers = tare_measurements_get_layers (measurements);
   gsize n = tare_measure_get_n_measures ();
+  const TareAssignment reference = get_reference (session);
   Request *request = g_new0 (Request, 1);
   guint row = 0;
 
@@ -43,18 +65,28 @@ tare_dossier_request_new (TareLayer        *layer,
     row++;
 
   request->layer = g_object_ref (layer);
-  request->assignment = tare_session_get_brush (session);
-  request->assignment.format = tare_session_get_reference (session);
+  request->assignment = tare_layer_get_assignment (layer);
+  request->reference = reference.format;
+  request->assigned = request->assignment.format != NULL;
+  if (!request->assigned)
+    request->assignment = reference;
   request->values = g_new (TareMeasureValue, n);
   request->known = g_new0 (gboolean, n);
+  request->at_reference = g_new0 (gboolean, n);
   for (gsize i = 0; i < n; i++)
     {
+      gboolean by_format = tare_measure_is_by_format (tare_measure_get (i));
+
       request->values[i] = (TareMeasureValue) { NAN, NAN };
+      request->at_reference[i] = by_format && !request->assigned;
       if (row == tare_measurements_get_n_rows (measurements))
         continue;
       request->values[i].value = tare_measurements_get_values (measurements, i)[row];
       request->values[i].error = tare_measurements_get_errors (measurements, i)[row];
       request->known[i] = isfinite (request->values[i].value);
+      if (by_format && request->known[i])
+        request->at_reference[i] = !request->assigned
+                                   || !same_assignment (&request->assignment, &reference);
     }
 
   return request;
@@ -72,6 +104,7 @@ tare_dossier_request_free (gpointer data)
   g_object_unref (request->layer);
   g_free (request->values);
   g_free (request->known);
+  g_free (request->at_reference);
   g_free (request);
 }
 
@@ -91,6 +124,7 @@ tare_dossier_findings_free (gpointer data)
   g_array_unref (self->points);
   g_free (self->values);
   g_free (self->known);
+  g_free (self->at_reference);
   g_free (self);
 }
 
@@ -137,6 +171,15 @@ find_spectrum (TareStudyTask        *task,
   return findings->spectrum != NULL;
 }
 
+/* Whether there is a value already that is not of another format than the assigned one. */
+static gboolean
+is_found (const Request             *request,
+          const TareDossierFindings *findings,
+          gsize                      measure)
+{
+  return findings->known[measure] && !(request->assigned && findings->at_reference[measure]);
+}
+
 /* What is not known yet and comes cheap. */
 static gboolean
 find_measures (TareStudyTask        *task,
@@ -155,12 +198,13 @@ find_measures (TareStudyTask        *task,
       TareProgress part = tare_progress_part (progress, (double) i / (double) n,
                                               (double) (i + 1) / (double) n);
 
-      if (findings->known[i] || measure->cost > MOST_COST)
+      if (is_found (request, findings, i) || measure->cost > MOST_COST)
         continue;
       if (!tare_measure_compute (measure, context, task->tensor, &request->assignment, &part,
                                  &findings->values[i], error))
         return FALSE;
       findings->known[i] = TRUE;
+      findings->at_reference[i] = !request->assigned && tare_measure_is_by_format (measure);
     }
 
   return TRUE;
@@ -208,7 +252,8 @@ tare_dossier_study (TareStudyTask  *task,
   findings->points = g_array_new (FALSE, FALSE, sizeof (TareSweepPoint));
   findings->values = g_memdup2 (request->values, n * sizeof *findings->values);
   findings->known = g_memdup2 (request->known, n * sizeof *findings->known);
-  findings->reference = request->assignment.format;
+  findings->at_reference = g_memdup2 (request->at_reference, n * sizeof *findings->at_reference);
+  findings->reference = request->reference;
   if (!fill (task, findings, error))
     {
       tare_dossier_findings_free (findings);

@@ -21,7 +21,9 @@ G_BEGIN_DECLS
  * @weighted: whether a calibration says how much each input weighs in that
  * @values: of every row of the measure table; NaN where it is not defined
  * @known: (array): of every row, whether it was measured
- * @reference: (nullable): the format of the measures that are of a format
+ * @at_reference: (array): of every row, whether its value is of @reference and not of the format
+ *   that the layer is assigned
+ * @reference: the format that layers are compared in
  *
  * What is found out about one layer for its dossier.
  */
@@ -35,6 +37,7 @@ typedef struct
   gboolean          weighted;
   TareMeasureValue *values;
   gboolean         *known;
+  gboolean         *at_reference;
   const TareFormat *reference;
 } TareDossierFindings;
 

@@ -121,18 +121,19 @@ add_measures (TareDossier               *self,
   for (gsize i = 0; i < tare_measure_get_n_measures (); i++)
     {
       const TareMeasure *measure = tare_measure_get (i);
+      const char *label = _(measure->label);
 
-      g_ptr_array_add (self->measures, g_strdup (_(measure->label)));
+      g_ptr_array_add (self->measures, findings->at_reference[i]
+                                         ? tare_text_at (label, findings->reference->label)
+                                         : g_strdup (label));
       g_ptr_array_add (self->measures, write_value (measure, &findings->values[i],
                                                     findings->known[i]));
       missing += findings->known[i] ? 0 : 1;
     }
 
-  self->note = g_strdup_printf (_("Measures of rounding are of %s. %s is not defined for this "
-                                  "layer, or wants a calibration; %u measures have not been asked "
-                                  "for."),
-                                findings->reference != NULL ? findings->reference->label
-                                                            : TARE_TEXT_UNKNOWN,
+  self->note = g_strdup_printf (_("Measures of rounding are of the format above where they name "
+                                  "no other. %s is not defined for this layer, or wants a "
+                                  "calibration; %u measures have not been asked for."),
                                 TARE_TEXT_UNKNOWN, missing);
 }
 
@@ -749,6 +750,27 @@ tare_dossier_new (TareSession               *session,
   add_formats (self, findings);
 
   return self;
+}
+
+/**
+ * tare_dossier_get_text:
+ * @self: the dossier
+ * @caption: a fact or a measure as the page calls it, "Format" or "Proxy loss"
+ *
+ * Returns: (nullable): what the page says of it, %NULL where it has nothing of this name
+ */
+const char *
+tare_dossier_get_text (TareDossier *self,
+                       const char  *caption)
+{
+  GPtrArray *texts[] = { self->facts, self->measures };
+
+  for (guint i = 0; i < G_N_ELEMENTS (texts); i++)
+    for (guint k = 0; k < texts[i]->len; k += 2)
+      if (g_str_equal (texts[i]->pdata[k], caption))
+        return texts[i]->pdata[k + 1];
+
+  return NULL;
 }
 
 /**

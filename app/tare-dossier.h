@@ -19,6 +19,8 @@ typedef struct _TareDossier TareDossier;
 TareDossier       *tare_dossier_new       (TareSession                *session,
                                            const TareDossierFindings  *findings);
 void               tare_dossier_free      (TareDossier                *self);
+const char        *tare_dossier_get_text  (TareDossier                *self,
+                                           const char                 *caption);
 void               tare_dossier_draw      (TareDossier                *self,
                                            cairo_t                    *cr,
                                            double                      width,

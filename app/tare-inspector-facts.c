@@ -30,6 +30,7 @@ typedef struct
   FactKind    kind;
   double    (*number) (TareLayer *layer);
   char     *(*write)  (double     value);
+  gboolean    at_reference;
 } Fact;
 
 static double get_size     (TareLayer *layer);
@@ -74,10 +75,14 @@ static const Fact facts[] = {
   { "error", N_("Error"), N_("Relative error of rounding: mean over rows of squared error / "
                              "squared norm"),
     FACT_NUMBER, tare_layer_get_error, write_share },
+  { "loss", N_("Proxy loss"),
+    N_("tr(ΔW H ΔWᵀ) in the format that the recipe gives; H is the input's second moment from "
+       "calibration (GPTQ, 2210.17323)"),
+    FACT_NUMBER, tare_layer_get_loss, write_number },
   { "sensitivity", N_("Proxy loss"),
-    N_("tr(ΔW H ΔWᵀ) in the reference format; H is the input's second moment from calibration "
-       "(GPTQ, 2210.17323)"),
-    FACT_NUMBER, tare_layer_get_sensitivity, write_number },
+    N_("tr(ΔW H ΔWᵀ) in the reference format, which is the same for all layers, so that they can "
+       "be compared; the Sensitivity page changes it"),
+    FACT_NUMBER, tare_layer_get_sensitivity, write_number, TRUE },
 };
 
 struct _TareInspectorFacts
@@ -85,6 +90,7 @@ struct _TareInspectorFacts
   AdwBin       parent_instance;
 
   GtkGrid     *grid;
+  GtkLabel    *captions[G_N_ELEMENTS (facts)];
   GtkLabel    *values[G_N_ELEMENTS (facts)];
 
   TareSession *session;
@@ -237,9 +243,25 @@ write_span (TareInspectorFacts *self,
   return g_strdup_printf (_("%s to %s"), from, to);
 }
 
+/* A figure that is of another format than the assigned one says so. */
+static void
+name_reference (TareInspectorFacts *self)
+{
+  const TareFormat *reference = tare_session_get_reference (self->session);
+
+  for (gsize i = 0; i < G_N_ELEMENTS (facts); i++)
+    if (facts[i].at_reference)
+      {
+        g_autofree char *caption = tare_text_at (_(facts[i].caption), reference->label);
+
+        gtk_label_set_label (self->captions[i], caption);
+      }
+}
+
 static void
 update (TareInspectorFacts *self)
 {
+  name_reference (self);
   if (get_n_selected (self) == 0)
     return;
 
@@ -309,6 +331,7 @@ add_fact (TareInspectorFacts *self,
                                   caption, NULL, -1);
   gtk_grid_attach (self->grid, caption, 0, index, 1, 1);
   gtk_grid_attach (self->grid, value, 1, index, 1, 1);
+  self->captions[index] = GTK_LABEL (caption);
   self->values[index] = GTK_LABEL (value);
 }
 

@@ -17,6 +17,7 @@ struct _TareLayer
   const TareFormat *format;
   guint64           size;
   double            error;
+  double            loss;
   double            sensitivity;
 };
 
@@ -32,6 +33,7 @@ enum
   PROP_BITS,
   PROP_OUTLIERS,
   PROP_ERROR,
+  PROP_LOSS,
   PROP_SENSITIVITY,
   PROP_FORMAT,
   N_PROPS,
@@ -105,6 +107,10 @@ tare_layer_get_property (GObject    *object,
       g_value_set_double (value, self->error);
       break;
 
+    case PROP_LOSS:
+      g_value_set_double (value, self->loss);
+      break;
+
     case PROP_SENSITIVITY:
       g_value_set_double (value, self->sensitivity);
       break;
@@ -144,6 +150,7 @@ tare_layer_class_init (TareLayerClass *klass)
   properties[PROP_BITS] = number_spec ("bits");
   properties[PROP_OUTLIERS] = number_spec ("outliers");
   properties[PROP_ERROR] = number_spec ("error");
+  properties[PROP_LOSS] = number_spec ("loss");
   properties[PROP_SENSITIVITY] = number_spec ("sensitivity");
   properties[PROP_FORMAT] = g_param_spec_string ("format", NULL, NULL, NULL, flags);
 
@@ -154,6 +161,7 @@ static void
 tare_layer_init (TareLayer *self)
 {
   self->error = (double) NAN;
+  self->loss = (double) NAN;
   self->sensitivity = (double) NAN;
 }
 
@@ -268,6 +276,19 @@ tare_layer_set_statistics (TareLayer      *self,
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_OUTLIERS]);
 }
 
+static void
+set_number (TareLayer *self,
+            double    *number,
+            double     value,
+            guint      property)
+{
+  if (*number == value || (isnan (*number) && isnan (value)))
+    return;
+
+  *number = value;
+  g_object_notify_by_pspec (G_OBJECT (self), properties[property]);
+}
+
 static gboolean
 same_assignment (const TareAssignment *a,
                  const TareAssignment *b)
@@ -280,7 +301,8 @@ same_assignment (const TareAssignment *a,
  * @self: the layer
  * @recipe: what holds from now on
  *
- * Takes over what @recipe says of this layer. Its error is unknown again where that changes it.
+ * Takes over what @recipe says of this layer. Its error and its loss are unknown again where that
+ * changes them.
  */
 void
 tare_layer_set_recipe (TareLayer  *self,
@@ -297,10 +319,12 @@ tare_layer_set_recipe (TareLayer  *self,
     return;
 
   self->error = (double) NAN;
+  self->loss = (double) NAN;
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_FORMAT]);
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_SIZE]);
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_BITS]);
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_ERROR]);
+  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_LOSS]);
 }
 
 TareAssignment
@@ -374,11 +398,31 @@ tare_layer_set_error (TareLayer *self,
 {
   g_return_if_fail (TARE_IS_LAYER (self));
 
-  if (self->error == error || (isnan (self->error) && isnan (error)))
-    return;
+  set_number (self, &self->error, error, PROP_ERROR);
+}
 
-  self->error = error;
-  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_ERROR]);
+/**
+ * tare_layer_get_loss:
+ * @self: the layer
+ *
+ * Returns: the proxy loss tr(ΔW H ΔWᵀ) under the recipe; NaN until it is known, and for a layer
+ *   that is kept
+ */
+double
+tare_layer_get_loss (TareLayer *self)
+{
+  g_return_val_if_fail (TARE_IS_LAYER (self), (double) NAN);
+
+  return self->loss;
+}
+
+void
+tare_layer_set_loss (TareLayer *self,
+                     double     loss)
+{
+  g_return_if_fail (TARE_IS_LAYER (self));
+
+  set_number (self, &self->loss, loss, PROP_LOSS);
 }
 
 double
@@ -395,11 +439,7 @@ tare_layer_set_sensitivity (TareLayer *self,
 {
   g_return_if_fail (TARE_IS_LAYER (self));
 
-  if (self->sensitivity == sensitivity || (isnan (self->sensitivity) && isnan (sensitivity)))
-    return;
-
-  self->sensitivity = sensitivity;
-  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_SENSITIVITY]);
+  set_number (self, &self->sensitivity, sensitivity, PROP_SENSITIVITY);
 }
 
 /**

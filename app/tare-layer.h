@@ -15,8 +15,9 @@ G_BEGIN_DECLS
  *
  * Properties, all read-only and notified: name, role, block (int, -1 for none), shape, kind (the
  * stored type), size (bytes under the recipe), bits (per weight under the recipe), outliers
- * (outlier ratio), error (relative error under the recipe), sensitivity (proxy loss in the
- * session's reference format), format (label of the effective format). Unknown numbers are NaN.
+ * (outlier ratio), error (relative error under the recipe), loss (proxy loss under the recipe),
+ * sensitivity (proxy loss in the session's reference format), format (label of the effective
+ * format). Unknown numbers are NaN.
  */
 #define TARE_TYPE_LAYER (tare_layer_get_type ())
 G_DECLARE_FINAL_TYPE (TareLayer, tare_layer, TARE, LAYER, GObject)
@@ -40,6 +41,9 @@ double            tare_layer_get_outliers    (TareLayer         *self);
 double            tare_layer_get_error       (TareLayer         *self);
 void              tare_layer_set_error       (TareLayer         *self,
                                               double             error);
+double            tare_layer_get_loss        (TareLayer         *self);
+void              tare_layer_set_loss        (TareLayer         *self,
+                                              double             loss);
 double            tare_layer_get_sensitivity (TareLayer         *self);
 void              tare_layer_set_sensitivity (TareLayer         *self,
                                               double             sensitivity);

@@ -18,6 +18,7 @@
  * @number: (nullable): what it sorts by and is copied as, for columns of numbers
  * @write: (nullable): how it is shown, where that is not the property itself
  * @width: in characters, at the least
+ * @at_reference: whether it is of the session's reference format, which the head then names
  *
  * One column of the table.
  */
@@ -29,6 +30,7 @@ typedef struct
   double    (*number) (TareLayer *layer);
   char     *(*write)  (TareLayer *layer);
   int         width;
+  gboolean    at_reference;
 } Column;
 
 static double get_order   (TareLayer *layer);
@@ -55,12 +57,12 @@ static const Column columns[] = {
   { "error", N_("Error"),
     N_("Relative error of rounding: mean over rows of squared error / squared norm"),
     tare_layer_get_error, write_error, 7 },
-  { "sensitivity", N_("Sensitivity"),
-    N_("Proxy loss tr(ΔW H ΔWᵀ) in the reference format, H from calibration "
-       "(GPTQ, 2210.17323)"),
-    tare_layer_get_sensitivity, write_sensitivity, 9 },
+  { "sensitivity", N_("Loss"),
+    N_("Sensitivity: proxy loss tr(ΔW H ΔWᵀ) in the reference format, which is the same for all "
+       "layers so that they can be compared, H from calibration (GPTQ, 2210.17323)"),
+    tare_layer_get_sensitivity, write_sensitivity, 9, TRUE },
   { "shape", N_("Shape"), N_("Rows × columns; a row is what one output is computed from"),
-    get_weights, NULL, 11 },
+    get_weights, NULL, 10 },
   { "kind", N_("Type"), N_("What the source stores it as"), NULL, NULL, 5 },
   { "role", N_("Role"), N_("What it does in the network"), NULL, NULL, 11 },
 };
@@ -261,6 +263,21 @@ const char *
 _tare_layers_column_get_definition (gsize index)
 {
   return _(columns[index].definition);
+}
+
+/* (transfer full): what stands at its head */
+char *
+_tare_layers_column_dup_title (gsize        index,
+                               TareSession *session)
+{
+  const Column *column = &columns[index];
+
+  if (!column->at_reference)
+    return g_strdup (_(column->title));
+
+  /* translators: the head of a narrow column: a figure, and the format that it is of */
+  return g_strdup_printf (_("%s, %s"), _(column->title),
+                          tare_session_get_reference (session)->label);
 }
 
 gboolean

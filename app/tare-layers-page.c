@@ -495,6 +495,22 @@ tare_layers_page_init (TareLayersPage *self)
   gtk_search_entry_set_key_capture_widget (self->entry, GTK_WIDGET (self->table));
 }
 
+/* Figures in the format that layers are compared in stand under its name. */
+static void
+name_columns (TareLayersPage *self)
+{
+  GListModel *columns = gtk_column_view_get_columns (self->table);
+
+  for (guint i = 0; i < g_list_model_get_n_items (columns); i++)
+    {
+      g_autoptr(GtkColumnViewColumn) column = g_list_model_get_item (columns, i);
+      g_autofree char *title = _tare_layers_column_dup_title (i, self->session);
+
+      if (g_strcmp0 (gtk_column_view_column_get_title (column), title) != 0)
+        gtk_column_view_column_set_title (column, title);
+    }
+}
+
 static void
 set_session (TarePage    *page,
              TareSession *session)
@@ -525,6 +541,9 @@ set_session (TarePage    *page,
                            G_CONNECT_SWAPPED);
   g_signal_connect_object (session, "layer-changed", G_CALLBACK (layer_changed_cb), self,
                            G_CONNECT_SWAPPED);
+  g_signal_connect_object (session, "calibration-changed", G_CALLBACK (name_columns), self,
+                           G_CONNECT_SWAPPED);
+  name_columns (self);
   update_count (self);
 }
 

@@ -4,6 +4,8 @@
 #include <glib/gi18n.h>
 #include <math.h>
 
+#include "app/tare-text.h"
+
 static double
 get_error (TareLayer *layer)
 {
@@ -44,14 +46,14 @@ write_number (double value)
 }
 
 static const TareMapMeasure measures[] = {
-  { "bits", N_("Bits per weight"), N_("bits per weight"), 2.0, 16.0,
+  { "bits", N_("Bits per weight"), N_("bits per weight"), FALSE, 2.0, 16.0,
     tare_layer_get_bits, write_bits },
-  { "error", N_("Relative error"), N_("relative error, %"), 0.0, NAN,
+  { "error", N_("Relative error"), N_("relative error, %"), FALSE, 0.0, NAN,
     get_error, write_number },
-  { "outliers", N_("Outliers"), N_("weights beyond 6 σ, ‰"), 0.0, NAN,
+  { "outliers", N_("Outliers"), N_("weights beyond 6 σ, ‰"), FALSE, 0.0, NAN,
     get_outliers, write_number },
-  { "sensitivity", N_("Sensitivity"), N_("log₁₀ of the proxy loss"), NAN, NAN,
-    get_sensitivity, write_number },
+  { "sensitivity", N_("Sensitivity"), N_("log₁₀ of the proxy loss"), TRUE,
+    NAN, NAN, get_sensitivity, write_number },
 };
 
 /**
@@ -77,4 +79,21 @@ tare_map_measure_get (gsize index)
   g_return_val_if_fail (index < G_N_ELEMENTS (measures), NULL);
 
   return &measures[index];
+}
+
+/**
+ * tare_map_measure_dup_unit:
+ * @self: what the map shows
+ * @reference: the label of the format that layers are compared in
+ *
+ * Returns: (transfer full): what the legend says of its numbers, and of which format they are
+ *   where that is not the assigned one
+ */
+char *
+tare_map_measure_dup_unit (const TareMapMeasure *self,
+                           const char           *reference)
+{
+  g_return_val_if_fail (self != NULL && reference != NULL, NULL);
+
+  return self->at_reference ? tare_text_at (_(self->unit), reference) : g_strdup (_(self->unit));
 }

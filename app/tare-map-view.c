@@ -196,7 +196,7 @@ describe_layer (TareLayer *layer)
   g_autofree char *bits = tare_text_number (tare_layer_get_bits (layer), 4);
   g_autofree char *error = tare_text_share (tare_layer_get_error (layer), 3);
   g_autofree char *outliers = tare_text_share (tare_layer_get_outliers (layer), 4);
-  g_autofree char *loss = tare_text_number (tare_layer_get_sensitivity (layer), 4);
+  g_autofree char *loss = tare_text_number (tare_layer_get_loss (layer), 4);
   g_autofree char *experts = NULL;
   guint n = tare_map_experts_count (layer);
 
@@ -283,6 +283,8 @@ fill (TareMapView *self)
   guint n = self->layers->len;
   g_autofree TareFormatCell *cells = g_new0 (TareFormatCell, MAX (n, 1));
   g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func (g_free);
+  const TareFormat *reference = tare_session_get_reference (self->session);
+  g_autofree char *unit = tare_map_measure_dup_unit (self->measure, reference->label);
   double minimum;
   double maximum;
 
@@ -311,7 +313,7 @@ fill (TareMapView *self)
   tare_map_sites_name (&self->sites, self->map);
 
   get_scale (self, &minimum, &maximum);
-  tare_format_map_set_scale (self->map, minimum, maximum, _(self->measure->unit));
+  tare_format_map_set_scale (self->map, minimum, maximum, unit);
   self->syncing = TRUE;
   tare_format_map_set_cells (self->map, cells, n);
   self->syncing = FALSE;

@@ -25,6 +25,7 @@ typedef enum
 {
   NEWS_STATISTICS,
   NEWS_ERROR,
+  NEWS_LOSS,
   NEWS_SENSITIVITY,
 } NewsKind;
 
@@ -104,12 +105,20 @@ news_free (gpointer data)
 }
 
 static gboolean
+is_assigned (TareLayer            *layer,
+             const TareAssignment *assignment)
+{
+  TareAssignment present = tare_layer_get_assignment (layer);
+
+  return present.format == assignment->format && present.method == assignment->method
+         && present.range == assignment->range;
+}
+
+static gboolean
 is_for_present (TareSession *session,
                 TareLayer   *layer,
                 const News  *news)
 {
-  TareAssignment assignment = tare_layer_get_assignment (layer);
-
   if (news->kind == NEWS_STATISTICS)
     return TRUE;
   if (session->calibration != news->calibration)
@@ -117,9 +126,7 @@ is_for_present (TareSession *session,
   if (news->kind == NEWS_SENSITIVITY)
     return session->reference == news->assignment.format;
 
-  return assignment.format == news->assignment.format
-         && assignment.method == news->assignment.method
-         && assignment.range == news->assignment.range;
+  return is_assigned (layer, &news->assignment);
 }
 
 static gboolean
@@ -140,8 +147,12 @@ news_cb (gpointer data)
     tare_layer_set_statistics (layer, news->statistics);
   else if (news->kind == NEWS_ERROR)
     tare_layer_set_error (layer, news->value);
-  else
+  else if (news->kind == NEWS_SENSITIVITY)
     tare_layer_set_sensitivity (layer, news->value);
+  /* The reference may be what the layer is assigned. */
+  if (news->kind == NEWS_LOSS
+      || (news->kind == NEWS_SENSITIVITY && is_assigned (layer, &news->assignment)))
+    tare_layer_set_loss (layer, news->value);
   _tare_session_emit_layer (session, news->index);
 
   return G_SOURCE_REMOVE;
@@ -195,6 +206,7 @@ _tare_session_cancel_work (TareSession *self)
   _tare_session_cancel_job (&self->checking);
   _tare_session_cancel_job (&self->calibrating);
   _tare_session_cancel_job (&self->weighing);
+  _tare_session_cancel_job (&self->weighing_recipe);
   _tare_session_cancel_job (&self->measuring);
 }
 
@@ -310,6 +322,7 @@ streamed_done (TareJob      *job,
 
   _tare_session_forget_job (&session->surveying, job);
   _tare_session_forget_job (&session->weighing, job);
+  _tare_session_forget_job (&session->weighing_recipe, job);
 }
 
 void
@@ -322,7 +335,16 @@ _tare_session_start_survey (TareSession *self)
                                                  streamed_done, _tare_errand_new (self));
 }
 
-/* --- sensitivity: the proxy loss of every layer in one format --- */
+/* --- the proxy loss, of every layer in one format and of what the recipe changed --- */
+
+/* All layers in one format to compare them, or those that are wanted as the recipe has them. */
+static TareAssignment
+choose_assignment (TareErrand       *errand,
+                   const TareTensor *tensor)
+{
+  return errand->wanted == NULL ? errand->assignment
+                                : tare_recipe_resolve (errand->recipe, tensor);
+}
 
 static gboolean
 weigh_work (const TareProgress  *progress,
@@ -333,13 +355,16 @@ weigh_work (const TareProgress  *progress,
   const TareMeasure *measure = tare_measure_lookup ("proxy_loss");
   g_autoptr(TareMeasureContext) context = tare_measure_context_new (errand->engine,
                                                                     errand->calibration);
-  gsize n = tare_model_get_n_tensors (errand->model);
+  NewsKind kind = errand->wanted == NULL ? NEWS_SENSITIVITY : NEWS_LOSS;
+  guint n = errand->wanted == NULL ? (guint) tare_model_get_n_tensors (errand->model)
+                                   : errand->wanted->len;
 
-  for (gsize i = 0; i < n; i++)
+  for (guint i = 0; i < n; i++)
     {
-      const TareTensor *tensor = tare_model_get_tensor (errand->model, i);
-      TareProgress part = tare_progress_part (progress, (double) i / (double) n,
-                                              (double) (i + 1) / (double) n);
+      guint index = errand->wanted == NULL ? i : g_array_index (errand->wanted, guint, i);
+      const TareTensor *tensor = tare_model_get_tensor (errand->model, index);
+      TareAssignment assignment = choose_assignment (errand, tensor);
+      TareProgress part = tare_progress_part (progress, (double) i / n, (double) (i + 1) / n);
       g_autoptr(GError) local = NULL;
       TareMeasureValue value;
 
@@ -348,10 +373,9 @@ weigh_work (const TareProgress  *progress,
       if (!tare_tensor_is_weight (tensor))
         continue;
 
-      if (!tare_measure_compute (measure, context, tensor, &errand->assignment, &part, &value,
-                                 &local))
+      if (!tare_measure_compute (measure, context, tensor, &assignment, &part, &value, &local))
         g_debug ("%s: %s", tensor->canonical, local->message);
-      send_news (errand, NEWS_SENSITIVITY, (guint) i, NULL, &errand->assignment, value.value);
+      send_news (errand, kind, index, NULL, &assignment, value.value);
     }
 
   return TRUE;
@@ -372,6 +396,31 @@ _tare_session_start_weighing (TareSession *self)
   self->weighing = _tare_session_send_errand (self, TARE_JOB_LANE_ENGINE,
                                               _("Weighing the layers"), weigh_work, streamed_done,
                                               errand);
+}
+
+/* What each layer that has a format costs in it, where that is not known yet. */
+static void
+weigh_recipe (TareSession *self)
+{
+  g_autoptr(GArray) wanted = g_array_new (FALSE, FALSE, sizeof (guint));
+  TareErrand *errand;
+
+  _tare_session_cancel_job (&self->weighing_recipe);
+  for (guint i = 0; i < tare_session_get_n_layers (self); i++)
+    {
+      TareLayer *layer = tare_session_get_layer (self, i);
+
+      if (tare_layer_get_assignment (layer).format != NULL && isnan (tare_layer_get_loss (layer)))
+        g_array_append_val (wanted, i);
+    }
+  if (wanted->len == 0 || self->calibration == NULL)
+    return;
+
+  errand = _tare_errand_new (self);
+  errand->wanted = g_steal_pointer (&wanted);
+  self->weighing_recipe = _tare_session_send_errand (self, TARE_JOB_LANE_ENGINE,
+                                                     _("Weighing the layers"), weigh_work,
+                                                     streamed_done, errand);
 }
 
 /* --- measuring: errors of the layers, then accuracy --- */
@@ -460,6 +509,8 @@ measure_done (TareJob      *job,
       session->token_scores = g_steal_pointer (&errand->token_scores);
       _tare_session_set_measured (session, errand->recipe, errand->calibration);
     }
+  if (error == NULL)
+    weigh_recipe (session);
   _tare_session_emit (session, TARE_SESSION_SIGNAL_FIGURES_CHANGED);
 }
 

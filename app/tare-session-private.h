@@ -57,6 +57,7 @@ struct _TareSession
   TareJob          *checking;
   TareJob          *calibrating;
   TareJob          *weighing;
+  TareJob          *weighing_recipe;
   TareJob          *measuring;
   guint             measure_source;
   guint             keep_source;

@@ -294,6 +294,7 @@ _tare_session_set_calibration (TareSession     *self,
   for (guint i = 0; i < tare_session_get_n_layers (self); i++)
     {
       tare_layer_set_error (tare_session_get_layer (self, i), (double) NAN);
+      tare_layer_set_loss (tare_session_get_layer (self, i), (double) NAN);
       tare_layer_set_sensitivity (tare_session_get_layer (self, i), (double) NAN);
     }
   _tare_session_emit (self, TARE_SESSION_SIGNAL_CALIBRATION_CHANGED);

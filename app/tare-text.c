@@ -200,6 +200,21 @@ tare_text_visible (const char *text)
 }
 
 /**
+ * tare_text_at:
+ * @measure: the name of a figure that is of a format
+ * @format: the label of the format that it is of
+ *
+ * Returns: (transfer full): both, "Proxy loss at Q4_K"
+ */
+char *
+tare_text_at (const char *measure,
+              const char *format)
+{
+  /* translators: the name of a figure, and the format that it is of */
+  return g_strdup_printf (_("%s at %s"), measure, format);
+}
+
+/**
  * tare_text_contains:
  * @text: (nullable): a text
  * @folded: what to look for, as g_utf8_casefold() has it

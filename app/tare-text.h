@@ -21,6 +21,8 @@ char *tare_text_doubtful    (double   value,
                              double   error);
 char *tare_text_duration    (double   seconds);
 char *tare_text_visible     (const char *text);
+char *tare_text_at          (const char *measure,
+                             const char *format);
 
 gboolean tare_text_contains (const char *text,
                              const char *folded);

@@ -70,10 +70,11 @@ find_layer (TareSession *session,
   g_assert_not_reached ();
 }
 
-/* Of a layer that is assigned a format, so that levels are drawn. */
+/* Of a layer that is assigned a format, so that levels are drawn, or %NULL to keep it. */
 static void
 make (Fixture    *fixture,
-      const char *canonical)
+      const char *canonical,
+      const char *format)
 {
   TareSession *session = fixture->window.session;
   TareAssignment assignment = tare_session_get_brush (session);
@@ -83,7 +84,7 @@ make (Fixture    *fixture,
     tare_sensitivity_page_get_measurements (TARE_SENSITIVITY_PAGE (page));
   g_autoptr(TareStudy) study = tare_study_new (&study_class, session, fixture);
 
-  assignment.format = tare_format_lookup ("q4_k");
+  assignment.format = format != NULL ? tare_format_lookup (format) : NULL;
   tare_session_assign_rule (session, canonical, &assignment);
   fixture->ended = FALSE;
   tare_study_start (study, tare_layer_get_tensor (layer),
@@ -161,7 +162,7 @@ test_save (Fixture       *fixture,
   window_fixture_open_sample (&fixture->window);
   window_fixture_use_excerpts (&fixture->window, 4000);
   window_fixture_wait (&fixture->window, is_calibrated, 60.0);
-  make (fixture, "blk.3.attn_v.weight");
+  make (fixture, "blk.3.attn_v.weight", "q4_k");
   g_assert_true (fixture->weighted);
 
   tare_dossier_save (fixture->dossier, pdf, &error);
@@ -173,6 +174,40 @@ test_save (Fixture       *fixture,
 
   g_assert_false (tare_dossier_save (fixture->dossier, other, &error));
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED);
+  g_clear_pointer (&fixture->dossier, tare_dossier_free);
+}
+
+/* Figures of rounding are of the format that stands above them, or say of which they are. */
+static void
+test_formats (Fixture       *fixture,
+              gconstpointer  data)
+{
+  static const char *const formats[] = { "q4_k", "q8_0" };
+  double noise[2];
+  double loss[2];
+
+  window_fixture_open_sample (&fixture->window);
+  window_fixture_use_excerpts (&fixture->window, 4000);
+  window_fixture_wait (&fixture->window, is_calibrated, 60.0);
+  for (guint i = 0; i < G_N_ELEMENTS (formats); i++)
+    {
+      make (fixture, "blk.3.attn_v.weight", formats[i]);
+      g_assert_cmpstr (tare_dossier_get_text (fixture->dossier, "Format"), ==,
+                       tare_format_lookup (formats[i])->label);
+      g_assert_null (tare_dossier_get_text (fixture->dossier, "Proxy loss at Q4_K"));
+      noise[i] = g_ascii_strtod (tare_dossier_get_text (fixture->dossier, "Signal to noise"), NULL);
+      loss[i] = g_ascii_strtod (tare_dossier_get_text (fixture->dossier, "Proxy loss"), NULL);
+      g_clear_pointer (&fixture->dossier, tare_dossier_free);
+    }
+  /* Four bits more halve the step four times: 24 dB. */
+  g_assert_cmpfloat (noise[1] - noise[0], >, 18.0);
+  g_assert_cmpfloat (loss[1], <, loss[0] / 50.0);
+
+  make (fixture, "blk.3.attn_v.weight", NULL);
+  g_assert_null (tare_dossier_get_text (fixture->dossier, "Signal to noise"));
+  g_assert_cmpfloat (g_ascii_strtod (tare_dossier_get_text (fixture->dossier,
+                                                            "Signal to noise at Q4_K"), NULL),
+                     ==, noise[0]);
   g_clear_pointer (&fixture->dossier, tare_dossier_free);
 }
 
@@ -188,7 +223,7 @@ test_print (Fixture       *fixture,
   g_autoptr(GError) error = NULL;
 
   window_fixture_open_sample (&fixture->window);
-  make (fixture, "blk.1.attn_k.weight");
+  make (fixture, "blk.1.attn_k.weight", "q4_k");
   g_assert_false (fixture->weighted);
   tare_dossier_save (fixture->dossier, png, &error);
   g_assert_no_error (error);
@@ -224,6 +259,7 @@ main (int    argc,
     return 0;
 
   g_test_add ("/dossier/save", Fixture, NULL, set_up, test_save, tear_down);
+  g_test_add ("/dossier/formats", Fixture, NULL, set_up, test_formats, tear_down);
   g_test_add ("/dossier/print", Fixture, NULL, set_up, test_print, tear_down);
 
   return g_test_run ();

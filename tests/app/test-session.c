@@ -311,6 +311,36 @@ test_calibrate (Fixture       *fixture,
   g_assert_cmpuint (fixture->n_failed, ==, 0);
 }
 
+/* What a layer costs follows its format; what it is compared with others by does not. */
+static void
+test_loss (Fixture       *fixture,
+           gconstpointer  data)
+{
+  TareSession *session = fixture->session;
+  g_autofree char *text = tare_test_write_excerpt ("treasure-island.txt", EXCERPT);
+  TareLayer *layer = tare_session_get_layer (session, 3);
+  double sensitivity;
+  double coarse;
+
+  g_assert_true (tare_layer_is_assignable (layer));
+  assign_all (session, "q3_k");
+  tare_session_calibrate (session, text);
+  WAIT_UNTIL (!isnan (tare_layer_get_loss (layer)) && !isnan (tare_layer_get_sensitivity (layer)));
+  coarse = tare_layer_get_loss (layer);
+  sensitivity = tare_layer_get_sensitivity (layer);
+  g_assert_cmpfloat (coarse, >, 2.0 * sensitivity);
+
+  assign_all (session, "q8_0");
+  g_assert_true (isnan (tare_layer_get_loss (layer)));
+  WAIT_UNTIL (!isnan (tare_layer_get_loss (layer)));
+  g_assert_cmpfloat (tare_layer_get_loss (layer), <, sensitivity / 50.0);
+  g_assert_cmpfloat (tare_layer_get_sensitivity (layer), ==, sensitivity);
+
+  assign_all (session, NULL);
+  WAIT_UNTIL (is_measured (session) && !tare_session_is_measuring (session));
+  g_assert_true (isnan (tare_layer_get_loss (layer)));
+}
+
 /* The calibration that was asked for last; one that was cancelled may still be there. */
 static TareJob *
 dup_calibrating (TareSession *session)
@@ -536,6 +566,7 @@ main (int    argc,
   ADD ("/session/trouble", test_trouble);
   ADD ("/session/one-block", test_one_block);
   ADD ("/session/calibrate", test_calibrate);
+  ADD ("/session/loss", test_loss);
   ADD ("/session/calibrate-again", test_calibrate_again);
   ADD ("/session/export", test_export);
   ADD ("/session/broken", test_broken);
