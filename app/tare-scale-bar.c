@@ -40,11 +40,12 @@ static void read_top        (TareSession *session,
 
 static const Figure figures[] = {
   { "size", N_("size"), NULL,
-    N_("All tensors under the recipe, without the file's header"), read_size },
+    N_("All tensors under the recipe, those without a format as the source has them, without the "
+       "file's header"), read_size },
   { "bits", N_("bits/weight"), NULL,
     N_("Bits per weight: 8 × bytes / weights, scales and all"), read_bits },
   { "saving", N_("vs. source"), NULL,
-    N_("Change in size against the model without any format assigned"), read_saving },
+    N_("Change in size against the tensors as the source has them"), read_saving },
   { "perplexity", N_("perplexity"), N_("perplexity (stale)"),
     N_("Perplexity: exp of the mean negative log-likelihood of the text's tokens, ± its standard "
        "error; the model as stored → the recipe"), read_perplexity },
@@ -108,24 +109,16 @@ read_bits (TareSession *session,
                                      size.n_fallbacks);
 }
 
-/* Against what an export without a recipe would hold: GGUF has norms and biases in F32, whatever
- * the source has them in, and that is no doing of the recipe's. */
 static void
 read_saving (TareSession *session,
              Reading     *reading)
 {
-  TareModel *model = tare_session_get_model (session);
   TareRecipeSize size = tare_session_get_size (session);
-  g_autoptr(TareRecipe) nothing = tare_recipe_new ();
-  TareRecipeSize whole = { 0 };
   double change = (double) NAN;
-  g_autofree char *before = NULL;
   g_autofree char *source = NULL;
 
-  if (model != NULL)
-    whole = tare_recipe_measure_size (nothing, model);
-  if (whole.bytes > 0)
-    change = (double) size.bytes / (double) whole.bytes - 1.0;
+  if (size.source_bytes > 0)
+    change = (double) size.bytes / (double) size.source_bytes - 1.0;
 
   /* A minus sign, not a hyphen, and no minus before a zero. */
   if (isfinite (change) && fabs (change) >= 0.0005)
@@ -133,10 +126,8 @@ read_saving (TareSession *session,
                                      100.0 * fabs (change));
   else
     reading->text = isfinite (change) ? g_strdup ("0 %") : g_strdup (TARE_TEXT_UNKNOWN);
-  before = tare_text_bytes_exact (whole.bytes);
-  source = tare_text_bytes_exact (whole.source_bytes);
-  reading->hint = g_strdup_printf (_("Without formats: %s; in the source's own types: %s"), before,
-                                   source);
+  source = tare_text_bytes_exact (size.source_bytes);
+  reading->hint = g_strdup_printf (_("The source: %s"), source);
 }
 
 /* Whether there is a figure to show; otherwise says why there is none. */

@@ -229,7 +229,7 @@ open_recipe (const Request  *request,
 {
   g_autoptr(TareRecipe) recipe = tare_recipe_load (request->recipe, error);
   g_autoptr(TareCalibration) calibration = NULL;
-  TareRecipeSize size;
+  guint64 bytes;
 
   if (recipe == NULL || !cli_open_calibration (request->calibration, &calibration, error))
     return FALSE;
@@ -238,9 +238,12 @@ open_recipe (const Request  *request,
   if (request->options.memory_budget > 0)
     tare_engine_set_budget (subject->engine, request->options.memory_budget / 4);
   subject->weights = tare_recipe_weights_new (subject->engine, recipe, calibration);
-  size = tare_recipe_measure_size (recipe, subject->model);
-  cli_set_size (root, "bytes", size.bytes);
-  cli_set_number (root, "bits_per_weight", size.bits_per_weight);
+  /* As quantize writes it unless told otherwise. */
+  bytes = tare_target_measure_bytes (tare_target_get (0), recipe, subject->model);
+  cli_set_size (root, "bytes", bytes);
+  cli_set_number (root, "bits_per_weight",
+                  8.0 * (double) bytes / (double) MAX (tare_model_get_n_weights (subject->model),
+                                                       1));
 
   return TRUE;
 }

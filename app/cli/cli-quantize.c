@@ -191,9 +191,10 @@ tell_changes (JsonObject     *root,
 
 /* What it would come to, without rounding anything. */
 static void
-add_plan (JsonArray  *array,
-          TareRecipe *recipe,
-          TareModel  *model)
+add_plan (JsonArray        *array,
+          const TareTarget *target,
+          TareRecipe       *recipe,
+          TareModel        *model)
 {
   for (gsize i = 0; i < tare_model_get_n_tensors (model); i++)
     {
@@ -201,9 +202,9 @@ add_plan (JsonArray  *array,
       TareAssignment assignment = tare_recipe_resolve (recipe, tensor);
       TareExported row = {
         .canonical = tensor->canonical,
-        .format = tare_recipe_effective_format (recipe, tensor),
+        .format = tare_target_get_format (target, recipe, tensor),
         .method = assignment.format != NULL ? assignment.method : NULL,
-        .bytes = tare_recipe_get_tensor_bytes (recipe, tensor),
+        .bytes = tare_target_get_bytes (target, recipe, tensor),
         .distortion = { .relative = (double) NAN, .weighted = (double) NAN },
       };
 
@@ -226,7 +227,7 @@ export (const Request   *request,
 
   if (request->dry_run)
     {
-      add_plan (array, plan->recipe, model);
+      add_plan (array, request->target, plan->recipe, model);
       return TRUE;
     }
   engine = tare_engine_new (model);

@@ -543,11 +543,11 @@ tare_recipe_get_cache_bytes (TareRecipe *self,
  * @tensor: a tensor of the model
  *
  * What the recipe's format comes to: where its blocks do not divide the rows, the first along the
- * chain of fallbacks whose blocks do; of what is kept, the source's own, and F32 for vectors,
- * norms and biases.
+ * chain of fallbacks whose blocks do; of what is kept, the source's own. A target may have vectors,
+ * norms and biases in another, see tare_target_get_format().
  *
- * Returns: (transfer none) (nullable): what an export stores @tensor as; %NULL where the source's
- *   type is none of the table and its bytes are passed on
+ * Returns: (transfer none) (nullable): what @tensor is stored as; %NULL where the source's type is
+ *   none of the table and its bytes are passed on
  */
 const TareFormat *
 tare_recipe_effective_format (TareRecipe       *self,
@@ -557,8 +557,6 @@ tare_recipe_effective_format (TareRecipe       *self,
 
   if (assignment.format != NULL)
     return tare_format_fit (assignment.format, tensor->columns);
-  if (tare_tensor_can_read (tensor) && !tare_tensor_is_weight (tensor))
-    return tare_format_lookup_ggml (0);
 
   return tensor->format;
 }
@@ -568,14 +566,20 @@ tare_recipe_effective_format (TareRecipe       *self,
  * @self: a recipe
  * @tensor: a tensor of the model
  *
- * Returns: how many bytes @tensor takes in an export, without padding
+ * Returns: how many bytes @tensor takes, without padding; of what is kept, those of the source
  */
 guint64
 tare_recipe_get_tensor_bytes (TareRecipe       *self,
                               const TareTensor *tensor)
 {
-  const TareFormat *format = tare_recipe_effective_format (self, tensor);
+  return _tare_recipe_measure_tensor (tare_recipe_effective_format (self, tensor), tensor);
+}
 
+/* Bytes of a tensor in a format, %NULL for as the source has it. */
+guint64
+_tare_recipe_measure_tensor (const TareFormat *format,
+                             const TareTensor *tensor)
+{
   if (format == NULL || format == tensor->format)
     return tare_tensor_get_bytes (tensor);
 
@@ -587,7 +591,8 @@ tare_recipe_get_tensor_bytes (TareRecipe       *self,
  * @self: a recipe
  * @model: the model
  *
- * Returns: the exact size of all tensors of @model under the recipe
+ * Returns: the exact size of all tensors of @model under the recipe; without a rule, that of the
+ *   source
  */
 TareRecipeSize
 tare_recipe_measure_size (TareRecipe *self,

@@ -68,7 +68,7 @@ find_ggml_type (TareModel        *model,
                 TareRecipe       *recipe,
                 const TareTensor *tensor)
 {
-  const TareFormat *format = tare_recipe_effective_format (recipe, tensor);
+  const TareFormat *format = tare_target_get_format (&_tare_target_gguf, recipe, tensor);
 
   if (format != NULL)
     return format->ggml_type;
@@ -116,7 +116,7 @@ check_model (TareModel   *model,
   for (gsize i = 0; i < tare_model_get_n_tensors (model); i++)
     {
       const TareTensor *tensor = tare_model_get_tensor (model, i);
-      const TareFormat *format = tare_recipe_effective_format (recipe, tensor);
+      const TareFormat *format = tare_target_get_format (&_tare_target_gguf, recipe, tensor);
 
       if (find_ggml_type (model, recipe, tensor) >= 0)
         continue;
@@ -203,8 +203,8 @@ plan (const TareTarget  *self,
     {
       const TareTensor *tensor = tare_model_get_tensor (model, i);
       TareAssignment assignment = tare_recipe_resolve (settled, tensor);
-      const TareFormat *format = tare_recipe_effective_format (settled, tensor);
-      guint64 bytes = tare_recipe_get_tensor_bytes (settled, tensor);
+      const TareFormat *format = tare_target_get_format (&_tare_target_gguf, settled, tensor);
+      guint64 bytes = tare_target_get_bytes (&_tare_target_gguf, settled, tensor);
       double wanted;
 
       /* Every expert has what the whole has once. */
@@ -321,7 +321,7 @@ write_quantized (Export            *self,
                                                  tensor->columns);
       return write_bytes (self, bytes + n_apart, n - n_apart, error);
     }
-  if (tare_recipe_effective_format (self->recipe, tensor) != tensor->format)
+  if (tare_target_get_format (&_tare_target_gguf, self->recipe, tensor) != tensor->format)
     return write_f32 (self, tensor, error);
 
   return write_kept (self, tensor, error);
@@ -396,7 +396,7 @@ write_tensor (Export      *self,
       row.bytes += apart->bytes;
     }
 
-  row.format = tare_recipe_effective_format (self->recipe, tensor);
+  row.format = tare_target_get_format (&_tare_target_gguf, self->recipe, tensor);
   row.method = quantized->bytes != NULL ? assignment.method : NULL;
   row.distortion = quantized->distortion;
   if (exported != NULL)
@@ -467,7 +467,7 @@ list_items (TareModel  *model,
   for (gsize i = 0; i < tare_model_get_n_tensors (model); i++)
     {
       const TareTensor *tensor = tare_model_get_tensor (model, i);
-      const TareFormat *format = tare_recipe_effective_format (recipe, tensor);
+      const TareFormat *format = tare_target_get_format (&_tare_target_gguf, recipe, tensor);
       gsize n = format != NULL ? tare_format_get_parameter_bytes (format, tensor->rows,
                                                                   tensor->columns) : 0;
       Item item = {
@@ -475,7 +475,7 @@ list_items (TareModel  *model,
         .name = g_strdup (tensor->canonical),
         .ggml_type = find_ggml_type (model, recipe, tensor),
         .n_dimensions = tensor->n_dimensions,
-        .bytes = tare_recipe_get_tensor_bytes (recipe, tensor),
+        .bytes = tare_target_get_bytes (&_tare_target_gguf, recipe, tensor),
       };
 
       memcpy (item.shape, tensor->shape, sizeof item.shape);
@@ -669,6 +669,7 @@ const TareTarget _tare_target_gguf = {
   .label = N_("GGUF for llama.cpp"),
   .container = TARE_CONTAINER_GGUF,
   .suffix = ".gguf",
+  .vectors = "f32",
   .plan = plan,
   .write = write_file,
 };

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "quant/recipe/tare-target-private.h"
 
+#include "quant/recipe/tare-recipe-private.h"
+
 static const TareTarget *const targets[] = {
   &_tare_target_gguf,
   &_tare_target_compressed,
@@ -136,6 +138,67 @@ tare_plan_drop (TarePlan         *self,
   TareChange change = { .name = g_strdup (name), .from = from, .reason = reason };
 
   g_array_append_val (self->changes, change);
+}
+
+/**
+ * tare_target_get_format:
+ * @self: a target
+ * @recipe: a recipe
+ * @tensor: a tensor of the model
+ *
+ * Returns: (nullable): what @self stores @tensor as, where the recipe fits it; as
+ *   tare_recipe_effective_format() but for the target's own way with vectors, norms and biases
+ */
+const TareFormat *
+tare_target_get_format (const TareTarget *self,
+                        TareRecipe       *recipe,
+                        const TareTensor *tensor)
+{
+  g_return_val_if_fail (self != NULL && recipe != NULL && tensor != NULL, NULL);
+
+  if (self->vectors != NULL && tare_tensor_can_read (tensor) && !tare_tensor_is_weight (tensor))
+    return tare_format_lookup (self->vectors);
+
+  return tare_recipe_effective_format (recipe, tensor);
+}
+
+/**
+ * tare_target_get_bytes:
+ * @self: a target
+ * @recipe: a recipe
+ * @tensor: a tensor of the model
+ *
+ * Returns: how many bytes @tensor takes in that format, without padding
+ */
+guint64
+tare_target_get_bytes (const TareTarget *self,
+                       TareRecipe       *recipe,
+                       const TareTensor *tensor)
+{
+  return _tare_recipe_measure_tensor (tare_target_get_format (self, recipe, tensor), tensor);
+}
+
+/**
+ * tare_target_measure_bytes:
+ * @self: a target
+ * @recipe: a recipe
+ * @model: the model
+ *
+ * Returns: how many bytes all tensors of @model take, where the recipe fits @self as it is
+ */
+guint64
+tare_target_measure_bytes (const TareTarget *self,
+                           TareRecipe       *recipe,
+                           TareModel        *model)
+{
+  guint64 bytes = 0;
+
+  g_return_val_if_fail (self != NULL && recipe != NULL && model != NULL, 0);
+
+  for (gsize i = 0; i < tare_model_get_n_tensors (model); i++)
+    bytes += tare_target_get_bytes (self, recipe, tare_model_get_tensor (model, i));
+
+  return bytes;
 }
 
 /**

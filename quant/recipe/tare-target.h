@@ -69,6 +69,8 @@ typedef struct
  * @container: what its files hold
  * @suffix: of a file it writes, ".gguf", or of the folder's name
  * @folder: whether it writes a folder
+ * @vectors: (nullable): the format of vectors, norms and biases in its files; %NULL for as the
+ *   source has them
  * @inputs: whether its files can say that the inputs of layers are rounded
  * @variant: which of several with the same functions it is, private to its file
  * @plan: applies the target's rules to a recipe; see tare_target_plan()
@@ -83,6 +85,7 @@ struct _TareTarget
   TareContainers  container;
   const char     *suffix;
   gboolean        folder;
+  const char     *vectors;
   gboolean        inputs;
   gconstpointer   variant;
   TarePlan *    (*plan)  (const TareTarget    *self,
@@ -102,6 +105,15 @@ struct _TareTarget
 gsize             tare_target_get_n_targets (void);
 const TareTarget *tare_target_get           (gsize       index);
 const TareTarget *tare_target_lookup        (const char *id);
+const TareFormat *tare_target_get_format    (const TareTarget    *self,
+                                             TareRecipe          *recipe,
+                                             const TareTensor    *tensor);
+guint64           tare_target_get_bytes     (const TareTarget    *self,
+                                             TareRecipe          *recipe,
+                                             const TareTensor    *tensor);
+guint64           tare_target_measure_bytes (const TareTarget    *self,
+                                             TareRecipe          *recipe,
+                                             TareModel           *model);
 TarePlan         *tare_target_plan          (const TareTarget    *self,
                                              TareModel           *model,
                                              TareRecipe          *recipe,

@@ -328,7 +328,7 @@ test_sizes_of_kept (void)
   g_autoptr(TareRecipe) recipe = tare_recipe_new ();
 
   other.bytes = 84;
-  g_assert_cmpuint (tare_recipe_get_tensor_bytes (recipe, &norm), ==, 256 * 4);
+  g_assert_cmpuint (tare_recipe_get_tensor_bytes (recipe, &norm), ==, 256 * 2);
   g_assert_cmpuint (tare_recipe_get_tensor_bytes (recipe, &half), ==, 4 * 256 * 2);
   g_assert_cmpuint (tare_recipe_get_tensor_bytes (recipe, &full), ==, 4 * 256 * 4);
   g_assert_null (tare_recipe_effective_format (recipe, &other));
