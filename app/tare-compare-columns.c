@@ -166,29 +166,33 @@ write_difference (TareCompareRow *row)
   return g_strconcat (difference < 0.0 ? "−" : difference > 0.0 ? "+" : "", size, NULL);
 }
 
+/* The first of two models is a relative error, the second the largest difference; of two recipes
+ * both are errors. */
 static char *
 write_figure (TareCompareRow *row,
-              double          figure)
+              double          figure,
+              gboolean        error)
 {
   if (row->pending)
     return g_strdup ("…");
   if (row->verdict != NULL)
     return g_strdup (row->verdict);
 
-  return tare_text_number (figure, 3);
+  return error ? tare_text_percent (figure) : tare_text_number (figure, 3);
 }
 
 static char *
 write_first (TareCompareRow *row)
 {
-  return write_figure (row, row->figures[0]);
+  return write_figure (row, row->figures[0], TRUE);
 }
 
 static char *
 write_second (TareCompareRow *row)
 {
   return row->verdict != NULL ? g_strdup (TARE_TEXT_UNKNOWN)
-                              : write_figure (row, row->figures[1]);
+                              : write_figure (row, row->figures[1],
+                                              row->kind == TARE_COMPARE_KIND_RECIPES);
 }
 
 static char *

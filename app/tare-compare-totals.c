@@ -47,6 +47,7 @@ _tare_compare_totals_dup_side (GListModel *rows,
   guint64 bytes = 0;
   guint64 weights = 0;
   g_autofree char *size = NULL;
+  g_autofree char *bits = NULL;
 
   for (guint i = 0; i < g_list_model_get_n_items (rows); i++)
     {
@@ -57,11 +58,11 @@ _tare_compare_totals_dup_side (GListModel *rows,
       weights += stored->tensor != NULL ? tare_tensor_get_n_weights (stored->tensor) : 0;
     }
   size = tare_text_bytes (bytes);
+  bits = tare_text_bits (weights > 0 ? 8.0 * (double) bytes / (double) weights : (double) NAN);
 
   /* translators: "A" or "B", a name, a size, bits per weight */
-  return g_strdup_printf (_("%s: %s, %s, %.3f bits per weight"), side == 0 ? _("A") : _("B"), name,
-                          size,
-                          weights > 0 ? 8.0 * (double) bytes / (double) weights : 0.0);
+  return g_strdup_printf (_("%s: %s, %s, %s bits per weight"), side == 0 ? _("A") : _("B"), name,
+                          size, bits);
 }
 
 /* (transfer full) (nullable): the first row that both have and that cannot be compared, and how

@@ -370,8 +370,8 @@ describe_inputs (TareDistributionPage       *self,
   const TareActivationProfile *profile = activations->profile;
   double beyond = tare_activation_profile_get_share_above (profile, OUTLIER);
   double tokens = tare_activation_profile_get_token_share_above (profile, OUTLIER);
-  g_autofree char *beyond_text = beyond > 0.0 ? tare_text_share (beyond, 3) : g_strdup ("0 %");
-  g_autofree char *token_text = tokens > 0.0 ? tare_text_share (tokens, 3) : g_strdup ("0 %");
+  g_autofree char *beyond_text = tare_text_percent (beyond);
+  g_autofree char *token_text = tare_text_percent (tokens);
   g_autofree char *caption = NULL;
   gsize channels = 0;
 

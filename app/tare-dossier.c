@@ -85,14 +85,13 @@ add_facts (TareDossier *self)
 
   g_object_get (layer, "shape", &shape, NULL);
   add_fact (self, _("Shape"), shape);
-  add_fact (self, _("Weights"), g_strdup_printf ("%'" G_GSIZE_FORMAT,
-                                                 tare_tensor_get_n_weights (tensor)));
+  add_fact (self, _("Weights"), tare_text_whole (tare_tensor_get_n_weights (tensor)));
   add_fact (self, _("Stored as"), g_strdup (tensor->type_name));
   add_fact (self, _("Source size"), tare_text_bytes (tensor->bytes));
   add_fact (self, _("Format"), g_strdup (format != NULL ? format->label : tensor->type_name));
   add_fact (self, _("Method"), g_strdup (method != NULL ? _(method->label) : TARE_TEXT_UNKNOWN));
   add_fact (self, _("Size"), tare_text_bytes (tare_layer_get_size (layer)));
-  add_fact (self, _("Bits per weight"), tare_text_number (tare_layer_get_bits (layer), 4));
+  add_fact (self, _("Bits per weight"), tare_text_bits (tare_layer_get_bits (layer)));
 }
 
 static char *
@@ -148,6 +147,7 @@ name_largest (const float *maxima,
   for (gsize k = 0; k < MIN (n, NAMED); k++)
     {
       gsize best = G_MAXSIZE;
+      g_autofree char *value = NULL;
 
       for (gsize i = 0; i < n; i++)
         {
@@ -159,8 +159,8 @@ name_largest (const float *maxima,
             best = i;
         }
       named[k] = best;
-      g_string_append_printf (text, "%s%" G_GSIZE_FORMAT " (%.3g)", k > 0 ? ", " : "", best,
-                              (double) maxima[best]);
+      value = tare_text_number ((double) maxima[best], 3);
+      g_string_append_printf (text, "%s%" G_GSIZE_FORMAT " (%s)", k > 0 ? ", " : "", best, value);
     }
 
   return g_string_free (text, FALSE);
@@ -171,7 +171,7 @@ describe_outliers (const TareStatistics *statistics)
 {
   g_autofree char *rows = name_largest (statistics->row_maximum, statistics->rows);
   g_autofree char *columns = name_largest (statistics->column_maximum, statistics->columns);
-  g_autofree char *share = tare_text_share (statistics->outlier_ratio, 4);
+  g_autofree char *share = tare_text_percent (statistics->outlier_ratio);
 
   return g_strdup_printf (_("%s of the weights are beyond 6 standard deviations. The largest are "
                             "in the outputs %s and in the inputs %s."), share, rows, columns);

@@ -327,6 +327,7 @@ update_choice (TareFormatsPage *self)
 {
   const TareSweepPoint *point = self->choice != NULL ? find_point (self, self->choice) : NULL;
   g_autofree char *error = NULL;
+  g_autofree char *bits = NULL;
   g_autofree char *text = NULL;
 
   gtk_widget_set_sensitive (self->assign_button, point != NULL);
@@ -337,10 +338,11 @@ update_choice (TareFormatsPage *self)
       return;
     }
 
-  error = tare_text_number (get_error (self, point), 3);
+  error = tare_text_percent (get_error (self, point));
+  bits = tare_text_bits (point->bits_per_weight);
   /* translators: a format, its bits per weight, its relative error */
-  text = g_strdup_printf (_("%s: %.4g bits per weight, error %s"), point->format->label,
-                          point->bits_per_weight, error);
+  text = g_strdup_printf (_("%s: %s bits per weight, error %s"), point->format->label, bits,
+                          error);
   gtk_label_set_label (self->choice_label, text);
 }
 

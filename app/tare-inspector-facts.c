@@ -46,7 +46,6 @@ static double get_lost     (TareLayer *layer);
 static char  *write_bytes  (double     value);
 static char  *write_count  (double     value);
 static char  *write_number (double     value);
-static char  *write_share  (double     value);
 
 static const Fact facts[] = {
   { "shape", N_("Shape"), N_("Rows × columns: outputs × inputs of a linear layer"), FACT_TEXT },
@@ -56,7 +55,7 @@ static const Fact facts[] = {
     write_bytes },
   { "size", N_("Size"), N_("Bytes under the recipe"), FACT_SUM, get_size, write_bytes },
   { "bits", N_("Bits per weight"), N_("8 × bytes / weights under the recipe, scales and all"),
-    FACT_NUMBER, tare_layer_get_bits, write_number },
+    FACT_NUMBER, tare_layer_get_bits, tare_text_bits },
   { "minimum", N_("Minimum"), N_("The smallest weight"), FACT_NUMBER, get_minimum, write_number },
   { "maximum", N_("Maximum"), N_("The largest weight"), FACT_NUMBER, get_maximum, write_number },
   { "mean", N_("Mean"), N_("Mean of the weights"), FACT_NUMBER, get_mean, write_number },
@@ -69,12 +68,12 @@ static const Fact facts[] = {
     FACT_NUMBER, get_kurtosis, write_number },
   { "outliers", N_("Outliers"),
     N_("Share of weights more than 6 standard deviations from the mean"), FACT_NUMBER,
-    tare_layer_get_outliers, write_share },
+    tare_layer_get_outliers, tare_text_percent },
   { "lost", N_("NaN, infinite"), N_("Weights that are not finite"), FACT_SUM, get_lost,
     write_count },
   { "error", N_("Error"), N_("Relative error of rounding: mean over rows of squared error / "
                              "squared norm"),
-    FACT_NUMBER, tare_layer_get_error, write_share },
+    FACT_NUMBER, tare_layer_get_error, tare_text_percent },
   { "loss", N_("Proxy loss"),
     N_("tr(ΔW H ΔWᵀ) in the format that the recipe gives; H is the input's second moment from "
        "calibration (GPTQ, 2210.17323)"),
@@ -144,22 +143,13 @@ write_bytes (double value)
 static char *
 write_count (double value)
 {
-  return isnan (value) ? g_strdup (TARE_TEXT_UNKNOWN) : g_strdup_printf ("%'.0f", value);
+  return isnan (value) ? g_strdup (TARE_TEXT_UNKNOWN) : tare_text_whole ((guint64) value);
 }
 
 static char *
 write_number (double value)
 {
   return tare_text_number (value, 4);
-}
-
-static char *
-write_share (double value)
-{
-  if (value == 0.0)
-    return g_strdup ("0 %");
-
-  return tare_text_share (value, 4);
 }
 
 static guint

@@ -191,8 +191,10 @@ describe_bits (const TareActivationSite *site,
   double bits = 8.0 * (double) tare_activation_site_get_bytes (site, format)
                 / (double) (site->rows * site->columns);
 
+  g_autofree char *text = tare_text_bits (bits);
+
   /* translators: bits per number, short */
-  return g_strdup_printf (_("%.4g b"), bits);
+  return g_strdup_printf (_("%s b"), text);
 }
 
 static void

@@ -6,6 +6,7 @@
 #include "app/tare-inspector-choice.h"
 #include "app/tare-inspector-facts.h"
 #include "app/tare-inspector-sites.h"
+#include "app/tare-text.h"
 #include "app/tare-weight-histogram.h"
 
 struct _TareInspector
@@ -226,7 +227,7 @@ fill_formats (TareInspector    *self,
       gsize length = columns > 0 && tare_format_accepts (format, columns) ? columns : 4096;
       g_autofree char *note = describe_misfit (self, indices, format);
       double weight = tare_format_get_bits_per_weight (format, get_rows (self, indices), length);
-      g_autofree char *bits = g_strdup_printf ("%.4g", weight);
+      g_autofree char *bits = tare_text_bits (weight);
       /* translators: bits per weight, short */
       g_autofree char *detail = g_strdup_printf (_("%s b/w"), bits);
 

@@ -110,19 +110,19 @@ write_size (TareLayer *layer)
 static char *
 write_bits (TareLayer *layer)
 {
-  return g_strdup_printf ("%.2f", tare_layer_get_bits (layer));
+  return tare_text_bits (tare_layer_get_bits (layer));
 }
 
 static char *
 write_outliers (TareLayer *layer)
 {
-  return tare_text_share (tare_layer_get_outliers (layer), 4);
+  return tare_text_percent (tare_layer_get_outliers (layer));
 }
 
 static char *
 write_error (TareLayer *layer)
 {
-  return tare_text_share (tare_layer_get_error (layer), 3);
+  return tare_text_percent (tare_layer_get_error (layer));
 }
 
 static char *

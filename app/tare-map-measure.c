@@ -6,6 +6,9 @@
 
 #include "app/tare-text.h"
 
+/* What a cell has room for. */
+#define LEAST_SHOWN 0.001
+
 static double
 get_error (TareLayer *layer)
 {
@@ -15,7 +18,7 @@ get_error (TareLayer *layer)
 static double
 get_outliers (TareLayer *layer)
 {
-  return 1000.0 * tare_layer_get_outliers (layer);
+  return 100.0 * tare_layer_get_outliers (layer);
 }
 
 static double
@@ -29,20 +32,23 @@ get_sensitivity (TareLayer *layer)
 static char *
 write_bits (double value)
 {
-  return isfinite (value) ? g_strdup_printf ("%.3g", value) : g_strdup ("");
+  return isfinite (value) ? tare_text_bits (value) : g_strdup ("");
 }
 
-/* Four letters at most, for a cell is small; the tooltip has them all. */
+/* Five letters at most, for a cell is small; the tooltip has them all. */
 static char *
 write_number (double value)
 {
   double magnitude = fabs (value);
-  int decimals = magnitude < 10.0 ? 2 : magnitude < 100.0 ? 1 : 0;
 
   if (!isfinite (value))
     return g_strdup ("");
+  if (value == 0.0)
+    return g_strdup ("0");
+  if (magnitude < LEAST_SHOWN)
+    return g_strdup_printf ("<%g", LEAST_SHOWN);
 
-  return g_strdup_printf ("%.*f", value < 0.0 ? MAX (decimals - 1, 0) : decimals, value);
+  return tare_text_number (value, magnitude < 0.01 ? 1 : magnitude < 0.1 || value < 0.0 ? 2 : 3);
 }
 
 static const TareMapMeasure measures[] = {
@@ -50,7 +56,7 @@ static const TareMapMeasure measures[] = {
     tare_layer_get_bits, write_bits },
   { "error", N_("Relative error"), N_("relative error, %"), FALSE, 0.0, NAN,
     get_error, write_number },
-  { "outliers", N_("Outliers"), N_("weights beyond 6 σ, ‰"), FALSE, 0.0, NAN,
+  { "outliers", N_("Outliers"), N_("weights beyond 6 σ, %"), FALSE, 0.0, NAN,
     get_outliers, write_number },
   { "sensitivity", N_("Sensitivity"), N_("log₁₀ of the proxy loss"), TRUE,
     NAN, NAN, get_sensitivity, write_number },

@@ -177,7 +177,7 @@ describe_site (TareMapSites *self,
   TareAssignment assignment = tare_session_get_site_assignment (self->session, index);
   const TareFormat *format = assignment.format;
   g_autofree char *bytes = tare_text_bytes (tare_activation_site_get_bytes (site, format));
-  g_autofree char *bits = tare_text_number (get_bits (site, format), 4);
+  g_autofree char *bits = tare_text_bits (get_bits (site, format));
 
   if (format != NULL)
     format = tare_format_fit (format, site->columns);
@@ -209,7 +209,7 @@ show (const TareActivationSite *site,
   cell->present = TRUE;
   cell->value = bits ? get_bits (site, format) : (double) NAN;
   cell->mark = tare_map_view_get_mark (format);
-  cell->label = isfinite (cell->value) ? g_strdup_printf ("%.3g", cell->value) : g_strdup ("");
+  cell->label = isfinite (cell->value) ? tare_text_bits (cell->value) : g_strdup ("");
 }
 
 /**

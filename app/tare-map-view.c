@@ -193,9 +193,9 @@ describe_layer (TareLayer *layer)
   const TareTensor *tensor = tare_layer_get_tensor (layer);
   const TareFormat *format = tare_layer_get_format (layer);
   g_autofree char *bytes = tare_text_bytes (tare_layer_get_size (layer));
-  g_autofree char *bits = tare_text_number (tare_layer_get_bits (layer), 4);
-  g_autofree char *error = tare_text_share (tare_layer_get_error (layer), 3);
-  g_autofree char *outliers = tare_text_share (tare_layer_get_outliers (layer), 4);
+  g_autofree char *bits = tare_text_bits (tare_layer_get_bits (layer));
+  g_autofree char *error = tare_text_percent (tare_layer_get_error (layer));
+  g_autofree char *outliers = tare_text_percent (tare_layer_get_outliers (layer));
   g_autofree char *loss = tare_text_number (tare_layer_get_loss (layer), 4);
   g_autofree char *experts = NULL;
   guint n = tare_map_experts_count (layer);

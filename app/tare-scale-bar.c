@@ -100,13 +100,29 @@ read_bits (TareSession *session,
 {
   TareRecipeSize size = tare_session_get_size (session);
 
-  reading->text = g_strdup_printf ("%.2f", size.bits_per_weight);
+  reading->text = tare_text_bits (size.bits_per_weight);
   if (size.n_fallbacks > 0)
     reading->hint = g_strdup_printf (ngettext ("%u tensor has rows that its format does not "
                                                "divide and takes another",
                                                "%u tensors have rows that their format does not "
                                                "divide and take another", size.n_fallbacks),
                                      size.n_fallbacks);
+}
+
+/* No sign before what is shown as nothing. */
+static char *
+write_change (double change)
+{
+  g_autofree char *share = NULL;
+
+  if (!isfinite (change))
+    return g_strdup (TARE_TEXT_UNKNOWN);
+  if (fabs (change) < 0.0005)
+    return g_strdup ("0 %");
+
+  share = tare_text_share (fabs (change), 1);
+
+  return g_strconcat (change < 0.0 ? "−" : "+", share, NULL);
 }
 
 static void
@@ -120,12 +136,7 @@ read_saving (TareSession *session,
   if (size.source_bytes > 0)
     change = (double) size.bytes / (double) size.source_bytes - 1.0;
 
-  /* A minus sign, not a hyphen, and no minus before a zero. */
-  if (isfinite (change) && fabs (change) >= 0.0005)
-    reading->text = g_strdup_printf ("%s%.1f %%", change < 0.0 ? "−" : "+",
-                                     100.0 * fabs (change));
-  else
-    reading->text = isfinite (change) ? g_strdup ("0 %") : g_strdup (TARE_TEXT_UNKNOWN);
+  reading->text = write_change (change);
   source = tare_text_bytes_exact (size.source_bytes);
   reading->hint = g_strdup_printf (_("The source: %s"), source);
 }
@@ -237,8 +248,14 @@ read_kl (TareSession *session,
   reading->text = tare_text_doubtful (accuracy.kl_mean, accuracy.kl_error);
   on = describe_evaluation (session, &accuracy);
   if (accuracy.has_base)
-    reading->hint = g_strdup_printf (_("Median %.3g, 99th percentile %.3g, largest %.3g\n%s"),
-                                     accuracy.kl_median, accuracy.kl_p99, accuracy.kl_max, on);
+    {
+      g_autofree char *median = tare_text_number (accuracy.kl_median, 3);
+      g_autofree char *p99 = tare_text_number (accuracy.kl_p99, 3);
+      g_autofree char *largest = tare_text_number (accuracy.kl_max, 3);
+
+      reading->hint = g_strdup_printf (_("Median %s, 99th percentile %s, largest %s\n%s"), median,
+                                       p99, largest, on);
+    }
 }
 
 static void

@@ -8,6 +8,7 @@
 
 #include "analysis/sensitivity/tare-measure.h"
 #include "analysis/statistics/tare-statistics-cache.h"
+#include "app/tare-text.h"
 
 /*
  * Work in other threads. Each job gets a TareErrand: all that it needs, held by references, so that
@@ -642,8 +643,8 @@ export_done (TareJob      *job,
     return;
 
   name = g_path_get_basename (errand->path);
-  size = g_format_size (count_bytes (errand->exported));
-  /* translators: %s is a file name, then a size such as 3.0 MB */
+  size = tare_text_bytes (count_bytes (errand->exported));
+  /* translators: %s is a file name, then a size such as 2.96 MB */
   message = g_strdup_printf (_("Exported %s, %s of weights"), name, size);
   _tare_session_notice (session, message);
 }

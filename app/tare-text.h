@@ -11,10 +11,13 @@ G_BEGIN_DECLS
 char *tare_text_bytes       (guint64  bytes);
 char *tare_text_bytes_exact (guint64  bytes);
 char *tare_text_count       (guint64  count);
+char *tare_text_whole       (guint64  number);
 char *tare_text_number      (double   value,
                              int      digits);
-char *tare_text_significant (double value,
+char *tare_text_significant (double   value,
                              int      digits);
+char *tare_text_bits        (double   bits);
+char *tare_text_percent     (double   share);
 char *tare_text_share       (double   share,
                              int      decimals);
 char *tare_text_doubtful    (double   value,

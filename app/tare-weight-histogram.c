@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "analysis/statistics/tare-shape.h"
+#include "app/tare-text.h"
 #include "widgets/tare-histogram-plot.h"
 #include "widgets/tare-marker-plot.h"
 
@@ -78,16 +79,19 @@ describe_levels (const TareFormat *format,
                  double            minimum,
                  double            maximum)
 {
+  g_autofree char *from = tare_text_number (minimum, 3);
+  g_autofree char *to = tare_text_number (maximum, 3);
+
   if (format->group > 0)
     return g_strdup_printf (_("The %u levels of %s, drawn for a typical group of %u weights: from "
-                              "%.3g to %.3g, the median smallest and largest of so many draws "
+                              "%s to %s, the median smallest and largest of so many draws "
                               "from this histogram. Every group has its own scale."),
-                            n, format->label, format->group, minimum, maximum);
+                            n, format->label, format->group, from, to);
 
-  return g_strdup_printf (_("The %u levels of %s, drawn for a typical row: from %.3g to %.3g, by "
+  return g_strdup_printf (_("The %u levels of %s, drawn for a typical row: from %s to %s, by "
                             "the median of the rows' largest magnitudes. Every row has its own "
                             "scale."),
-                          n, format->label, minimum, maximum);
+                          n, format->label, from, to);
 }
 
 static void

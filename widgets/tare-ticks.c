@@ -16,9 +16,16 @@ static const char *const superscripts[10] = {
   "⁰", "¹", "²", "³", "⁴", "⁵", "⁶", "⁷", "⁸", "⁹",
 };
 
-static void
-append_exponent (GString *string,
-                 int      exponent)
+/**
+ * tare_ticks_append_power:
+ * @string: a text
+ * @exponent: of ten
+ *
+ * Appends a power of ten as a person writes it, "10⁻⁴".
+ */
+void
+tare_ticks_append_power (GString *string,
+                         int      exponent)
 {
   char digits[16];
 
@@ -131,7 +138,7 @@ tare_ticks_format (double  value,
           append_fixed (string, mantissa, exponent - step_decade);
           g_string_append (string, "×");
         }
-      append_exponent (string, exponent);
+      tare_ticks_append_power (string, exponent);
     }
 
   g_strlcpy (label, string->str, TARE_TICK_LABEL_SIZE);
@@ -176,7 +183,7 @@ tare_ticks_format_exact (double  value,
       if (exponent != NULL)
         {
           g_string_append (string, "×");
-          append_exponent (string, (int) g_ascii_strtoll (exponent + 1, NULL, 10));
+          tare_ticks_append_power (string, (int) g_ascii_strtoll (exponent + 1, NULL, 10));
         }
     }
 
@@ -251,7 +258,7 @@ format_decade (double    mantissa,
     {
       if (mantissa != 1.0)
         g_string_append_printf (string, "%.0f×", mantissa);
-      append_exponent (string, exponent);
+      tare_ticks_append_power (string, exponent);
     }
 
   g_strlcpy (label, string->str, TARE_TICK_LABEL_SIZE);

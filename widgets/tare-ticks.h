@@ -39,6 +39,8 @@ guint  tare_ticks_make_symlog  (double    minimum,
                                 double    threshold,
                                 guint     most,
                                 TareTick *ticks);
+void   tare_ticks_append_power (GString  *string,
+                                int       exponent);
 void   tare_ticks_format       (double    value,
                                 double    step,
                                 double    largest,

@@ -117,7 +117,7 @@ format_number (double       value,
     case CLI_SIZE:
       return g_format_size ((guint64) MAX (value, 0.0));
     case CLI_PERCENT:
-      return g_strdup_printf ("%.3f %%", 100.0 * value);
+      return g_strdup_printf ("%.4g %%", 100.0 * value);
     case CLI_TEXT:
     case CLI_NUMBER:
     default:
