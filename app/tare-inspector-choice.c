@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "app/tare-inspector-choice.h"
 
+#include <glib/gi18n.h>
+
 struct _TareInspectorChoice
 {
   GObject        parent_instance;
@@ -179,6 +181,78 @@ tare_inspector_choice_get_row (TareInspectorChoice *self)
   g_return_val_if_fail (TARE_IS_INSPECTOR_CHOICE (self), NULL);
 
   return self->row;
+}
+
+static void
+append (GListStore    *store,
+        const char    *label,
+        gconstpointer  row)
+{
+  g_autoptr(TareInspectorChoice) choice = tare_inspector_choice_new (label, NULL, NULL, NULL, row);
+
+  g_list_store_append (store, choice);
+}
+
+/**
+ * tare_inspector_choice_fill_methods:
+ * @store: of choices
+ * @present: what is chosen
+ * @mixed: whether several are, which then comes first
+ *
+ * Appends every way of rounding.
+ *
+ * Returns: which of them is chosen
+ */
+guint
+tare_inspector_choice_fill_methods (GListStore       *store,
+                                    const TareMethod *present,
+                                    gboolean          mixed)
+{
+  guint selected = 0;
+
+  if (mixed)
+    append (store, _("mixed"), NULL);
+  for (gsize i = 0; i < tare_method_get_n_methods (); i++)
+    {
+      const TareMethod *method = tare_method_get (i);
+
+      if (method == present && !mixed)
+        selected = g_list_model_get_n_items (G_LIST_MODEL (store));
+      append (store, _(method->label), method);
+    }
+
+  return selected;
+}
+
+/**
+ * tare_inspector_choice_fill_ranges:
+ * @store: of choices
+ * @present: what is chosen
+ * @mixed: whether several are, which then comes first
+ *
+ * Appends every way of choosing ranges.
+ *
+ * Returns: which of them is chosen
+ */
+guint
+tare_inspector_choice_fill_ranges (GListStore *store,
+                                   TareRange   present,
+                                   gboolean    mixed)
+{
+  guint selected = 0;
+
+  if (mixed)
+    append (store, _("mixed"), NULL);
+  for (gsize i = 0; i < tare_range_get_n_ranges (); i++)
+    {
+      const TareRangeInfo *info = tare_range_get (i);
+
+      if (info->range == present && !mixed)
+        selected = g_list_model_get_n_items (G_LIST_MODEL (store));
+      append (store, _(info->label), info);
+    }
+
+  return selected;
 }
 
 /**

@@ -3,6 +3,8 @@
 
 #include <gtk/gtk.h>
 
+#include "quant/methods/tare-method.h"
+
 G_BEGIN_DECLS
 
 /**
@@ -20,6 +22,12 @@ TareInspectorChoice *tare_inspector_choice_new         (const char          *lab
                                                         gconstpointer        row);
 const char          *tare_inspector_choice_get_label   (TareInspectorChoice *self);
 gconstpointer        tare_inspector_choice_get_row     (TareInspectorChoice *self);
+guint                tare_inspector_choice_fill_methods (GListStore        *store,
+                                                         const TareMethod  *present,
+                                                         gboolean           mixed);
+guint                tare_inspector_choice_fill_ranges (GListStore         *store,
+                                                        TareRange           present,
+                                                        gboolean            mixed);
 void                 tare_inspector_choice_dress       (GtkDropDown         *drop_down);
 
 G_END_DECLS

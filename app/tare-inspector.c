@@ -19,7 +19,10 @@ struct _TareInspector
   GtkLabel            *note_label;
   GtkWidget           *recipe_group;
   GtkDropDown         *format_drop;
+  GtkWidget           *method_row;
   GtkDropDown         *method_drop;
+  GtkLabel            *method_label;
+  GtkWidget           *range_row;
   GtkDropDown         *range_drop;
   GtkSwitch           *lock_switch;
   TareChart           *chart;
@@ -240,48 +243,6 @@ fill_formats (TareInspector    *self,
   return selected;
 }
 
-static guint
-fill_methods (GListStore       *store,
-              const TareMethod *present,
-              gboolean          mixed)
-{
-  guint selected = 0;
-
-  if (mixed)
-    append_choice (store, _("mixed"), NULL, NULL, NULL, NULL);
-  for (gsize i = 0; i < tare_method_get_n_methods (); i++)
-    {
-      const TareMethod *method = tare_method_get (i);
-
-      if (method == present && !mixed)
-        selected = g_list_model_get_n_items (G_LIST_MODEL (store));
-      append_choice (store, _(method->label), NULL, NULL, NULL, method);
-    }
-
-  return selected;
-}
-
-static guint
-fill_ranges (GListStore *store,
-             TareRange   present,
-             gboolean    mixed)
-{
-  guint selected = 0;
-
-  if (mixed)
-    append_choice (store, _("mixed"), NULL, NULL, NULL, NULL);
-  for (gsize i = 0; i < tare_range_get_n_ranges (); i++)
-    {
-      const TareRangeInfo *info = tare_range_get (i);
-
-      if (info->range == present && !mixed)
-        selected = g_list_model_get_n_items (G_LIST_MODEL (store));
-      append_choice (store, _(info->label), NULL, NULL, NULL, info);
-    }
-
-  return selected;
-}
-
 static void
 set_choices (GtkDropDown *drop_down,
              GListStore  *store,
@@ -358,6 +319,35 @@ update_note (TareInspector *self,
   gtk_label_set_label (self->note_label, misfit != NULL ? misfit : text);
 }
 
+/* One method is no choice. */
+static void
+show_method (TareInspector    *self,
+             const TareMethod *method,
+             gboolean          mixed)
+{
+  gboolean only = tare_method_get_n_methods () == 1 && !mixed;
+
+  gtk_widget_set_visible (GTK_WIDGET (self->method_drop), !only);
+  gtk_widget_set_visible (GTK_WIDGET (self->method_label), only);
+  gtk_label_set_label (self->method_label, _(method->label));
+}
+
+/* What is kept as it is stored is not rounded in any way. */
+static void
+update_rows (TareInspector *self,
+             gboolean       rounded)
+{
+  GtkWidget *rows[] = { self->method_row, self->range_row };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (rows); i++)
+    {
+      gtk_widget_set_sensitive (rows[i], rounded);
+      gtk_widget_set_tooltip_text (rows[i], rounded ? NULL
+                                                    : _("Nothing is rounded while the selection "
+                                                        "is kept as stored"));
+    }
+}
+
 static void
 update_pickers (TareInspector *self)
 {
@@ -382,8 +372,12 @@ update_pickers (TareInspector *self)
   self->updating = TRUE;
   set_choices (self->format_drop, formats,
                fill_formats (self, formats, indices, first.format, mixed.format));
-  set_choices (self->method_drop, methods, fill_methods (methods, first.method, mixed.method));
-  set_choices (self->range_drop, ranges, fill_ranges (ranges, first.range, mixed.range));
+  set_choices (self->method_drop, methods,
+               tare_inspector_choice_fill_methods (methods, first.method, mixed.method));
+  set_choices (self->range_drop, ranges,
+               tare_inspector_choice_fill_ranges (ranges, first.range, mixed.range));
+  show_method (self, first.method, mixed.method);
+  update_rows (self, first.format != NULL || mixed.format);
   gtk_switch_set_active (self->lock_switch, first.locked && !mixed.locked);
   self->updating = FALSE;
   update_note (self, indices, mixed);
@@ -678,6 +672,9 @@ tare_inspector_class_init (TareInspectorClass *klass)
   gtk_widget_class_bind_template_child (widget_class, TareInspector, format_drop);
   gtk_widget_class_bind_template_child (widget_class, TareInspector, method_drop);
   gtk_widget_class_bind_template_child (widget_class, TareInspector, range_drop);
+  gtk_widget_class_bind_template_child (widget_class, TareInspector, method_row);
+  gtk_widget_class_bind_template_child (widget_class, TareInspector, method_label);
+  gtk_widget_class_bind_template_child (widget_class, TareInspector, range_row);
   gtk_widget_class_bind_template_child (widget_class, TareInspector, lock_switch);
   gtk_widget_class_bind_template_child (widget_class, TareInspector, chart);
   gtk_widget_class_bind_template_child (widget_class, TareInspector, facts);

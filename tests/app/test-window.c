@@ -640,6 +640,55 @@ add (const char *path,
   g_test_add (path, WindowFixture, NULL, window_fixture_set_up, test, window_fixture_tear_down);
 }
 
+static double
+get_top (GtkWidget *widget,
+         GtkWidget *above)
+{
+  graphene_rect_t bounds;
+
+  g_assert_true (gtk_widget_compute_bounds (widget, above, &bounds));
+
+  return (double) bounds.origin.y;
+}
+
+/* The name stays in sight and the rows in place; what means nothing cannot be chosen. */
+static void
+test_inspector_rows (WindowFixture *fixture,
+                     gconstpointer  data)
+{
+  static const char *const names[] = { "blk.0.attn_k.weight", "blk.4.ffn_down.weight" };
+  TareInspector *inspector;
+  GtkWidget *row, *name, *label;
+  double top = 0.0;
+
+  window_fixture_open_sample (fixture);
+  inspector = TARE_INSPECTOR (find (fixture, TARE_TYPE_INSPECTOR));
+  label = window_fixture_find (GTK_WIDGET (inspector), GTK_TYPE_LABEL, "Method");
+  row = gtk_widget_get_ancestor (label, ADW_TYPE_ACTION_ROW);
+  for (gsize i = 0; i < G_N_ELEMENTS (names); i++)
+    {
+      guint layer = find_layer (fixture, names[i]);
+
+      tare_session_set_selection (fixture->session, &layer, 1);
+      window_fixture_settle (fixture, 100);
+      name = window_fixture_find (GTK_WIDGET (inspector), GTK_TYPE_LABEL, names[i]);
+      g_assert_null (gtk_widget_get_ancestor (name, GTK_TYPE_SCROLLED_WINDOW));
+      if (i > 0)
+        g_assert_cmpfloat_with_epsilon (get_top (row, GTK_WIDGET (inspector)), top, 0.5);
+      top = get_top (row, GTK_WIDGET (inspector));
+    }
+
+  g_assert_false (gtk_widget_get_sensitive (row));
+  g_assert_nonnull (gtk_widget_get_tooltip_text (row));
+  g_assert_cmpint (gtk_widget_get_visible (window_fixture_find (row, GTK_TYPE_DROP_DOWN, NULL)),
+                   ==, tare_method_get_n_methods () > 1);
+  tare_inspector_choose_format (inspector, tare_format_lookup ("q4_0"));
+  for (guint i = 0; i < 200 && !gtk_widget_get_sensitive (row); i++)
+    window_fixture_settle (fixture, 10);
+  g_assert_true (gtk_widget_get_sensitive (row));
+  g_assert_null (gtk_widget_get_tooltip_text (row));
+}
+
 int
 main (int    argc,
       char **argv)
@@ -654,6 +703,7 @@ main (int    argc,
   add ("/window/empty", test_empty);
   add ("/window/table", test_table);
   add ("/window/columns", test_columns);
+  add ("/window/inspector-rows", test_inspector_rows);
   add ("/window/selection", test_selection);
   add ("/window/paint", test_paint);
   add ("/window/inspector", test_inspector);
