@@ -339,8 +339,8 @@ static void
 show_landscape (TareHessianPage         *self,
                 const TareLandscapeView *view)
 {
-  g_autofree char *values[2] = { tare_text_number (view->values[0], 3),
-                                 tare_text_number (view->values[1], 3) };
+  g_autofree char *first = tare_text_number (view->values[0], 3);
+  g_autofree char *second = tare_text_number (view->values[1], 3);
   g_autofree char *caption = NULL;
 
   tare_contour_plot_set_values (TARE_CONTOUR_PLOT (self->landscape), view->losses,
@@ -354,7 +354,7 @@ show_landscape (TareHessianPage         *self,
     caption = g_strdup_printf (_("The loss around this layer's weights, roughly along the two "
                                  "directions of the largest curvature, by which it bends by about "
                                  "%s and %s; below, the density of all eigenvalues (Lanczos)."),
-                               values[0], values[1]);
+                               first, second);
   tare_layer_page_set_caption (TARE_LAYER_PAGE (self), caption);
 }
 
