@@ -75,6 +75,7 @@ struct _TareOutliersPage
   GtkToggleButton *sort_button;
 
   TareStudy       *study;
+  TareAxis        *channel_axis; /* of the ranges where they are not in line with the picture */
   TareInputReader *reader;       /* (nullable): of @reader_text */
   char            *reader_text;  /* (nullable): a path */
 };
@@ -468,6 +469,90 @@ name_axes (TareOutliersPage *self,
   tare_layer_page_set_caption (TARE_LAYER_PAGE (self), _(pictures[request->show].caption));
 }
 
+/* Inputs in their own order stand below the columns of the picture, and move with them. */
+static void
+update_axes (TareOutliersPage *self)
+{
+  gboolean inputs = gtk_drop_down_get_selected (self->channels_drop) == CHANNELS_INPUTS;
+  TareAxis *axis = inputs && !gtk_toggle_button_get_active (self->sort_button)
+                   ? tare_chart_get_x_axis (self->map_chart) : self->channel_axis;
+
+  tare_chart_set_x_axis (self->range_chart, axis);
+}
+
+static void
+channels_changed_cb (TareOutliersPage *self)
+{
+  update_axes (self);
+  tare_layer_page_refresh (TARE_LAYER_PAGE (self));
+}
+
+static TareChannel
+get_shown_channels (TareOutliersPage *self)
+{
+  return gtk_drop_down_get_selected (self->channels_drop) == CHANNELS_OUTPUTS
+         ? TARE_CHANNEL_OUTPUT : TARE_CHANNEL_INPUT;
+}
+
+static TareChannelSelection *
+get_selection (TareOutliersPage *self)
+{
+  return tare_session_get_channel_selection (tare_layer_page_get_session (TARE_LAYER_PAGE (self)));
+}
+
+static void
+mark (TareOutliersPage *self,
+      TareChannel       kind,
+      GtkOrientation    orientation)
+{
+  guint n;
+  const guint *selected = tare_channel_selection_get (get_selection (self), kind, &n);
+  g_autofree guint64 *indices = g_new (guint64, MAX (n, 1u));
+
+  for (guint i = 0; i < n; i++)
+    indices[i] = selected[i];
+  tare_heat_plot_set_marked (TARE_HEAT_PLOT (self->map), orientation, indices, n);
+}
+
+/* The rows of the picture are outputs where they are not tokens. */
+static void
+update_selection (TareOutliersPage *self)
+{
+  guint n;
+  const guint *selected = tare_channel_selection_get (get_selection (self),
+                                                      get_shown_channels (self), &n);
+
+  tare_plot_set_selected (self->ranges, selected, n);
+  mark (self, TARE_CHANNEL_INPUT, GTK_ORIENTATION_VERTICAL);
+  if (gtk_drop_down_get_selected (self->show_drop) == SHOW_INPUTS)
+    tare_heat_plot_set_marked (TARE_HEAT_PLOT (self->map), GTK_ORIENTATION_HORIZONTAL, NULL, 0);
+  else
+    mark (self, TARE_CHANNEL_OUTPUT, GTK_ORIENTATION_HORIZONTAL);
+}
+
+static void
+channel_activated_cb (TareOutliersPage *self,
+                      guint             channel,
+                      GdkModifierType   state)
+{
+  tare_channel_selection_pick (get_selection (self), get_shown_channels (self), channel, state);
+}
+
+/* A cell stands for the channel that is shown below. */
+static void
+cell_activated_cb (TareOutliersPage *self,
+                   guint             point,
+                   GdkModifierType   state)
+{
+  gboolean tokens = gtk_drop_down_get_selected (self->show_drop) == SHOW_INPUTS;
+  TareChannel kind = tokens ? TARE_CHANNEL_INPUT : get_shown_channels (self);
+  guint64 row, column;
+
+  tare_heat_plot_get_cell (TARE_HEAT_PLOT (self->map), point, &row, &column);
+  tare_channel_selection_pick (get_selection (self), kind,
+                               (guint) (kind == TARE_CHANNEL_INPUT ? column : row), state);
+}
+
 static void
 show (TareLayerPage *page,
       TareLayer     *layer)
@@ -489,6 +574,7 @@ show (TareLayerPage *page,
   request->text = g_strdup (tare_session_get_calibration_text (tare_layer_page_get_session (page)));
   request->reader = find_reader (self, request->text);
   name_axes (self, request);
+  update_selection (self);
   tare_layer_page_set_busy (page, TRUE);
   tare_study_start (self->study, tare_layer_get_tensor (layer), request, request_free);
 }
@@ -508,6 +594,12 @@ session_set (TareLayerPage *page,
   TareOutliersPage *self = TARE_OUTLIERS_PAGE (page);
 
   self->study = tare_study_new (&study_class, session, self);
+  g_signal_connect_object (tare_session_get_channel_selection (session), "changed",
+                           G_CALLBACK (update_selection), self, G_CONNECT_SWAPPED);
+  g_signal_connect_object (self->ranges, "point-activated", G_CALLBACK (channel_activated_cb), self,
+                           G_CONNECT_SWAPPED);
+  g_signal_connect_object (self->map, "point-activated", G_CALLBACK (cell_activated_cb), self,
+                           G_CONNECT_SWAPPED);
   g_signal_connect_object (session, "recipe-changed", G_CALLBACK (recipe_changed_cb), self,
                            G_CONNECT_SWAPPED);
 }
@@ -517,6 +609,7 @@ sort_cb (TareOutliersPage *self)
 {
   tare_range_plot_set_sorted (TARE_RANGE_PLOT (self->ranges),
                               gtk_toggle_button_get_active (self->sort_button));
+  update_axes (self);
 }
 
 static void
@@ -537,6 +630,7 @@ tare_outliers_page_finalize (GObject *object)
 
   g_clear_object (&self->map);
   g_clear_object (&self->ranges);
+  g_clear_object (&self->channel_axis);
   g_free (self->reader_text);
 
   G_OBJECT_CLASS (tare_outliers_page_parent_class)->finalize (object);
@@ -566,7 +660,7 @@ add_controls (TareOutliersPage *self)
   self->show_drop = tare_layer_page_add_choice (page, _("What the Picture Shows"), shows,
                                                 G_CALLBACK (tare_layer_page_refresh));
   self->channels_drop = tare_layer_page_add_choice (page, _("Which Channels"), channels,
-                                                    G_CALLBACK (tare_layer_page_refresh));
+                                                    G_CALLBACK (channels_changed_cb));
   self->sort_button = GTK_TOGGLE_BUTTON (gtk_toggle_button_new ());
   gtk_button_set_icon_name (GTK_BUTTON (self->sort_button), "view-sort-descending-symbolic");
   gtk_widget_set_tooltip_text (GTK_WIDGET (self->sort_button), _("Widest Channels First"));
@@ -593,6 +687,7 @@ tare_outliers_page_init (TareOutliersPage *self)
   tare_axis_set_title (tare_chart_get_x_axis (self->map_chart), _("input"));
   tare_axis_set_title (tare_chart_get_y_axis (self->map_chart), _("output"));
   self->range_chart = tare_layer_page_add_chart (page, _("How the weights of channels are spread"));
+  self->channel_axis = g_object_ref (tare_chart_get_x_axis (self->range_chart));
   self->ranges = tare_range_plot_new ();
   tare_chart_add_plot (self->range_chart, self->ranges);
   tare_axis_set_title (tare_chart_get_y_axis (self->range_chart), _("weight"));
@@ -615,6 +710,23 @@ tare_outliers_page_set_picture (TareOutliersPage *self,
   for (guint i = 0; i < G_N_ELEMENTS (pictures); i++)
     if (g_str_equal (pictures[i].id, picture))
       gtk_drop_down_set_selected (self->show_drop, i);
+}
+
+/**
+ * tare_outliers_page_set_channels:
+ * @self: the page
+ * @channels: "outputs" or "inputs"
+ *
+ * Shows how the weights of these are spread.
+ */
+void
+tare_outliers_page_set_channels (TareOutliersPage *self,
+                                 const char       *channels)
+{
+  g_return_if_fail (TARE_IS_OUTLIERS_PAGE (self) && channels != NULL);
+
+  gtk_drop_down_set_selected (self->channels_drop, g_str_equal (channels, "inputs")
+                                                   ? CHANNELS_INPUTS : CHANNELS_OUTPUTS);
 }
 
 /**

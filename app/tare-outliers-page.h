@@ -17,6 +17,8 @@ G_DECLARE_FINAL_TYPE (TareOutliersPage, tare_outliers_page, TARE, OUTLIERS_PAGE,
 
 void       tare_outliers_page_set_picture (TareOutliersPage *self,
                                            const char       *picture);
+void       tare_outliers_page_set_channels (TareOutliersPage *self,
+                                            const char       *channels);
 TareChart *tare_outliers_page_get_map     (TareOutliersPage *self);
 TareChart *tare_outliers_page_get_ranges  (TareOutliersPage *self);
 

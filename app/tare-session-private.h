@@ -67,6 +67,7 @@ struct _TareSession
   GListStore       *layers;
   GArray           *selection;
   GPtrArray        *sites;
+  TareChannelSelection *channels;
   GArray           *site_selection;
 
   TareHistory      *history;

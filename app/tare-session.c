@@ -38,6 +38,7 @@ tare_session_finalize (GObject *object)
   g_clear_object (&self->history);
   g_clear_object (&self->layers);
   g_clear_pointer (&self->selection, g_array_unref);
+  g_clear_object (&self->channels);
   _tare_session_clear_sites (self);
   g_clear_pointer (&self->token_scores, tare_token_scores_unref);
   g_clear_pointer (&self->measured, tare_recipe_unref);
@@ -180,6 +181,7 @@ tare_session_init (TareSession *self)
   self->jobs = tare_job_queue_new ();
   self->layers = g_list_store_new (TARE_TYPE_LAYER);
   self->selection = g_array_new (FALSE, FALSE, sizeof (guint));
+  self->channels = tare_channel_selection_new ();
   _tare_session_init_sites (self);
   self->reference = tare_format_lookup (REFERENCE_FORMAT);
   self->brush = (TareAssignment) {
@@ -439,6 +441,21 @@ tare_session_get_selection (TareSession *self,
   return (const guint *) self->selection->data;
 }
 
+/* The channels are those of the first layer that is selected, which the pages show. */
+static void
+count_channels (TareSession *self)
+{
+  const TareTensor *tensor;
+
+  if (self->selection->len == 0)
+    return;
+
+  tensor = tare_layer_get_tensor (tare_session_get_layer
+                                    (self, g_array_index (self->selection, guint, 0)));
+  tare_channel_selection_set_count (self->channels, TARE_CHANNEL_OUTPUT, tensor->rows);
+  tare_channel_selection_set_count (self->channels, TARE_CHANNEL_INPUT, tensor->columns);
+}
+
 /**
  * tare_session_set_selection:
  * @self: the session
@@ -461,8 +478,23 @@ tare_session_set_selection (TareSession *self,
   changed = self->site_selection->len > 0;
   g_array_set_size (self->site_selection, 0);
   changed = _tare_session_take_selection (&self->selection, next) || changed;
+  count_channels (self);
   if (changed)
     _tare_session_emit (self, TARE_SESSION_SIGNAL_SELECTION_CHANGED);
+}
+
+/**
+ * tare_session_get_channel_selection:
+ * @self: the session
+ *
+ * Returns: (transfer none): the channels that are set apart in every chart
+ */
+TareChannelSelection *
+tare_session_get_channel_selection (TareSession *self)
+{
+  g_return_val_if_fail (TARE_IS_SESSION (self), NULL);
+
+  return self->channels;
 }
 
 /**

@@ -4,6 +4,7 @@
 #include <gio/gio.h>
 
 #include "analysis/evaluation/tare-evaluator.h"
+#include "app/tare-channel-selection.h"
 #include "app/tare-history.h"
 #include "app/tare-job-queue.h"
 #include "app/tare-layer.h"
@@ -66,6 +67,9 @@ const guint        *tare_session_get_selection        (TareSession           *se
 void                tare_session_set_selection        (TareSession           *self,
                                                        const guint           *indices,
                                                        guint                  n_indices);
+
+TareChannelSelection *
+                    tare_session_get_channel_selection (TareSession          *self);
 
 guint               tare_session_get_n_sites          (TareSession           *self);
 const TareActivationSite *

@@ -4,14 +4,11 @@
  * does what its buttons say. */
 #include "tests/app/window-fixture.h"
 
-#include <math.h>
 #include <string.h>
 
-#include "analysis/calibration/tare-input-reader.h"
 #include "app/tare-distribution-page.h"
 #include "app/tare-formats-page.h"
 #include "app/tare-hessian-page.h"
-#include "app/tare-outliers-page.h"
 #include "app/tare-preview-page.h"
 
 static gboolean
@@ -20,42 +17,6 @@ is_idle (WindowFixture *fixture)
   TareJobQueue *jobs = tare_session_get_jobs (fixture->session);
 
   return g_list_model_get_n_items (G_LIST_MODEL (jobs)) == 0;
-}
-
-/* Shows a page and waits until it has found what it shows. */
-static GtkWidget *
-show (WindowFixture *fixture,
-      const char    *name)
-{
-  tare_window_show_page (fixture->window, name);
-  window_fixture_settle (fixture, 50);
-  window_fixture_wait (fixture, is_idle, 60.0);
-  window_fixture_settle (fixture, 200);
-
-  return tare_window_get_page (fixture->window, name);
-}
-
-static guint
-find_layer (WindowFixture *fixture,
-            const char    *canonical)
-{
-  for (guint i = 0; i < tare_session_get_n_layers (fixture->session); i++)
-    {
-      TareLayer *layer = tare_session_get_layer (fixture->session, i);
-
-      if (g_str_equal (tare_layer_get_tensor (layer)->canonical, canonical))
-        return i;
-    }
-  g_assert_not_reached ();
-}
-
-static void
-select_layer (WindowFixture *fixture,
-              const char    *canonical)
-{
-  guint index = find_layer (fixture, canonical);
-
-  tare_session_set_selection (fixture->session, &index, 1);
 }
 
 static gboolean
@@ -83,7 +44,7 @@ test_layers (WindowFixture *fixture,
   GtkWidget *page;
 
   window_fixture_open_sample (fixture);
-  page = show (fixture, "layers");
+  page = window_fixture_show_page (fixture, "layers");
   for (gsize i = 0; i < G_N_ELEMENTS (formats); i++)
     {
       const TareAssignment assignment = {
@@ -109,55 +70,28 @@ test_formats (WindowFixture *fixture,
   guint before;
 
   window_fixture_open_sample (fixture);
-  page = TARE_FORMATS_PAGE (show (fixture, "formats"));
+  page = TARE_FORMATS_PAGE (window_fixture_show_page (fixture, "formats"));
   g_assert_cmpuint (tare_formats_page_get_n_points (page), ==, 0);
 
-  select_layer (fixture, "blk.2.ffn_down.weight");
-  show (fixture, "formats");
+  window_fixture_select_layer (fixture, "blk.2.ffn_down.weight");
+  window_fixture_show_page (fixture, "formats");
   before = tare_formats_page_get_n_points (page);
   g_assert_cmpuint (before, >, 40);
   g_assert_cmpuint (before, <=, tare_format_get_n_formats ());
 
   /* A vector takes no format. */
-  select_layer (fixture, "blk.2.attn_norm.weight");
-  show (fixture, "formats");
+  window_fixture_select_layer (fixture, "blk.2.attn_norm.weight");
+  window_fixture_show_page (fixture, "formats");
   g_assert_cmpuint (tare_formats_page_get_n_points (page), ==, 0);
 
-  select_layer (fixture, "blk.2.ffn_down.weight");
-  show (fixture, "formats");
+  window_fixture_select_layer (fixture, "blk.2.ffn_down.weight");
+  window_fixture_show_page (fixture, "formats");
   g_assert_cmpuint (tare_formats_page_get_n_points (page), ==, before);
   tare_formats_page_choose (page, format);
   g_assert_true (click (GTK_WIDGET (page), "Assign to _Selection"));
-  index = find_layer (fixture, "blk.2.ffn_down.weight");
+  index = window_fixture_find_layer (fixture, "blk.2.ffn_down.weight");
   g_assert_true (tare_layer_get_format (tare_session_get_layer (fixture->session, index))
                  == format);
-}
-
-static void
-test_outliers (WindowFixture *fixture,
-               gconstpointer  data)
-{
-  TareOutliersPage *page;
-  g_autofree char *csv = NULL;
-  g_auto(GStrv) lines = NULL;
-  GdkRectangle area;
-
-  window_fixture_open_sample (fixture);
-  page = TARE_OUTLIERS_PAGE (show (fixture, "outliers"));
-  g_assert_cmpstr (tare_layer_page_get_state (TARE_LAYER_PAGE (page)), ==, "empty");
-
-  select_layer (fixture, "blk.1.ffn_down.weight");
-  show (fixture, "outliers");
-  g_assert_cmpstr (tare_layer_page_get_state (TARE_LAYER_PAGE (page)), ==, "charts");
-  csv = tare_chart_dup_csv (tare_outliers_page_get_ranges (page));
-  lines = g_strsplit (csv, "\n", -1);
-  g_assert_cmpuint (g_strv_length (lines), >, 256);
-  g_assert_true (tare_chart_get_plot_area (tare_outliers_page_get_map (page), &area));
-
-  /* A vector has no picture. */
-  select_layer (fixture, "blk.1.attn_norm.weight");
-  show (fixture, "outliers");
-  g_assert_cmpstr (tare_layer_page_get_state (TARE_LAYER_PAGE (page)), ==, "empty");
 }
 
 static guint
@@ -167,95 +101,6 @@ count_lines (TareChart *chart)
   g_auto(GStrv) lines = g_strsplit (csv, "\n", -1);
 
   return g_strv_length (lines);
-}
-
-/* What the picture has at a row and a column, from the data behind it. */
-static char *
-describe_cell (TareChart *chart,
-               guint      row,
-               guint      column)
-{
-  g_autofree char *csv = tare_chart_dup_csv (chart);
-  g_autofree char *begin = g_strdup_printf ("\n%u,%u,1,1,", row, column);
-  const char *found = strstr (csv, begin);
-
-  return found != NULL ? g_strndup (found + strlen (begin), strcspn (found + strlen (begin), "\n"))
-                       : NULL;
-}
-
-/* Asks the network by itself. */
-static void
-assert_enters (WindowFixture *fixture,
-               const char    *canonical,
-               guint          token,
-               guint          column,
-               double         number)
-{
-  TareModel *model = tare_session_get_model (fixture->session);
-  const char *path = tare_session_get_calibration_text (fixture->session);
-  g_autoptr(TareInputReader) reader = NULL;
-  g_autoptr(TareInputs) inputs = NULL;
-  g_autofree char *text = NULL;
-
-  g_assert_true (g_file_get_contents (path, &text, NULL, NULL));
-  text[4096] = '\0';
-  reader = tare_input_reader_new (model, text, strlen (text), 256, path, NULL);
-  inputs = tare_input_reader_read (reader, tare_model_lookup (model, canonical), NULL, NULL);
-  g_assert_nonnull (inputs);
-  g_assert_cmpfloat_with_epsilon (number, fabs (inputs->x[token * inputs->columns + column]),
-                                  1e-5 * number);
-}
-
-/* Zooms in until every number has a cell of its own. */
-static void
-look_closely (WindowFixture *fixture,
-              TareChart     *chart)
-{
-  tare_axis_set_range (tare_chart_get_x_axis (chart), 100.0, 106.0);
-  tare_axis_set_range (tare_chart_get_y_axis (chart), 2.0, 8.0);
-  window_fixture_settle (fixture, 300);
-}
-
-/* The inputs as a picture are those of the calibration text, and those of a layer that shares them
- * are the same. */
-static void
-test_input_picture (WindowFixture *fixture,
-                    gconstpointer  data)
-{
-  static const char *const layers[] = { "blk.1.attn_q.weight", "blk.1.attn_v.weight" };
-  TareOutliersPage *page;
-  g_autofree char *numbers[2] = { NULL, NULL };
-  double lower, upper;
-
-  window_fixture_open_sample (fixture);
-  select_layer (fixture, "blk.3.ffn_down.weight");
-  page = TARE_OUTLIERS_PAGE (show (fixture, "outliers"));
-  tare_outliers_page_set_picture (page, "inputs");
-  for (guint i = 0; i < 2; i++)
-    {
-      TareChart *chart = tare_outliers_page_get_map (page);
-
-      select_layer (fixture, layers[i]);
-      show (fixture, "outliers");
-      g_assert_cmpstr (tare_layer_page_get_state (TARE_LAYER_PAGE (page)), ==, "charts");
-      tare_axis_get_bounds (tare_chart_get_y_axis (chart), &lower, &upper);
-      g_assert_cmpfloat (upper - lower, ==, 256.0);
-      look_closely (fixture, chart);
-      numbers[i] = describe_cell (chart, 5, 103);
-      g_assert_nonnull (numbers[i]);
-    }
-  g_assert_cmpstr (numbers[0], ==, numbers[1]);
-  assert_enters (fixture, layers[0], 5, 103, g_ascii_strtod (numbers[0], NULL));
-  window_fixture_shoot (fixture, GTK_WIDGET (fixture->window), "inputs-close", FALSE);
-
-  /* Nothing enters a table: its channels are shown, and no old picture. */
-  select_layer (fixture, "token_embd.weight");
-  show (fixture, "outliers");
-  g_assert_cmpuint (count_lines (tare_outliers_page_get_ranges (page)), >, 1024);
-  g_assert_cmpuint (count_lines (tare_outliers_page_get_map (page)), <=, 2);
-  g_assert_nonnull (window_fixture_find (GTK_WIDGET (page), GTK_TYPE_LABEL,
-                                         "token_embd.weight: not a linear layer, nothing enters "
-                                         "it"));
 }
 
 static gboolean
@@ -272,32 +117,32 @@ test_distribution (WindowFixture *fixture,
   TareDistributionPage *page;
 
   window_fixture_open_sample (fixture);
-  page = TARE_DISTRIBUTION_PAGE (show (fixture, "distribution"));
-  select_layer (fixture, "blk.1.ffn_down.weight");
+  page = TARE_DISTRIBUTION_PAGE (window_fixture_show_page (fixture, "distribution"));
+  window_fixture_select_layer (fixture, "blk.1.ffn_down.weight");
   tare_distribution_page_set_view (page, "normal");
-  show (fixture, "distribution");
+  window_fixture_show_page (fixture, "distribution");
   g_assert_cmpuint (count_lines (tare_distribution_page_get_chart (page)), >, 200);
 
   /* 256 rows have a ridge each. */
   tare_distribution_page_set_view (page, "channels");
-  show (fixture, "distribution");
+  window_fixture_show_page (fixture, "distribution");
   g_assert_cmpuint (count_lines (tare_distribution_page_get_chart (page)), >, 256 * 32);
 
   tare_distribution_page_set_view (page, "inputs");
-  show (fixture, "distribution");
+  window_fixture_show_page (fixture, "distribution");
   g_assert_true (tare_distribution_page_is_missing (page));
 
   window_fixture_use_excerpts (fixture, 16000);
   tare_session_calibrate (fixture->session,
                           tare_session_get_calibration_text (fixture->session));
   window_fixture_wait (fixture, is_calibrated, 60.0);
-  show (fixture, "distribution");
+  window_fixture_show_page (fixture, "distribution");
   g_assert_false (tare_distribution_page_is_missing (page));
   g_assert_cmpuint (count_lines (tare_distribution_page_get_chart (page)), >, 20);
 
   /* A line for each position, under the names of the axes. */
   tare_distribution_page_set_view (page, "positions");
-  show (fixture, "distribution");
+  window_fixture_show_page (fixture, "distribution");
   g_assert_false (tare_distribution_page_is_missing (page));
   activations = tare_calibration_lookup (tare_session_get_calibration (fixture->session),
                                          "blk.1.ffn_down.weight");
@@ -306,7 +151,7 @@ test_distribution (WindowFixture *fixture,
                     activations->n_positions + 1);
 
   /* Nothing flows into a norm's weights that a calibration records. */
-  select_layer (fixture, "blk.1.attn_norm.weight");
+  window_fixture_select_layer (fixture, "blk.1.attn_norm.weight");
   g_assert_true (tare_distribution_page_is_missing (page));
   tare_distribution_page_set_view (page, "inputs");
   g_assert_true (tare_distribution_page_is_missing (page));
@@ -330,15 +175,15 @@ test_hessian (WindowFixture *fixture,
   gsize n;
 
   window_fixture_open_sample (fixture);
-  select_layer (fixture, "blk.1.ffn_down.weight");
-  page = TARE_HESSIAN_PAGE (show (fixture, "hessian"));
+  window_fixture_select_layer (fixture, "blk.1.ffn_down.weight");
+  page = TARE_HESSIAN_PAGE (window_fixture_show_page (fixture, "hessian"));
   g_assert_cmpstr (tare_layer_page_get_state (TARE_LAYER_PAGE (page)), ==, "empty");
 
   window_fixture_use_excerpts (fixture, 16000);
   tare_session_calibrate (fixture->session,
                           tare_session_get_calibration_text (fixture->session));
   window_fixture_wait (fixture, is_calibrated, 60.0);
-  show (fixture, "hessian");
+  window_fixture_show_page (fixture, "hessian");
   g_assert_cmpstr (tare_layer_page_get_state (TARE_LAYER_PAGE (page)), ==, "charts");
   g_assert_cmpuint (tare_hessian_page_get_n_values (page), ==, 768);
 
@@ -360,15 +205,15 @@ test_landscape (WindowFixture *fixture,
 
   window_fixture_open_sample (fixture);
   window_fixture_use_excerpts (fixture, 80);
-  select_layer (fixture, "blk.1.attn_k.weight");
-  page = TARE_HESSIAN_PAGE (show (fixture, "hessian"));
+  window_fixture_select_layer (fixture, "blk.1.attn_k.weight");
+  page = TARE_HESSIAN_PAGE (window_fixture_show_page (fixture, "hessian"));
   tare_hessian_page_set_surveying (page, TRUE);
-  show (fixture, "hessian");
+  window_fixture_show_page (fixture, "hessian");
   g_assert_cmpstr (tare_layer_page_get_state (TARE_LAYER_PAGE (page)), ==, "charts");
   g_assert_cmpuint (tare_hessian_page_get_n_losses (page), ==, 121);
 
   tare_hessian_page_set_surveying (page, FALSE);
-  show (fixture, "hessian");
+  window_fixture_show_page (fixture, "hessian");
   g_assert_cmpuint (tare_hessian_page_get_n_losses (page), ==, 0);
 }
 
@@ -409,12 +254,12 @@ test_preview (WindowFixture *fixture,
   const char *base;
 
   window_fixture_open_sample (fixture);
-  page = TARE_PREVIEW_PAGE (show (fixture, "preview"));
+  page = TARE_PREVIEW_PAGE (window_fixture_show_page (fixture, "preview"));
   window_fixture_use_excerpts (fixture, 16000);
   tare_session_assign_rule (fixture->session, "*", &assignment);
   window_fixture_settle (fixture, 300);
   window_fixture_wait (fixture, is_measured, 120.0);
-  show (fixture, "preview");
+  window_fixture_show_page (fixture, "preview");
   g_assert_cmpuint (tare_preview_page_get_n_predictions (page), ==, 100);
 
   tare_preview_page_select (page, 3);
@@ -441,10 +286,6 @@ main (int    argc,
   g_test_add ("/pages/formats", WindowFixture, NULL, window_fixture_set_up, test_formats,
               window_fixture_tear_down);
   g_test_add ("/pages/layers", WindowFixture, NULL, window_fixture_set_up, test_layers,
-              window_fixture_tear_down);
-  g_test_add ("/pages/input-picture", WindowFixture, NULL, window_fixture_set_up,
-              test_input_picture, window_fixture_tear_down);
-  g_test_add ("/pages/outliers", WindowFixture, NULL, window_fixture_set_up, test_outliers,
               window_fixture_tear_down);
   g_test_add ("/pages/preview", WindowFixture, NULL, window_fixture_set_up, test_preview,
               window_fixture_tear_down);

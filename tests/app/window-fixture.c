@@ -299,6 +299,72 @@ count_colors (GdkTexture *texture,
 }
 
 /**
+ * window_fixture_find_layer:
+ * @fixture: the fixture
+ * @canonical: a tensor of the model
+ *
+ * Returns: its index among the layers of the session
+ */
+guint
+window_fixture_find_layer (WindowFixture *fixture,
+                           const char    *canonical)
+{
+  for (guint i = 0; i < tare_session_get_n_layers (fixture->session); i++)
+    {
+      TareLayer *layer = tare_session_get_layer (fixture->session, i);
+
+      if (g_str_equal (tare_layer_get_tensor (layer)->canonical, canonical))
+        return i;
+    }
+  g_assert_not_reached ();
+}
+
+/**
+ * window_fixture_select_layer:
+ * @fixture: the fixture
+ * @canonical: a tensor of the model
+ *
+ * Selects it alone.
+ */
+void
+window_fixture_select_layer (WindowFixture *fixture,
+                             const char    *canonical)
+{
+  guint index = window_fixture_find_layer (fixture, canonical);
+
+  tare_session_set_selection (fixture->session, &index, 1);
+}
+
+static gboolean
+is_idle (WindowFixture *fixture)
+{
+  TareJobQueue *jobs = tare_session_get_jobs (fixture->session);
+
+  return g_list_model_get_n_items (G_LIST_MODEL (jobs)) == 0;
+}
+
+/**
+ * window_fixture_show_page:
+ * @fixture: the fixture
+ * @name: of a page
+ *
+ * Shows a page and waits until it has found what it shows.
+ *
+ * Returns: (transfer none): the page
+ */
+GtkWidget *
+window_fixture_show_page (WindowFixture *fixture,
+                          const char    *name)
+{
+  tare_window_show_page (fixture->window, name);
+  window_fixture_settle (fixture, 50);
+  window_fixture_wait (fixture, is_idle, 60.0);
+  window_fixture_settle (fixture, 200);
+
+  return tare_window_get_page (fixture->window, name);
+}
+
+/**
  * window_fixture_shoot:
  * @fixture: the fixture
  * @window: a window of the program, presented

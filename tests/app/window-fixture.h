@@ -44,6 +44,12 @@ GtkWindow *window_fixture_get_dialog (WindowFixture    *fixture);
 GtkWidget *window_fixture_find       (GtkWidget        *root,
                                       GType             type,
                                       const char       *text);
+guint     window_fixture_find_layer  (WindowFixture    *fixture,
+                                      const char       *canonical);
+void      window_fixture_select_layer (WindowFixture   *fixture,
+                                       const char      *canonical);
+GtkWidget *window_fixture_show_page  (WindowFixture    *fixture,
+                                      const char       *name);
 void      window_fixture_shoot       (WindowFixture    *fixture,
                                       GtkWidget        *window,
                                       const char       *name,
