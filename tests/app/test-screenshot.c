@@ -229,6 +229,12 @@ test_measures (WindowFixture *fixture,
     }
 }
 
+static gboolean
+is_narrow (WindowFixture *fixture)
+{
+  return gtk_widget_get_width (GTK_WIDGET (fixture->window)) == 900;
+}
+
 /* At 900 the map folds away, and nothing is wider than the window. */
 static void
 test_narrow (WindowFixture *fixture,
@@ -238,6 +244,7 @@ test_narrow (WindowFixture *fixture,
 
   window_fixture_open_sample (fixture);
   window_fixture_resize (fixture, 900, 700);
+  window_fixture_wait (fixture, is_narrow, 30.0);
   window_fixture_settle (fixture, 300);
   flap = ADW_FLAP (window_fixture_find (GTK_WIDGET (fixture->window), ADW_TYPE_FLAP, NULL));
   g_assert_true (adw_flap_get_folded (flap));
