@@ -314,6 +314,7 @@ fill (TareMapView *self)
 
   get_scale (self, &minimum, &maximum);
   tare_format_map_set_scale (self->map, minimum, maximum, unit);
+  tare_format_map_set_calm (self->map, shows_bits (self));
   self->syncing = TRUE;
   tare_format_map_set_cells (self->map, cells, n);
   self->syncing = FALSE;

@@ -57,7 +57,7 @@ tare_bits_bar_snapshot (GtkWidget   *widget,
   if (isnan (self->value))
     return;
 
-  tare_colormap_get (self->value, self->ink.dark, &color);
+  tare_colormap_get_calm (self->value, self->ink.dark, &color);
   _tare_ink_box (snapshot, &self->ink.grid, 0.0, top, width, THICKNESS);
   _tare_ink_box (snapshot, &color, 0.0, top, MAX (1.0, round (width * self->value)), THICKNESS);
 }

@@ -6,6 +6,14 @@
 /* Enough that neighbouring entries differ by less than a step of an 8-bit channel. */
 #define N_ENTRIES 512
 
+typedef enum
+{
+  VARIANT_LIGHT,
+  VARIANT_DARK,
+  VARIANT_CALM,
+  N_VARIANTS,
+} Variant;
+
 typedef struct
 {
   double lightness;
@@ -32,6 +40,19 @@ static const Lch dark_points[] = {
   { 0.625, 0.105, 195.0 },
   { 0.768, 0.125, 150.0 },
   { 0.910, 0.135, 108.0 },
+};
+
+/*
+ * The light scale's hues for a dark background, its high end near that, and its low end no brighter
+ * than a page of text: for what nearly all of a picture has the most of until somebody changes it,
+ * such as bits, where a scale that rises from the background would be a wall of light.
+ */
+static const Lch calm_points[] = {
+  { 0.800, 0.110, 108.0 },
+  { 0.700, 0.115, 150.0 },
+  { 0.600, 0.095, 195.0 },
+  { 0.500, 0.100, 245.0 },
+  { 0.400, 0.095, 285.0 },
 };
 
 /* From the middle to either end: blue below, orange above, a pair that all eyes tell apart. */
@@ -117,21 +138,31 @@ follow (const Lch *points,
 }
 
 static const GdkRGBA *
-get_entries (gboolean dark)
+get_entries (Variant variant)
 {
-  static GdkRGBA entries[2][N_ENTRIES];
+  static const Lch *const points[N_VARIANTS] = { light_points, dark_points, calm_points };
+  static GdkRGBA entries[N_VARIANTS][N_ENTRIES];
   static gsize made = 0;
 
   if (g_once_init_enter (&made))
     {
-      for (guint variant = 0; variant < 2; variant++)
+      for (guint k = 0; k < N_VARIANTS; k++)
         for (guint i = 0; i < N_ENTRIES; i++)
-          follow (variant ? dark_points : light_points, G_N_ELEMENTS (light_points),
-                  i / (N_ENTRIES - 1.0), &entries[variant][i]);
+          follow (points[k], G_N_ELEMENTS (light_points), i / (N_ENTRIES - 1.0), &entries[k][i]);
       g_once_init_leave (&made, 1);
     }
 
-  return entries[dark ? 1 : 0];
+  return entries[variant];
+}
+
+static void
+look_up (Variant  variant,
+         double   position,
+         GdkRGBA *color)
+{
+  double place = isnan (position) ? 0.0 : CLAMP (position, 0.0, 1.0);
+
+  *color = get_entries (variant)[(guint) lrint (place * (N_ENTRIES - 1))];
 }
 
 /**
@@ -148,9 +179,25 @@ tare_colormap_get (double    position,
                    gboolean  dark,
                    GdkRGBA  *color)
 {
-  double place = isnan (position) ? 0.0 : CLAMP (position, 0.0, 1.0);
+  look_up (dark ? VARIANT_DARK : VARIANT_LIGHT, position, color);
+}
 
-  *color = get_entries (dark)[(guint) lrint (place * (N_ENTRIES - 1))];
+/**
+ * tare_colormap_get_calm:
+ * @position: from 0 to 1; what lies beyond takes the colour of the end
+ * @dark: %TRUE for a dark background
+ * @color: (out): the colour
+ *
+ * A sequential scale of even perceived steps for what is at its most where nothing was done, such
+ * as bits: dark at its high end on every background, in the same hues, so that what was not touched
+ * is quiet.
+ */
+void
+tare_colormap_get_calm (double    position,
+                        gboolean  dark,
+                        GdkRGBA  *color)
+{
+  look_up (dark ? VARIANT_CALM : VARIANT_LIGHT, position, color);
 }
 
 /**

@@ -11,6 +11,9 @@ G_BEGIN_DECLS
 void    tare_colormap_get           (double         position,
                                      gboolean       dark,
                                      GdkRGBA       *color);
+void    tare_colormap_get_calm      (double         position,
+                                     gboolean       dark,
+                                     GdkRGBA       *color);
 void    tare_colormap_get_diverging (double         position,
                                      gboolean       dark,
                                      GdkRGBA       *color);

@@ -333,6 +333,27 @@ tare_format_map_set_scale (TareFormatMap *self,
 }
 
 /**
+ * tare_format_map_set_calm:
+ * @self: the map
+ * @calm: whether cells with the most, which are nearly all of them where nothing was done, are to
+ *   be dark on a dark background too, as is right for bits; else more always stands out more
+ */
+void
+tare_format_map_set_calm (TareFormatMap *self,
+                          gboolean       calm)
+{
+  g_return_if_fail (TARE_IS_FORMAT_MAP (self));
+
+  calm = calm != FALSE;
+  if (self->calm == calm)
+    return;
+
+  self->calm = calm;
+  _tare_format_map_drop_cells (self);
+  gtk_widget_queue_draw (GTK_WIDGET (self));
+}
+
+/**
  * tare_format_map_set_mark_name:
  * @self: the map
  * @mark: a mark other than %TARE_FORMAT_MARK_NONE

@@ -245,6 +245,17 @@ make_hatch (const GdkRGBA *color,
 }
 
 static void
+find_color (TareFormatMap *self,
+            double         position,
+            GdkRGBA       *color)
+{
+  if (self->calm)
+    tare_colormap_get_calm (position, self->ink.dark, color);
+  else
+    tare_colormap_get (position, self->ink.dark, color);
+}
+
+static void
 find_fill (TareFormatMap *self,
            const Cell    *cell,
            GdkRGBA       *fill)
@@ -258,8 +269,7 @@ find_fill (TareFormatMap *self,
       return;
     }
 
-  tare_colormap_get (span > 0.0 ? (cell->value - self->minimum) / span : 0.5,
-                     self->ink.dark, fill);
+  find_color (self, span > 0.0 ? (cell->value - self->minimum) / span : 0.5, fill);
 }
 
 /**
@@ -324,8 +334,12 @@ draw_cell (TareFormatMap *self,
     {
       Text *label = get_text (self, cell->label);
       float left = floorf ((float) (width - label->width) / 2.0f);
+      /* Beside its signs, or below them where it is too wide for that. */
+      double room = cell->locked ? 2.0 + LOCK_WIDTH * scale
+                    : cell->mark != TARE_FORMAT_MARK_NONE ? 2.0 + MARK_SIZE * scale : 0.0;
+      double below = (double) left > room ? 0.0 : SIGN_HEIGHT * scale;
       float top = floorf ((float) MAX ((height - label->height) / 2.0,
-                                       MIN (SIGN_HEIGHT * scale, height - label->height)));
+                                       MIN (below, height - label->height)));
 
       if (label->nodes[light] != NULL)
         {
@@ -518,7 +532,7 @@ draw_strip (TareFormatMap *self,
   for (guint i = 0; i < LEGEND_STOPS; i++)
     {
       stops[i].offset = (float) i / (LEGEND_STOPS - 1.0f);
-      tare_colormap_get ((double) stops[i].offset, self->ink.dark, &stops[i].color);
+      find_color (self, (double) stops[i].offset, &stops[i].color);
     }
   gtk_snapshot_append_linear_gradient (snapshot, &area,
                                        &GRAPHENE_POINT_INIT ((float) x, (float) y),
@@ -546,6 +560,17 @@ flow_next (Flow *flow,
     }
 }
 
+/* Whether a cell has more than the last colour stands for. */
+static gboolean
+reaches_beyond (TareFormatMap *self)
+{
+  for (guint i = 0; i < self->n_rows * self->n_columns; i++)
+    if (self->cells[i].present && self->cells[i].value > self->maximum)
+      return TRUE;
+
+  return FALSE;
+}
+
 static void
 lay_scale (TareFormatMap *self,
            GtkSnapshot   *snapshot,
@@ -556,6 +581,8 @@ lay_scale (TareFormatMap *self,
 
   tare_ticks_format_exact (self->minimum, numbers[0]);
   tare_ticks_format_exact (self->maximum, numbers[1]);
+  if (reaches_beyond (self))
+    g_strlcat (numbers[1], "+", sizeof numbers[1]);
   width = get_text (self, numbers[0])->width + LEGEND_STRIP + 2 * PADDING;
   width += get_text (self, numbers[1])->width;
 

@@ -78,6 +78,7 @@ tare_format_map_open_parts (TareFormatMap        *self,
   g_clear_pointer (&self->popover, gtk_widget_unparent);
   map = TARE_FORMAT_MAP (tare_format_map_new ());
   tare_format_map_set_scale (map, self->minimum, self->maximum, NULL);
+  tare_format_map_set_calm (map, self->calm);
   fill (map, parts, n);
 
   self->popover = gtk_popover_new ();

@@ -84,6 +84,7 @@ struct _TareFormatMap
   GskRenderNode  *hatch[2];      /* black, white */
 
   guint           brush : 1;
+  guint           calm : 1;      /* dark at the high end on every background */
   guint           rotated : 1;   /* column labels do not fit across */
 };
 

@@ -90,6 +90,8 @@ void       tare_format_map_set_scale      (TareFormatMap        *self,
                                            double                minimum,
                                            double                maximum,
                                            const char           *unit);
+void       tare_format_map_set_calm       (TareFormatMap        *self,
+                                           gboolean              calm);
 void       tare_format_map_set_mark_name  (TareFormatMap        *self,
                                            TareFormatMark        mark,
                                            const char           *name);

@@ -28,7 +28,7 @@ test_bits_bar (void)
   tare_bits_bar_set_value (TARE_BITS_BAR (bar), 0.75);
   g_assert_cmpuint (n, ==, 1);
   pixels = widget_test_render (bar);
-  tare_colormap_get (0.75, FALSE, &color);
+  tare_colormap_get_calm (0.75, FALSE, &color);
   g_assert_cmpuint (widget_pixels_count (pixels, widget_test_color (&color), 0, pixels->height / 2,
                                          pixels->width, 1), ==, (guint) pixels->width * 3 / 4);
 

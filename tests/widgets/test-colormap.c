@@ -66,6 +66,43 @@ test_even (void)
     }
 }
 
+/* The calm scale falls evenly on both backgrounds, and its high end, which an untouched model is a
+ * wall of, is dark on a dark one; still every fill is told from it. */
+static void
+test_calm (void)
+{
+  for (gboolean dark = FALSE; dark <= TRUE; dark++)
+    {
+      double before, least = INFINITY, greatest = 0.0;
+      GdkRGBA first, color, text;
+
+      tare_colormap_get_calm (0.0, dark, &first);
+      before = lightness (&first);
+      for (guint i = 1; i <= 20; i++)
+        {
+          double step;
+
+          tare_colormap_get_calm (i / 20.0, dark, &color);
+          step = before - lightness (&color);
+          least = fmin (least, step);
+          greatest = fmax (greatest, step);
+          before = lightness (&color);
+          tare_colormap_get_text (&color, &text);
+          g_assert_cmpfloat (tare_colormap_contrast (&color, &text), >=, 4.5);
+          g_assert_cmpfloat (tare_colormap_contrast (&color, &backgrounds[dark]), >, 1.1);
+        }
+
+      g_assert_cmpfloat (least, >, 0.0);
+      g_assert_cmpfloat (greatest / least, <, 2.0);
+      g_assert_cmpfloat (lightness (&first) - before, >, 40.0);
+      if (dark)
+        {
+          g_assert_cmpfloat (before, <, 35.0);
+          g_assert_cmpfloat (lightness (&first), <, 80.0);
+        }
+    }
+}
+
 static void
 test_text (void)
 {
@@ -204,6 +241,7 @@ main (int    argc,
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/colormap/contrast", test_contrast);
   g_test_add_func ("/colormap/even", test_even);
+  g_test_add_func ("/colormap/calm", test_calm);
   g_test_add_func ("/colormap/text", test_text);
   g_test_add_func ("/colormap/ends", test_ends);
   g_test_add_func ("/colormap/categories", test_categories);
