@@ -142,7 +142,7 @@ tare_map_sites_name (TareMapSites  *self,
 
   bytes = tare_text_bytes (tare_session_get_cache_bytes (self->session));
   /* translators: %s is a size such as 3.07 kB; queries, keys, values */
-  cache = g_strdup_printf (_("Q, KV cache: %s a token"), bytes);
+  cache = g_strdup_printf (_("Q, K and V; cache: %s a token"), bytes);
   names[0] = cache;
   names[1] = _("Inputs of the layers");
   tare_format_map_set_row_breaks (map, breaks, names, G_N_ELEMENTS (breaks));
@@ -279,6 +279,25 @@ tare_map_sites_list (TareMapSites *self,
     }
 
   return list;
+}
+
+/**
+ * tare_map_sites_list_wide:
+ * @self: the rows
+ * @rows: (element-type guint): to which those are added that are of no block
+ */
+void
+tare_map_sites_list_wide (TareMapSites *self,
+                          GArray       *rows)
+{
+  for (guint i = 0; i < self->cells->len; i++)
+    {
+      guint cell = g_array_index (self->cells, guint, i);
+      guint row = cell / self->n_columns;
+
+      if (cell != TARE_FORMAT_MAP_NO_CELL && tare_session_get_site (self->session, i)->block < 0)
+        g_array_append_val (rows, row);
+    }
 }
 
 /**

@@ -45,6 +45,8 @@ guint           tare_map_sites_get_site  (TareMapSites   *self,
 GArray         *tare_map_sites_list      (TareMapSites   *self,
                                           const guint    *cells,
                                           guint           n);
+void            tare_map_sites_list_wide (TareMapSites   *self,
+                                          GArray         *rows);
 void            tare_map_sites_select    (TareMapSites   *self,
                                           GArray         *cells);
 void            tare_map_sites_paint     (TareMapSites   *self,

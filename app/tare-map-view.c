@@ -3,18 +3,15 @@
 
 #include <glib/gi18n.h>
 #include <math.h>
-#include <string.h>
 
 #include "app/tare-map-experts.h"
 #include "app/tare-map-measure.h"
+#include "app/tare-map-rows.h"
 #include "app/tare-map-sites.h"
 #include "app/tare-text.h"
 
 /* How long news of single layers is gathered before the map is filled again, in milliseconds. */
 #define REFRESH_DELAY 40
-
-/* The letters of a row's label where a tensor has no known role. */
-#define LONGEST_ROW_LABEL 14
 
 struct _TareMapView
 {
@@ -99,29 +96,24 @@ list_columns (TareMapView *self)
   return g_steal_pointer (&roles);
 }
 
-static char *
-label_row (const TareTensor *tensor)
+/* What is of no role in a block stands in no column. */
+static void
+widen_rows (TareMapView *self)
 {
-  gsize length;
+  g_autoptr(GArray) wide = g_array_new (FALSE, FALSE, sizeof (guint));
+  guint n_columns = tare_format_map_get_columns (self->map);
 
-  if (tensor->role != NULL && tensor->block >= 0)
-    return g_strdup_printf ("%d", tensor->block);
-  if (tensor->role != NULL)
-    return g_strdup (tensor->role->short_label != NULL ? tensor->role->short_label
-                                                       : tensor->role->label);
+  tare_map_sites_list_wide (&self->sites, wide);
+  for (guint i = 0; i < self->cells->len; i++)
+    {
+      const TareTensor *tensor = tare_layer_get_tensor (tare_session_get_layer (self->session, i));
+      guint row = get_index (self->cells, i) / n_columns;
 
-  length = strlen (tensor->canonical);
-  if (length <= LONGEST_ROW_LABEL)
-    return g_strdup (tensor->canonical);
-
-  return g_strdup_printf ("…%s", tensor->canonical + length - LONGEST_ROW_LABEL + 1);
-}
-
-static gboolean
-shares_row (const TareTensor *a,
-            const TareTensor *b)
-{
-  return a->role != NULL && b->role != NULL && a->block >= 0 && a->block == b->block;
+      if (get_index (self->cells, i) != TARE_FORMAT_MAP_NO_CELL
+          && !tare_map_rows_share (tensor, tensor))
+        g_array_append_val (wide, row);
+    }
+  tare_format_map_set_wide_rows (self->map, (const guint *) (gpointer) wide->data, wide->len);
 }
 
 /* A row for each block, and one for each tensor that stands outside the blocks. */
@@ -147,8 +139,8 @@ lay_out (TareMapView *self)
 
       if (is_shown (layer))
         {
-          if (last == NULL || !shares_row (last, tensor))
-            g_ptr_array_add (rows, label_row (tensor));
+          if (last == NULL || !tare_map_rows_share (last, tensor))
+            g_ptr_array_add (rows, tare_map_rows_label (tensor));
           last = tensor;
           cell = (rows->len - 1) * n_columns;
           if (tensor->block >= 0 && tensor->role != NULL)
@@ -183,6 +175,7 @@ lay_out (TareMapView *self)
                              (const char *const *) columns->pdata,
                              (const char *const *) tooltips->pdata);
   tare_map_sites_name (&self->sites, self->map);
+  widen_rows (self);
 }
 
 /* --- the cells --- */

@@ -36,6 +36,7 @@ _tare_format_map_clear (TareFormatMap *self)
   g_clear_pointer (&self->tooltips, g_strfreev);
   g_clear_pointer (&self->row_breaks, g_free);
   g_clear_pointer (&self->row_names, g_strfreev);
+  g_clear_pointer (&self->wide, g_free);
   self->n_row_breaks = 0;
   self->n_rows = self->n_columns = 0;
   self->cursor = self->anchor = self->hover = TARE_FORMAT_MAP_NO_CELL;
@@ -48,8 +49,9 @@ _tare_format_map_describe (TareFormatMap *self,
                            guint          cell)
 {
   const Cell *it = &self->cells[cell];
-  const char *column = self->tooltips != NULL ? self->tooltips[cell % self->n_columns]
-                                              : self->columns[cell % self->n_columns];
+  const char *column = _tare_format_map_is_wide (self, cell) ? NULL
+                       : self->tooltips != NULL ? self->tooltips[cell % self->n_columns]
+                                                : self->columns[cell % self->n_columns];
   char number[TARE_TICK_LABEL_SIZE];
   GString *string;
 
@@ -57,7 +59,8 @@ _tare_format_map_describe (TareFormatMap *self,
     return g_strdup (it->tooltip);
 
   string = g_string_new (self->rows[cell / self->n_columns]);
-  g_string_append_printf (string, " · %s", column);
+  if (column != NULL)
+    g_string_append_printf (string, " · %s", column);
   if (!isnan (it->value))
     {
       tare_ticks_format_exact (it->value, number);

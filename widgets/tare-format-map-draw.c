@@ -293,11 +293,12 @@ tare_format_map_get_cell_color (TareFormatMap *self,
 static void
 draw_cell (TareFormatMap *self,
            GtkSnapshot   *snapshot,
-           const Cell    *cell,
+           guint          index,
            double         x,
            double         y)
 {
-  double width = self->cell_width - 2 * GAP;
+  const Cell *cell = &self->cells[index];
+  double width = _tare_format_map_get_width (self, index) - 2 * GAP;
   double height = self->cell_height - 2 * GAP;
   GdkRGBA fill, text;
   int scale = get_sign_scale (self);
@@ -318,9 +319,13 @@ draw_cell (TareFormatMap *self,
 
   if (cell->stale)
     {
-      if (self->hatch[light] == NULL)
+      g_autoptr(GskRenderNode) hatch = NULL;
+
+      if (_tare_format_map_is_wide (self, index))
+        hatch = make_hatch (&text, width, height);
+      else if (self->hatch[light] == NULL)
         self->hatch[light] = make_hatch (&text, width, height);
-      gtk_snapshot_append_node (snapshot, self->hatch[light]);
+      gtk_snapshot_append_node (snapshot, hatch != NULL ? hatch : self->hatch[light]);
     }
 
   draw_mark (self, snapshot, cell->mark, &text, 2.0, 2.0);
@@ -335,12 +340,17 @@ draw_cell (TareFormatMap *self,
       Text *label = get_text (self, cell->label);
       float left = floorf ((float) (width - label->width) / 2.0f);
       /* Beside its signs, or below them where it is too wide for that. */
-      double room = cell->locked ? 2.0 + LOCK_WIDTH * scale
-                    : cell->mark != TARE_FORMAT_MARK_NONE ? 2.0 + MARK_SIZE * scale : 0.0;
-      double below = (double) left > room ? 0.0 : SIGN_HEIGHT * scale;
+      gboolean bare = !cell->locked && cell->mark == TARE_FORMAT_MARK_NONE;
+      int sign = (cell->locked ? LOCK_WIDTH : MARK_SIZE) * scale;
+      float room = bare ? 0.0f : 3.0f + (float) sign;
+      gboolean beside = left >= room
+                        || (!cell->locked && room + (float) label->width <= (float) width);
+      double below = beside ? 0.0 : SIGN_HEIGHT * scale;
       float top = floorf ((float) MAX ((height - label->height) / 2.0,
                                        MIN (below, height - label->height)));
 
+      if (beside)
+        left = MAX (left, room);
       if (label->nodes[light] != NULL)
         {
           if (cell->stale)
@@ -373,9 +383,9 @@ update_cells_node (TareFormatMap *self,
   for (guint row = self->node_first; row <= self->node_last; row++)
     for (guint column = 0; column < self->n_columns; column++)
       {
-        const Cell *cell = &self->cells[row * self->n_columns + column];
+        guint cell = row * self->n_columns + column;
 
-        if (cell->present)
+        if (self->cells[cell].present)
           draw_cell (self, snapshot, cell, column * self->cell_width,
                      _tare_format_map_get_row_top (self, row));
       }
@@ -388,8 +398,10 @@ is_chosen (TareFormatMap *self,
            int            row,
            int            column)
 {
+  guint first = (guint) row * self->n_columns;
+
   return row >= 0 && row < (int) self->n_rows && column >= 0 && column < (int) self->n_columns
-         && set[(guint) row * self->n_columns + (guint) column];
+         && set[_tare_format_map_is_wide (self, first) ? first : first + (guint) column];
 }
 
 /* Draws one line around each group of neighbours, and leaves their inner borders alone. */
@@ -441,16 +453,18 @@ draw_overlays (TareFormatMap *self,
     _tare_ink_ring (snapshot, self->brush ? &self->ink.accent : &line,
                     self->hover % self->n_columns * self->cell_width + GAP,
                     _tare_format_map_get_row_top (self, self->hover / self->n_columns) + GAP,
-                    self->cell_width - 2 * GAP, self->cell_height - 2 * GAP, 1.0);
+                    _tare_format_map_get_width (self, self->hover) - 2 * GAP,
+                    self->cell_height - 2 * GAP, 1.0);
 
   if (self->cursor < n && (state & GTK_STATE_FLAG_FOCUS_VISIBLE) != 0)
     {
       double x = self->cursor % self->n_columns * self->cell_width;
       double y = _tare_format_map_get_row_top (self, self->cursor / self->n_columns);
+      double width = _tare_format_map_get_width (self, self->cursor);
 
-      _tare_ink_ring (snapshot, &around, x + 1.0, y + 1.0, self->cell_width - 2.0,
-                      self->cell_height - 2.0, 1.0);
-      _tare_ink_ring (snapshot, &self->ink.accent, x + 2.0, y + 2.0, self->cell_width - 4.0,
+      _tare_ink_ring (snapshot, &around, x + 1.0, y + 1.0, width - 2.0, self->cell_height - 2.0,
+                      1.0);
+      _tare_ink_ring (snapshot, &self->ink.accent, x + 2.0, y + 2.0, width - 4.0,
                       self->cell_height - 4.0, 2.0);
     }
 }
@@ -470,7 +484,8 @@ draw_columns (TareFormatMap *self,
     {
       Text *text = get_text (self, self->columns[column]);
       gboolean here = self->cursor < self->n_rows * self->n_columns
-                      && self->cursor % self->n_columns == column;
+                      && self->cursor % self->n_columns == column
+                      && !_tare_format_map_is_wide (self, self->cursor);
       const GdkRGBA *color = here ? &self->ink.foreground : &self->ink.dim;
       double x = self->label_width + column * self->cell_width - scroll;
 

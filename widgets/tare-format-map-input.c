@@ -10,19 +10,31 @@ n_cells (TareFormatMap *self)
   return self->n_rows * self->n_columns;
 }
 
+static guint
+get_column (TareFormatMap *self,
+            double         x)
+{
+  double column = floor ((x - self->label_width
+                          + _tare_format_map_get_scroll (self, GTK_ORIENTATION_HORIZONTAL))
+                         / self->cell_width);
+
+  return (guint) CLAMP (column, 0.0, self->n_columns - 1.0);
+}
+
 /* The grid's cell nearest to a point, present or not. */
 static guint
 nearest_cell (TareFormatMap *self,
               double         x,
               double         y)
 {
-  double column = floor ((x - self->label_width
-                          + _tare_format_map_get_scroll (self, GTK_ORIENTATION_HORIZONTAL))
-                         / self->cell_width);
   double top = _tare_format_map_get_scroll (self, GTK_ORIENTATION_VERTICAL);
+  guint first = _tare_format_map_get_row_at (self, y - self->header_height + top, NULL)
+                * self->n_columns;
 
-  return _tare_format_map_get_row_at (self, y - self->header_height + top, NULL) * self->n_columns
-         + (guint) CLAMP (column, 0.0, self->n_columns - 1.0);
+  if (_tare_format_map_is_wide (self, first))
+    return first;
+
+  return first + get_column (self, x);
 }
 
 /* Selects the rectangle between two cells, on top of @base if there is one; no more of either than
@@ -37,17 +49,27 @@ select_rectangle (TareFormatMap *self,
   guint rows[2] = { from / self->n_columns, to / self->n_columns };
   guint columns[2] = { from % self->n_columns, to % self->n_columns };
 
+  /* What stands in no column reaches over those of the other. */
+  for (guint i = 0; i < 2; i++)
+    if (_tare_format_map_is_wide (self, i == 0 ? from : to))
+      columns[i] = columns[1 - i];
+
   if (base != NULL)
     memcpy (selected, base, n_cells (self));
 
   for (guint row = MIN (rows[0], rows[1]); row <= MAX (rows[0], rows[1]); row++)
-    for (guint column = MIN (columns[0], columns[1]); column <= MAX (columns[0], columns[1]);
-         column++)
-      {
-        guint cell = row * self->n_columns + column;
+    {
+      guint first = row * self->n_columns;
+      gboolean wide = _tare_format_map_is_wide (self, first);
 
-        selected[cell] |= self->cells[cell].present;
-      }
+      for (guint column = MIN (columns[0], columns[1]); column <= MAX (columns[0], columns[1]);
+           column++)
+        {
+          guint cell = wide ? first : first + column;
+
+          selected[cell] |= self->cells[cell].present;
+        }
+    }
 
   _tare_format_map_keep_section (self, selected, from / self->n_columns);
   _tare_format_map_select (self, selected);
@@ -146,12 +168,16 @@ press_label (TareFormatMap   *self,
     }
   else if (y < self->header_height && x >= self->label_width)
     {
-      guint column = cell % self->n_columns;
+      guint column = get_column (self, x);
       guint first, last;
 
-      /* Of the section that begins under the label. */
+      /* Of the section that begins under the label, what stands in columns. */
       cell = nearest_cell (self, x, self->header_height);
       tare_format_map_get_section (self, cell / self->n_columns, &first, &last);
+      while (first < last && _tare_format_map_is_wide (self, first * self->n_columns))
+        first++;
+      while (last > first && _tare_format_map_is_wide (self, last * self->n_columns))
+        last--;
       from = first * self->n_columns + (extend ? self->anchor % self->n_columns : column);
       to = last * self->n_columns + column;
     }

@@ -46,6 +46,7 @@ struct _TareFormatMap
   guint          *row_breaks;   /* (nullable): rows above which a section ends, rising */
   char          **row_names;    /* (nullable): of the sections below the breaks */
   guint           n_row_breaks;
+  guint8         *wide;      /* (nullable): one byte a row: its first cell takes all of it */
   GtkWidget      *popover;   /* (nullable): with the parts of a cell */
 
   /* what is chosen; one byte per cell */
@@ -88,6 +89,10 @@ struct _TareFormatMap
   guint           rotated : 1;   /* column labels do not fit across */
 };
 
+gboolean _tare_format_map_is_wide       (TareFormatMap *self,
+                                         guint          cell);
+int     _tare_format_map_get_width      (TareFormatMap *self,
+                                         guint          cell);
 void    _tare_format_map_drop_nodes     (TareFormatMap *self);
 void    _tare_format_map_drop_cells     (TareFormatMap *self);
 void    _tare_format_map_measure        (TareFormatMap *self);

@@ -52,6 +52,51 @@ tare_format_map_set_row_breaks (TareFormatMap     *self,
 }
 
 /**
+ * tare_format_map_set_wide_rows:
+ * @self: the map
+ * @rows: (nullable) (array length=n): rows whose first cell, the only one they have, stands in no
+ *   column
+ * @n: how many
+ *
+ * Such a cell is as wide as the row. Labels of columns do not select it. A new shape has none.
+ */
+void
+tare_format_map_set_wide_rows (TareFormatMap *self,
+                               const guint   *rows,
+                               guint          n)
+{
+  g_return_if_fail (TARE_IS_FORMAT_MAP (self));
+  g_return_if_fail (rows != NULL || n == 0);
+
+  for (guint i = 0; i < n; i++)
+    g_return_if_fail (rows[i] < self->n_rows);
+
+  g_free (self->wide);
+  self->wide = n > 0 ? g_new0 (guint8, self->n_rows) : NULL;
+  for (guint i = 0; i < n; i++)
+    self->wide[rows[i]] = TRUE;
+  _tare_format_map_drop_cells (self);
+  gtk_widget_queue_draw (GTK_WIDGET (self));
+}
+
+/* Whether a cell is of a row that is one cell. */
+gboolean
+_tare_format_map_is_wide (TareFormatMap *self,
+                          guint          cell)
+{
+  return self->wide != NULL && self->wide[cell / self->n_columns] != 0;
+}
+
+/* Of a cell, in pixels. */
+int
+_tare_format_map_get_width (TareFormatMap *self,
+                            guint          cell)
+{
+  return _tare_format_map_is_wide (self, cell) ? (int) self->n_columns * self->cell_width
+                                               : self->cell_width;
+}
+
+/**
  * tare_format_map_get_section:
  * @self: the map
  * @row: a row

@@ -518,7 +518,9 @@ tare_format_map_get_cell_at (TareFormatMap *self,
   if (column >= self->n_columns || between)
     return TARE_FORMAT_MAP_NO_CELL;
 
-  cell = row * self->n_columns + (guint) column;
+  cell = row * self->n_columns;
+  if (!_tare_format_map_is_wide (self, cell))
+    cell += (guint) column;
 
   return self->cells[cell].present ? cell : TARE_FORMAT_MAP_NO_CELL;
 }
@@ -546,7 +548,7 @@ tare_format_map_get_cell_area (TareFormatMap *self,
   area->y = self->header_height
             + _tare_format_map_get_row_top (self, cell / self->n_columns)
             - (int) _tare_format_map_get_scroll (self, GTK_ORIENTATION_VERTICAL);
-  area->width = self->cell_width;
+  area->width = _tare_format_map_get_width (self, cell);
   area->height = self->cell_height;
 
   return TRUE;

@@ -133,6 +133,9 @@ void       tare_format_map_set_row_breaks (TareFormatMap        *self,
                                            const guint          *rows,
                                            const char *const    *names,
                                            guint                 n);
+void       tare_format_map_set_wide_rows  (TareFormatMap        *self,
+                                           const guint          *rows,
+                                           guint                 n);
 void       tare_format_map_get_section    (TareFormatMap        *self,
                                            guint                 row,
                                            guint                *first,

@@ -235,6 +235,52 @@ test_buttons (void)
   finish (map, window);
 }
 
+/* What stands in no column takes its whole row, and goes with no label of a column. */
+static void
+test_wide (void)
+{
+  static const guint wide[] = { 4 };
+  TareFormatMap *map = make_map ();
+  GtkWidget *widget = GTK_WIDGET (map);
+  GtkWindow *window = widget_test_show (widget, 300, 420);
+  TareFormatCell absent = { .present = FALSE };
+  GdkRectangle areas[2];
+  double point[2];
+
+  for (guint column = 1; column < N_COLUMNS; column++)
+    tare_format_map_set_cell (map, at (4, column), &absent);
+  tare_format_map_set_wide_rows (map, wide, G_N_ELEMENTS (wide));
+  widget_test_settle (widget);
+  g_assert_true (tare_format_map_get_cell_area (map, at (4, 0), &areas[0]));
+  g_assert_true (tare_format_map_get_cell_area (map, at (5, 2), &areas[1]));
+  g_assert_cmpint (areas[0].width, ==, N_COLUMNS * areas[1].width);
+  g_assert_cmpuint (tare_format_map_get_cell_at (map, areas[1].x + 3.0, areas[0].y + 3.0), ==,
+                    at (4, 0));
+  g_assert_cmpuint (tare_format_map_get_cell_at (map, areas[1].x + 3.0, areas[1].y + 3.0), ==,
+                    at (5, 2));
+
+  if (widget_test_has_input (widget))
+    {
+      find_center (map, at (5, 0), point);
+      widget_test_point (widget, point[0], 4.0);
+      widget_test_button (widget, 1, TRUE);
+      widget_test_button (widget, 1, FALSE);
+      assert_selection (map, "5.0");
+    }
+
+  /* A new shape has none. */
+  tare_format_map_set_shape (map, (const char *const[]) { "0", NULL },
+                             (const char *const[]) { "q", "k", NULL }, NULL);
+  tare_format_map_set_cells (map, (TareFormatCell[]) { { .present = TRUE }, { .present = TRUE } },
+                             2);
+  widget_test_settle (widget);
+  g_assert_true (tare_format_map_get_cell_area (map, 0, &areas[0]));
+  g_assert_true (tare_format_map_get_cell_area (map, 1, &areas[1]));
+  g_assert_cmpint (areas[0].width, ==, areas[1].width);
+
+  finish (map, window);
+}
+
 int
 main (int    argc,
       char **argv)
@@ -246,6 +292,7 @@ main (int    argc,
   g_test_add_func ("/format-map-rows/names", test_names);
   g_test_add_func ("/format-map-rows/sections", test_sections);
   g_test_add_func ("/format-map-rows/buttons", test_buttons);
+  g_test_add_func ("/format-map-rows/wide", test_wide);
 
   return g_test_run ();
 }
