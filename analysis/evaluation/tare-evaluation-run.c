@@ -332,8 +332,8 @@ keep_token_scores (Run *run)
       .divergence = (float) run->scores->divergence[i],
     };
   g_clear_pointer (&self->token_scores, tare_token_scores_unref);
-  self->token_scores = tare_token_scores_new (tokenizer, self->tokens, self->n_chunks,
-                                              self->context, self->first, scores);
+  self->token_scores = tare_token_scores_new (tokenizer, self->tokens, self->inputs,
+                                              self->n_chunks, self->context, self->first, scores);
 }
 
 /* From the first block that differs to the figures. */

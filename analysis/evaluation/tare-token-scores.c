@@ -6,6 +6,7 @@ struct _TareTokenScores
   gatomicrefcount  references;
   TareTokenizer   *tokenizer;
   guint32         *tokens;
+  guint32         *inputs;
   gsize            n_chunks;
   gsize            context;
   gsize            first;
@@ -16,6 +17,8 @@ struct _TareTokenScores
  * tare_token_scores_new:
  * @tokenizer: of the text
  * @tokens: (array): n_chunks x context tokens of the text
+ * @inputs: (array): as many that the network was given, which differ where a begin token took the
+ *   place of the first of a chunk
  * @n_chunks: chunks that were scored
  * @context: tokens of one
  * @first: token of a chunk after which scoring starts: of each chunk the tokens @first + 1 and
@@ -27,6 +30,7 @@ struct _TareTokenScores
 TareTokenScores *
 tare_token_scores_new (TareTokenizer  *tokenizer,
                        const guint32  *tokens,
+                       const guint32  *inputs,
                        gsize           n_chunks,
                        gsize           context,
                        gsize           first,
@@ -40,6 +44,7 @@ tare_token_scores_new (TareTokenizer  *tokenizer,
   g_atomic_ref_count_init (&self->references);
   self->tokenizer = tare_tokenizer_ref (tokenizer);
   self->tokens = g_memdup2 (tokens, n_chunks * context * sizeof *tokens);
+  self->inputs = g_memdup2 (inputs, n_chunks * context * sizeof *inputs);
   self->n_chunks = n_chunks;
   self->context = context;
   self->first = first;
@@ -78,6 +83,7 @@ tare_token_scores_unref (TareTokenScores *self)
 
   tare_tokenizer_unref (self->tokenizer);
   g_free (self->tokens);
+  g_free (self->inputs);
   g_free (self->scores);
   g_free (self);
 }
@@ -180,7 +186,8 @@ tare_token_scores_find (const TareTokenScores *self,
  * @index: a prediction
  * @n_tokens: (out): how many
  *
- * Returns: (transfer none) (array length=n_tokens): the tokens of its chunk that it was made from
+ * Returns: (transfer none) (array length=n_tokens): the tokens of its chunk that it was made from,
+ *   as the network was given them
  */
 const guint32 *
 tare_token_scores_get_prefix (const TareTokenScores *self,
@@ -192,7 +199,7 @@ tare_token_scores_get_prefix (const TareTokenScores *self,
 
   *n_tokens = position - chunk;
 
-  return self->tokens + chunk;
+  return self->inputs + chunk;
 }
 
 /**

@@ -51,6 +51,7 @@ typedef struct _TareTokenScores TareTokenScores;
 
 TareTokenScores      *tare_token_scores_new           (TareTokenizer         *tokenizer,
                                                        const guint32         *tokens,
+                                                       const guint32         *inputs,
                                                        gsize                  n_chunks,
                                                        gsize                  context,
                                                        gsize                  first,

@@ -50,6 +50,7 @@ check_definition (TareEvaluationMode mode)
                                                     length, TARE_TOKEN_FLAGS_ADD_SPECIAL);
   g_autoptr(TareTokenScores) scores = NULL;
   TareAccuracy accuracy;
+  guint32 input[CONTEXT];
   gsize seen = 0;
 
   tare_evaluator_run (evaluator, &weights, &accuracy, NULL, &error);
@@ -64,12 +65,12 @@ check_definition (TareEvaluationMode mode)
       gsize row = position % CONTEXT - 1;
       const TareTokenScore *score;
       TareLogSoftmax sum, base_sum;
+      const guint32 *prefix;
       gsize index = 0;
+      gsize n = 0;
 
       if (position % CONTEXT == 0)
         {
-          guint32 input[CONTEXT];
-
           memcpy (input, chunk, sizeof input);
           if (mode == TARE_EVALUATION_MODE_LLAMA_CPP
               && tare_tokenizer_adds_begin (tare_model_get_tokenizer (model, NULL)))
@@ -88,6 +89,8 @@ check_definition (TareEvaluationMode mode)
       sum = tare_reference_log_softmax (other + row * vocabulary, vocabulary);
       base_sum = tare_reference_log_softmax (base + row * vocabulary, vocabulary);
       g_assert_cmpuint (score->token, ==, chunk[row + 1]);
+      prefix = tare_token_scores_get_prefix (scores, index, &n);
+      g_assert_cmpmem (prefix, n * sizeof *prefix, input, (row + 1) * sizeof *input);
       g_assert_cmpuint (score->same_top, ==, sum.top == base_sum.top);
       g_assert_cmpfloat_with_epsilon (score->nll, sum.log_sum
                                       - (double) other[row * vocabulary + score->token], CLOSE);
@@ -165,7 +168,8 @@ make_scores (TareModel *model)
 
   g_assert_cmpuint (tokens->len, >=, 8);
 
-  return tare_token_scores_new (tokenizer, (const guint32 *) tokens->data, 2, 4, 1,
+  return tare_token_scores_new (tokenizer, (const guint32 *) tokens->data,
+                                (const guint32 *) tokens->data, 2, 4, 1,
                                 g_memdup2 (values, sizeof values));
 }
 
