@@ -423,7 +423,7 @@ show_positions (TareDistributionPage *self,
   if (n == 0)
     {
       show_no_inputs (self, _("The calibration does not tell where the largest inputs of this "
-                              "layer are: its file does not say, or the layer has experts"));
+                              "layer are: its file does not say"));
       return;
     }
 

@@ -199,7 +199,7 @@ get_sums (TareCollector    *self,
 
   if (sums->activations == NULL || sums->sum_squares == NULL || sums->spread == NULL
       || (n > 1 && !tare_layer_activations_split (sums->activations, n))
-      || (n == 1 && context > 0
+      || (context > 0
           && !tare_layer_activations_set_positions (sums->activations, context))
       || (with_gram && (sums->triangle == NULL || !make_room (self, columns)))
       || (!with_gram && !make_sketch (self, sums, columns)))
@@ -273,11 +273,11 @@ find_largest (const float *x,
   return magnitude;
 }
 
-/* Tokens come in the order of their sequences, of which the layer has seen its n_tokens. */
+/* Of all tokens, in the order of their sequences, of which the layer has seen its n_tokens. */
 static void
-add_positions (TareLayerActivations *activations,
-               const float          *x,
-               gsize                 n_tokens)
+add_positions_in_order (TareLayerActivations *activations,
+                        const float          *x,
+                        gsize                 n_tokens)
 {
   gsize length = activations->n_positions;
   gsize columns = activations->columns;
@@ -290,6 +290,22 @@ add_positions (TareLayerActivations *activations,
 
       for (gsize t = first; t < n_tokens; t += length)
         *maximum = MAX (*maximum, find_largest (x + t * columns, columns));
+    }
+}
+
+/* Of these tokens, which are counted from the start of a sequence; several may be at a position. */
+static void
+add_positions (TareLayerActivations *activations,
+               const float          *x,
+               const guint32        *tokens,
+               gsize                 n_tokens)
+{
+  for (gsize t = 0; t < n_tokens && activations->n_positions > 0; t++)
+    {
+      float *maximum = activations->positions + tokens[t] % activations->n_positions;
+
+      *maximum = MAX (*maximum, find_largest (x + t * activations->columns,
+                                              activations->columns));
     }
 }
 
@@ -347,6 +363,8 @@ add_gram (TareCollector *self,
  * @tensor: the first of the layers that take an input
  * @expert: which of its matrices takes it
  * @x: the input, @n_tokens x @columns
+ * @tokens: (nullable): which tokens these are, counted from the start of a sequence; %NULL for all,
+ *   one after the other
  * @n_tokens: how many
  * @columns: inputs of the layer
  * @data: the collector
@@ -358,6 +376,7 @@ void
 tare_collector_observe (const TareTensor *tensor,
                         gsize             expert,
                         const float      *x,
+                        const guint32    *tokens,
                         gsize             n_tokens,
                         gsize             columns,
                         gpointer          data)
@@ -379,7 +398,10 @@ tare_collector_observe (const TareTensor *tensor,
     }
 
   experts = sums->activations->experts;
-  add_positions (sums->activations, x, n_tokens);
+  if (tokens != NULL)
+    add_positions (sums->activations, x, tokens, n_tokens);
+  else
+    add_positions_in_order (sums->activations, x, n_tokens);
   if (experts != NULL)
     experts->n_tokens[expert] += (double) n_tokens;
   else

@@ -24,6 +24,7 @@ void           tare_collector_set_sketch_columns
 void           tare_collector_observe (const TareTensor    *tensor,
                                        gsize                expert,
                                        const float         *x,
+                                       const guint32       *tokens,
                                        gsize                n_tokens,
                                        gsize                columns,
                                        gpointer             data);

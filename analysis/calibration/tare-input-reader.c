@@ -177,6 +177,7 @@ static void
 capture (const TareTensor *tensor,
          gsize             expert,
          const float      *x,
+         const guint32    *tokens,
          gsize             n_tokens,
          gsize             columns,
          gpointer          data)

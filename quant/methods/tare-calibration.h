@@ -22,8 +22,7 @@ G_BEGIN_DECLS
  * @n_sketch: columns of @sketch
  * @profile: (nullable): how the numbers are spread, %NULL where a file did not tell
  * @positions: (nullable) (array length=n_positions): the largest |x| of the tokens at each position
- *   of a sequence, %NULL where a file did not tell and for experts, who get tokens out of their
- *   sequences
+ *   of a sequence, %NULL where a file did not tell and for one expert; 0 where no token was at it
  * @n_positions: how many they are, tokens of a sequence
  * @experts: (nullable): the same for each matrix of a stacked layer, of which all else here is the
  *   sum: a token counts once for every expert that it goes to; %NULL where there is but one matrix,

@@ -246,12 +246,13 @@ run_gated (TareNetwork        *self,
            const TareLinear   *down,
            gsize               expert,
            float              *x,
+           const guint32      *tokens,
            gsize               n_tokens,
            float              *y,
            const TareObserver *observer,
            const TareProgress *progress)
 {
-  _tare_network_observe (observer, gate_up, expert, x, n_tokens);
+  _tare_network_observe (observer, gate_up, expert, x, tokens, n_tokens);
   if (!_tare_network_round (self, &gate_up->input, x, n_tokens, gate_up->columns,
                             gate_up->columns)
       || !_tare_linear_run (gate_up, x, n_tokens, 0.0f, space->wide.data, progress))
@@ -259,7 +260,7 @@ run_gated (TareNetwork        *self,
 
   tare_kernel_gate (self->config->activation, space->wide.data, n_tokens, down->columns,
                     space->mixed.data);
-  _tare_network_observe (observer, down, expert, space->mixed.data, n_tokens);
+  _tare_network_observe (observer, down, expert, space->mixed.data, tokens, n_tokens);
 
   return _tare_network_round (self, &down->input, space->mixed.data, n_tokens, down->columns,
                               down->columns)
@@ -289,7 +290,8 @@ run_expert (TareNetwork        *self,
       for (gsize i = 0; i < n; i++)
         memcpy (branch + i * width, space->input.data + routes->tokens[first + i] * width,
                 width * sizeof *branch);
-      if (!run_gated (self, space, gate_up, down, expert, branch, n, branch, observer, progress))
+      if (!run_gated (self, space, gate_up, down, expert, branch, routes->tokens + first, n, branch,
+                      observer, progress))
         return FALSE;
 
       for (gsize i = 0; i < n; i++)
@@ -327,8 +329,8 @@ run_shared_expert (TareNetwork        *self,
       float *input = space->input.data + first * width;
 
       if (!_tare_linear_run (&block->shared_router, input, n, 0.0f, shares, progress)
-          || !run_gated (self, space, &block->gate_up, &block->down, 0, input, n, branch, observer,
-                         progress))
+          || !run_gated (self, space, &block->gate_up, &block->down, 0, input, NULL, n, branch,
+                         observer, progress))
         return FALSE;
 
       for (gsize i = 0; i < n; i++)

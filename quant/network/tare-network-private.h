@@ -240,6 +240,7 @@ void                _tare_network_observe        (const TareObserver  *observer,
                                                   const TareLinear    *linear,
                                                   gsize                expert,
                                                   const float         *x,
+                                                  const guint32       *tokens,
                                                   gsize                n_tokens);
 void                _tare_network_norm           (TareNetwork         *self,
                                                   const TareScaling   *norm,

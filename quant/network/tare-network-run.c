@@ -62,16 +62,18 @@ _tare_network_norm (TareNetwork       *self,
     tare_kernel_layer_norm (x, norm->weight, norm->bias, epsilon, rows, columns, y);
 }
 
-/* Tells of the input of a layer, of which one expert may be meant. */
+/* Tells of the input of a layer, of which one expert may be meant, to which @tokens go. */
 void
 _tare_network_observe (const TareObserver *observer,
                        const TareLinear   *linear,
                        gsize               expert,
                        const float        *x,
+                       const guint32      *tokens,
                        gsize               n_tokens)
 {
   if (observer != NULL && observer->observe != NULL)
-    observer->observe (linear->tensor, expert, x, n_tokens, linear->columns, observer->data);
+    observer->observe (linear->tensor, expert, x, tokens, n_tokens, linear->columns,
+                       observer->data);
 }
 
 /* Rounds activations; FALSE with the network's failure set. Safe in any thread. */
@@ -226,7 +228,7 @@ run_attention (TareNetwork        *self,
   shape.branches = branches;
   _tare_network_norm (self, &block->attention_norm, x, n_tokens, config->width,
                       space->input.data);
-  _tare_network_observe (observer, &block->qkv, 0, space->input.data, n_tokens);
+  _tare_network_observe (observer, &block->qkv, 0, space->input.data, NULL, n_tokens);
   if (!round_input (self, &block->qkv, space->input.data, n_tokens)
       || !_tare_linear_run (&block->qkv, space->input.data, n_tokens, 0.0f, qkv, progress))
     return FALSE;
@@ -257,7 +259,7 @@ run_attention (TareNetwork        *self,
 
   if (received != NULL)
     tell_received (observer, block->index, &shape, received);
-  _tare_network_observe (observer, &block->attention_output, 0, space->mixed.data, n_tokens);
+  _tare_network_observe (observer, &block->attention_output, 0, space->mixed.data, NULL, n_tokens);
 
   return round_input (self, &block->attention_output, space->mixed.data, n_tokens)
          && _tare_linear_run (&block->attention_output, space->mixed.data, n_tokens, keep, y,
@@ -282,7 +284,7 @@ run_feed_forward (TareNetwork        *self,
 
   _tare_network_norm (self, &block->feed_forward_norm, x, n_tokens, config->width,
                       space->input.data);
-  _tare_network_observe (observer, &block->gate_up, 0, space->input.data, n_tokens);
+  _tare_network_observe (observer, &block->gate_up, 0, space->input.data, NULL, n_tokens);
   if (!round_input (self, &block->gate_up, space->input.data, n_tokens)
       || !_tare_linear_run (&block->gate_up, space->input.data, n_tokens, 0.0f, space->wide.data,
                          progress))
@@ -293,7 +295,7 @@ run_feed_forward (TareNetwork        *self,
   else
     tare_kernel_activate (config->activation, space->wide.data, n_tokens, width,
                           space->mixed.data);
-  _tare_network_observe (observer, &block->down, 0, space->mixed.data, n_tokens);
+  _tare_network_observe (observer, &block->down, 0, space->mixed.data, NULL, n_tokens);
 
   return round_input (self, &block->down, space->mixed.data, n_tokens)
          && _tare_linear_run (&block->down, space->mixed.data, n_tokens, keep, y, progress);
@@ -703,7 +705,7 @@ run_output_slice (TareNetwork        *self,
 
   _tare_network_norm (self, &output->attention_norm, x + first * config->width, n_tokens,
                       config->width, space->input.data);
-  _tare_network_observe (observer, &output->qkv, 0, space->input.data, n_tokens);
+  _tare_network_observe (observer, &output->qkv, 0, space->input.data, NULL, n_tokens);
   if (!round_input (self, &output->qkv, space->input.data, n_tokens))
     return;
   _tare_linear_run (&output->qkv, space->input.data, n_tokens, 0.0f,

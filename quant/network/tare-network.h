@@ -32,13 +32,15 @@ typedef struct _TareBlock TareBlock;
  * @tensor is the first tensor that takes this input (attn_q for query, key and value; ffn_gate
  * for gate and up), and @expert which of its matrices, 0 where it is but one; @x is n_tokens x
  * columns. Called in the thread that runs the block, for a group of sequences at a time and these
- * in their order; the tokens of an expert are those that are routed to it.
+ * in their order; the tokens of an expert are those that are routed to it, and @tokens tells which
+ * they are, ascending, counted from the start of a sequence; %NULL where all tokens come.
  */
 typedef struct
 {
   void     (*observe) (const TareTensor *tensor,
                        gsize             expert,
                        const float      *x,
+                       const guint32    *tokens,
                        gsize             n_tokens,
                        gsize             columns,
                        gpointer          data);

@@ -152,9 +152,10 @@ test_collector (void)
       for (gsize t = 0; t < n_tokens; t++)
         x[t * columns] += 100.0f;
 
-      tare_collector_observe (&tensor, 0, x, 1, columns, collector);
-      tare_collector_observe (&tensor, 0, x + columns, 600, columns, collector);
-      tare_collector_observe (&tensor, 0, x + 601 * columns, n_tokens - 601, columns, collector);
+      tare_collector_observe (&tensor, 0, x, NULL, 1, columns, collector);
+      tare_collector_observe (&tensor, 0, x + columns, NULL, 600, columns, collector);
+      tare_collector_observe (&tensor, 0, x + 601 * columns, NULL, n_tokens - 601, columns,
+                              collector);
       tare_collector_finish (collector, &error);
       g_assert_no_error (error);
 
@@ -177,10 +178,10 @@ test_collector_blocks (void)
   TareTensor tensors[] = { make_tensor ("a"), make_tensor ("b"), make_tensor ("c") };
   g_autoptr(GError) error = NULL;
 
-  tare_collector_observe (&tensors[0], 0, x, 3, 2, collector);
-  tare_collector_observe (&tensors[1], 0, x, 2, 3, collector);
+  tare_collector_observe (&tensors[0], 0, x, NULL, 3, 2, collector);
+  tare_collector_observe (&tensors[1], 0, x, NULL, 2, 3, collector);
   g_assert_true (tare_collector_finish (collector, &error));
-  tare_collector_observe (&tensors[2], 0, x, 1, 6, collector);
+  tare_collector_observe (&tensors[2], 0, x, NULL, 1, 6, collector);
   g_assert_true (tare_collector_finish (collector, &error));
 
   g_assert_cmpuint (tare_calibration_get_n_layers (calibration), ==, 3);
@@ -204,7 +205,7 @@ test_collector_not_finite (void)
       TareTensor tensor = make_tensor ("layer");
       g_autoptr(GError) error = NULL;
 
-      tare_collector_observe (&tensor, 0, x, 1, 3, collector);
+      tare_collector_observe (&tensor, 0, x, NULL, 1, 3, collector);
       g_assert_false (tare_collector_finish (collector, &error));
       g_assert_error (error, TARE_ERROR, TARE_ERROR_NOT_FINITE);
       g_assert_nonnull (strstr (error->message, "layer: column 2"));
@@ -217,6 +218,7 @@ static void
 keep_input (const TareTensor *tensor,
             gsize             expert,
             const float      *x,
+            const guint32    *tokens,
             gsize             n_tokens,
             gsize             columns,
             gpointer          data)

@@ -114,8 +114,8 @@ collect (const float *x)
   g_autoptr(GError) error = NULL;
 
   /* Neither at the end of a sequence nor fewer than one. */
-  observer.observe (&tensor, 0, x, 70, COLUMNS, observer.data);
-  observer.observe (&tensor, 0, x + 70 * COLUMNS, TOKENS - 70, COLUMNS, observer.data);
+  observer.observe (&tensor, 0, x, NULL, 70, COLUMNS, observer.data);
+  observer.observe (&tensor, 0, x + 70 * COLUMNS, NULL, TOKENS - 70, COLUMNS, observer.data);
   g_assert_true (tare_collector_finish (collector, &error));
   g_assert_no_error (error);
 
@@ -208,7 +208,7 @@ test_block (void)
   observer.attend (1, received, 2, 4, observer.data);
   g_assert_true (tare_collector_finish (collector, NULL));
   observer.stream (2, before, before, 1, 2, observer.data);
-  observer.observe (&tensor, 0, before, 1, 4, observer.data);
+  observer.observe (&tensor, 0, before, NULL, 1, 4, observer.data);
   g_assert_true (tare_collector_finish (collector, NULL));
 
   g_assert_false (tare_calibration_get_block (calibration, 0, &activity));

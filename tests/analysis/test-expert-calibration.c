@@ -20,6 +20,7 @@
 #define WIDTH     NAIVE_MIXTRAL_WIDTH
 #define INNER     NAIVE_MIXTRAL_INNER
 #define TOKENS    500
+#define LENGTH    50
 
 /* Sums by hand beside those of the collector. */
 typedef struct
@@ -28,19 +29,21 @@ typedef struct
   gsize          n_tokens[N_EXPERTS];
   double         sum_squares[N_EXPERTS][INNER];
   double         maximum[N_EXPERTS][INNER];
+  float          positions[LENGTH];
 } Downs;
 
 static void
 observe (const TareTensor *tensor,
          gsize             expert,
          const float      *x,
+         const guint32    *tokens,
          gsize             n_tokens,
          gsize             columns,
          gpointer          data)
 {
   Downs *downs = data;
 
-  tare_collector_observe (tensor, expert, x, n_tokens, columns, downs->collector);
+  tare_collector_observe (tensor, expert, x, tokens, n_tokens, columns, downs->collector);
   if (strcmp (tensor->canonical, DOWN) != 0)
     return;
 
@@ -53,15 +56,17 @@ observe (const TareTensor *tensor,
       downs->sum_squares[expert][i % columns] += value * value;
       downs->maximum[expert][i % columns] = MAX (downs->maximum[expert][i % columns],
                                                  fabs (value));
+      downs->positions[tokens[i / columns] % LENGTH] =
+        MAX (downs->positions[tokens[i / columns] % LENGTH], fabsf (x[i]));
     }
 }
 
-/* One block's inputs. */
+/* One block's inputs. The first token of a sequence, which sees itself only, is nothing. */
 static TareCalibration *
 collect (TareModel *model,
          Downs     *downs)
 {
-  TareCalibration *calibration = tare_calibration_new ("text", 50);
+  TareCalibration *calibration = tare_calibration_new ("text", LENGTH);
   const TareObserver observer = { .observe = observe, .data = downs };
   g_autoptr(GError) error = NULL;
   g_autoptr(TareNetwork) network = tare_network_new (model, &error);
@@ -72,7 +77,9 @@ collect (TareModel *model,
   memset (downs, 0, sizeof *downs);
   downs->collector = tare_collector_new (calibration, 1000, NULL);
   tare_test_fill_gaussian (x, TOKENS * WIDTH, 7);
-  tare_network_run_block (network, block, x, 10, TOKENS / 10, &observer, NULL, &error);
+  for (gsize t = 0; t < TOKENS; t += LENGTH)
+    memset (x + t * WIDTH, 0, WIDTH * sizeof *x);
+  tare_network_run_block (network, block, x, TOKENS / LENGTH, LENGTH, &observer, NULL, &error);
   g_assert_no_error (error);
   tare_collector_finish (downs->collector, &error);
   g_assert_no_error (error);
@@ -92,7 +99,11 @@ test_collect (void)
 
   g_assert_null (tare_calibration_lookup (calibration, "blk.1.attn_q.weight")->experts);
   g_assert_cmpuint (all->experts->n, ==, N_EXPERTS);
-  g_assert_null (all->positions);
+  g_assert_cmpmem (all->positions, all->n_positions * sizeof (float), downs.positions,
+                   sizeof downs.positions);
+  g_assert_null (tare_layer_activations_get_expert (all, 0).positions);
+  for (gsize p = 0; p < LENGTH; p++)
+    g_assert_true ((all->positions[p] > 0.0f) == (p > 0));
   g_assert_cmpfloat (all->n_tokens, ==, 2.0 * TOKENS);
   g_assert_cmpfloat (tare_calibration_get_n_tokens (calibration), ==, TOKENS);
 

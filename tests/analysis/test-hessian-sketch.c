@@ -57,7 +57,7 @@ collect_with (const float *x,
 
   tare_collector_set_sketch_columns (collector, n_sketch);
   for (gsize t = 0; t < TOKENS; t += batch)
-    tare_collector_observe (&tensor, 0, x + t * COLUMNS, MIN (batch, TOKENS - t), COLUMNS,
+    tare_collector_observe (&tensor, 0, x + t * COLUMNS, NULL, MIN (batch, TOKENS - t), COLUMNS,
                             collector);
   g_assert_true (tare_collector_finish (collector, &error));
   g_assert_no_error (error);

@@ -35,7 +35,7 @@ run_collector (gpointer data)
 {
   Bench *bench = data;
 
-  tare_collector_observe (&bench->tensor, 0, bench->x, bench->n_tokens, bench->columns,
+  tare_collector_observe (&bench->tensor, 0, bench->x, NULL, bench->n_tokens, bench->columns,
                           bench->collector);
 }
 

@@ -217,6 +217,7 @@ static void
 note (const TareTensor *tensor,
       gsize             expert,
       const float      *x,
+      const guint32    *tokens,
       gsize             n_tokens,
       gsize             columns,
       gpointer          data)
@@ -266,10 +267,10 @@ forward (gpointer data)
   keep_least (&self->embed, begin, moments.times[0]);
   tare_network_run_block (self->network, self->block, self->x, 1, self->n_tokens, &observer,
                           NULL, NULL);
-  note (NULL, 0, NULL, 0, 0, &moments);
+  note (NULL, 0, NULL, NULL, 0, 0, &moments);
   tare_network_run_output (self->network, self->output, self->x, self->n_tokens, self->logits,
                            NULL, NULL);
-  note (NULL, 0, NULL, 0, 0, &moments);
+  note (NULL, 0, NULL, NULL, 0, 0, &moments);
 
   /* Start, qkv, output, gate and up, down, end of the block, end: the second norm is counted with
    * attention, since nobody tells where it starts. */

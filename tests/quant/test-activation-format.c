@@ -210,6 +210,7 @@ static void
 round_observed (const TareTensor *tensor,
                 gsize             expert,
                 const float      *x,
+                const guint32    *tokens,
                 gsize             n_tokens,
                 gsize             columns,
                 gpointer          data)

@@ -555,16 +555,20 @@ test_joined (void)
 }
 
 /* How many tokens went to each expert. */
+#define LENGTH 2000
+
 typedef struct
 {
   gsize gate[N_EXPERTS];
   gsize down[N_EXPERTS];
+  guint positions[LENGTH];
 } Counted;
 
 static void
 count (const TareTensor *tensor,
        gsize             expert,
        const float      *x,
+       const guint32    *tokens,
        gsize             n_tokens,
        gsize             columns,
        gpointer          data)
@@ -573,7 +577,14 @@ count (const TareTensor *tensor,
 
   g_assert_cmpuint (columns, ==, tensor->columns);
   if (g_str_equal (tensor->role->id, "ffn_gate_exps"))
-    counted->gate[expert] += n_tokens;
+    {
+      counted->gate[expert] += n_tokens;
+      for (gsize i = 0; i < n_tokens; i++)
+        {
+          g_assert_true (i == 0 || tokens[i] > tokens[i - 1]);
+          counted->positions[tokens[i] % LENGTH]++;
+        }
+    }
   else if (g_str_equal (tensor->role->id, "ffn_down_exps"))
     counted->down[expert] += n_tokens;
   else
@@ -590,12 +601,12 @@ test_observer (void)
   g_autoptr(TareBlock) block = tare_network_load_block (network, &tare_weights_of_file, 1, &error);
   Counted counted = { { 0 } };
   const TareObserver observer = { .observe = count, .data = &counted };
-  gsize n_tokens = 3 * 2000, routed = 0;
+  gsize n_tokens = 3 * LENGTH, routed = 0;
   g_autofree float *x = g_new (float, n_tokens * shape.width);
 
   g_assert_no_error (error);
   tare_test_fill_gaussian (x, n_tokens * shape.width, 7);
-  tare_network_run_block (network, block, x, 3, 2000, &observer, NULL, &error);
+  tare_network_run_block (network, block, x, 3, LENGTH, &observer, NULL, &error);
   g_assert_no_error (error);
   for (gsize e = 0; e < N_EXPERTS; e++)
     {
@@ -604,6 +615,8 @@ test_observer (void)
       routed += counted.gate[e];
     }
   g_assert_cmpuint (routed, ==, n_tokens * N_USED);
+  for (gsize p = 0; p < LENGTH; p++)
+    g_assert_cmpuint (counted.positions[p], ==, 3 * N_USED);
 }
 
 /* The tensors that a person sees: GGUF's, whatever the file's. */

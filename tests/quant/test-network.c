@@ -305,6 +305,7 @@ static void
 observe (const TareTensor *tensor,
          gsize             expert,
          const float      *x,
+         const guint32    *tokens,
          gsize             n_tokens,
          gsize             columns,
          gpointer          data)
