@@ -15,6 +15,9 @@
 #define DOT_ROOM 8.0
 #define DOT 5.0
 
+/* A selected one with the line of the background round it. */
+#define SELECTED 11.0
+
 /* Room above the highest point, as a part of what is shown. */
 #define HEADROOM 0.05
 
@@ -300,6 +303,17 @@ draw_band (TareLinePlot        *self,
   cairo_fill (cr);
 }
 
+/* Where a mark of that size about a place begins: at the edge it is whole, though beside it. */
+static double
+place_mark (double place,
+            double size,
+            double extent)
+{
+  double begin = floor (place - size / 2.0);
+
+  return place < 0.0 || place > extent ? begin : CLAMP (begin, 0.0, MAX (0.0, extent - size));
+}
+
 static void
 draw_dots (TareLinePlot        *self,
            GtkSnapshot         *snapshot,
@@ -316,8 +330,9 @@ draw_dots (TareLinePlot        *self,
       if (!is_drawn (frame, self->x[i], self->y[i])
           || (x - last < DOT_ROOM && !tare_plot_is_selected ((TarePlot *) self, i)))
         continue;
-      _tare_ink_box (snapshot, &frame->color, floor (x - DOT / 2.0),
-                     floor (tare_plot_frame_get_y (frame, self->y[i]) - DOT / 2.0), DOT, DOT);
+      _tare_ink_box (snapshot, &frame->color, place_mark (x, DOT, frame->width),
+                     place_mark (tare_plot_frame_get_y (frame, self->y[i]), DOT, frame->height),
+                     DOT, DOT);
       last = x;
     }
 }
@@ -336,11 +351,11 @@ draw_selected (TareLinePlot        *self,
   for (guint i = first; i < end; i++)
     if (tare_plot_is_selected ((TarePlot *) self, i) && is_drawn (frame, self->x[i], self->y[i]))
       {
-        double x = floor (tare_plot_frame_get_x (frame, self->x[i]));
-        double y = floor (tare_plot_frame_get_y (frame, self->y[i]));
+        double x = place_mark (tare_plot_frame_get_x (frame, self->x[i]), SELECTED, frame->width);
+        double y = place_mark (tare_plot_frame_get_y (frame, self->y[i]), SELECTED, frame->height);
 
-        _tare_ink_box (snapshot, &frame->background, x - 5.0, y - 5.0, 11.0, 11.0);
-        _tare_ink_box (snapshot, &frame->accent, x - 4.0, y - 4.0, 9.0, 9.0);
+        _tare_ink_box (snapshot, &frame->background, x, y, SELECTED, SELECTED);
+        _tare_ink_box (snapshot, &frame->accent, x + 1.0, y + 1.0, SELECTED - 2.0, SELECTED - 2.0);
       }
 }
 

@@ -61,6 +61,37 @@ test_line (void)
   chart_fixture_finish (chart, window);
 }
 
+/* Marks are whole at the edges of what is shown: of the first point, the last and the lowest. */
+static void
+test_edges (void)
+{
+  static const double x[4] = { 0.0, 1.0, 2.0, 3.0 };
+  static const double y[4] = { 1.0, 0.0, 1.5, 2.0 };
+  g_autoptr(TarePlot) line = tare_line_plot_new ();
+  g_autoptr(TarePlot) marks = tare_line_plot_new ();
+  TareChart *chart = chart_fixture_new (line);
+  GtkWindow *window;
+  g_autoptr(WidgetPixels) pixels = NULL;
+
+  tare_line_plot_set_points (TARE_LINE_PLOT (line), x, y, 4);
+  tare_plot_set_color_index (marks, 1);
+  tare_line_plot_set_style (TARE_LINE_PLOT (marks), TARE_LINE_STYLE_DOTS);
+  tare_chart_add_plot (chart, marks);
+  window = widget_test_show (GTK_WIDGET (chart), 500, 300);
+  for (guint i = 0; i < 4; i++)
+    {
+      tare_line_plot_set_points (TARE_LINE_PLOT (marks), x + i, y + i, 1);
+      g_clear_pointer (&pixels, widget_pixels_free);
+      pixels = widget_test_render (GTK_WIDGET (chart));
+      g_assert_cmpuint (widget_pixels_count (pixels, chart_fixture_category (1),
+                                             chart_fixture_get_x (chart, x[i]) - 5,
+                                             chart_fixture_get_y (chart, y[i]) - 5, 11, 11), ==,
+                        25);
+    }
+
+  chart_fixture_finish (chart, window);
+}
+
 /* One peak among a million points is drawn in full. */
 static void
 test_peak (void)
@@ -172,6 +203,7 @@ main (int    argc,
     return 0;
 
   g_test_add_func ("/line-plot/line", test_line);
+  g_test_add_func ("/line-plot/edges", test_edges);
   g_test_add_func ("/line-plot/peak", test_peak);
   g_test_add_func ("/line-plot/readout", test_readout);
   g_test_add_func ("/line-plot/log", test_log);
