@@ -7,6 +7,7 @@
 
 #include "app/tare-text.h"
 #include "app/tare-weight-histogram.h"
+#include "app/tare-weight-ranges.h"
 #include "widgets/tare-bar-plot.h"
 #include "widgets/tare-heat-plot.h"
 #include "widgets/tare-line-plot.h"
@@ -267,21 +268,8 @@ add_ranges (TareDossier               *self,
   TareChart *chart = add_chart (self, CHART_RANGES, _("Ranges of the outputs"), _("output"),
                                 _("weight"));
   TarePlot *plot = tare_range_plot_new ();
-  gsize n = findings->ranges->n;
-  g_autofree TareRangeBand *bands = g_new (TareRangeBand, MAX (n, 1));
 
-  for (gsize i = 0; i < n; i++)
-    {
-      const float *levels = findings->ranges->values[i];
-
-      bands[i] = (TareRangeBand) {
-        .minimum = levels[TARE_RANGE_LEVEL_MINIMUM], .low = levels[TARE_RANGE_LEVEL_1],
-        .lower = levels[TARE_RANGE_LEVEL_25], .median = levels[TARE_RANGE_LEVEL_50],
-        .upper = levels[TARE_RANGE_LEVEL_75], .high = levels[TARE_RANGE_LEVEL_99],
-        .maximum = levels[TARE_RANGE_LEVEL_MAXIMUM],
-      };
-    }
-  tare_range_plot_set_ranges (TARE_RANGE_PLOT (plot), bands, (guint) n);
+  tare_weight_ranges_show (findings->ranges, TARE_RANGE_PLOT (plot));
   take_plot (chart, plot);
 }
 

@@ -8,6 +8,7 @@
 #include "analysis/statistics/tare-pyramid.h"
 #include "analysis/statistics/tare-ranges.h"
 #include "app/tare-text.h"
+#include "app/tare-weight-ranges.h"
 #include "widgets/tare-heat-plot.h"
 #include "widgets/tare-range-plot.h"
 
@@ -370,20 +371,7 @@ static void
 show_ranges (TareOutliersPage *self,
              const TareRanges *ranges)
 {
-  g_autofree TareRangeBand *bands = g_new (TareRangeBand, MAX (ranges->n, 1));
-
-  for (gsize i = 0; i < ranges->n; i++)
-    {
-      const float *levels = ranges->values[i];
-
-      bands[i] = (TareRangeBand) {
-        .minimum = levels[TARE_RANGE_LEVEL_MINIMUM], .low = levels[TARE_RANGE_LEVEL_1],
-        .lower = levels[TARE_RANGE_LEVEL_25], .median = levels[TARE_RANGE_LEVEL_50],
-        .upper = levels[TARE_RANGE_LEVEL_75], .high = levels[TARE_RANGE_LEVEL_99],
-        .maximum = levels[TARE_RANGE_LEVEL_MAXIMUM],
-      };
-    }
-  tare_range_plot_set_ranges (TARE_RANGE_PLOT (self->ranges), bands, (guint) ranges->n);
+  tare_weight_ranges_show (ranges, TARE_RANGE_PLOT (self->ranges));
   tare_chart_fit (self->range_chart);
 }
 

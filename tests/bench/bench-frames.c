@@ -20,6 +20,7 @@
 #include "analysis/statistics/tare-pyramid.h"
 #include "analysis/statistics/tare-ranges.h"
 #include "analysis/statistics/tare-shape.h"
+#include "app/tare-weight-ranges.h"
 #include "widgets/tare-bar-plot.h"
 #include "widgets/tare-chart.h"
 #include "widgets/tare-format-map.h"
@@ -470,20 +471,8 @@ run_ranges (JsonBuilder *json,
             guint        n)
 {
   g_autoptr(TarePlot) plot = tare_range_plot_new ();
-  g_autofree TareRangeBand *bands = g_new (TareRangeBand, ranges->n);
 
-  for (gsize i = 0; i < ranges->n; i++)
-    {
-      const float *levels = ranges->values[i];
-
-      bands[i] = (TareRangeBand) {
-        .minimum = levels[TARE_RANGE_LEVEL_MINIMUM], .low = levels[TARE_RANGE_LEVEL_1],
-        .lower = levels[TARE_RANGE_LEVEL_25], .median = levels[TARE_RANGE_LEVEL_50],
-        .upper = levels[TARE_RANGE_LEVEL_75], .high = levels[TARE_RANGE_LEVEL_99],
-        .maximum = levels[TARE_RANGE_LEVEL_MAXIMUM],
-      };
-    }
-  tare_range_plot_set_ranges (TARE_RANGE_PLOT (plot), bands, (guint) ranges->n);
+  tare_weight_ranges_show (ranges, TARE_RANGE_PLOT (plot));
   tare_ranges_free (ranges);
 
   return run_chart (json, name, plot, n);
