@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* The window where there is little room: what folds, and that nothing shows through. */
+#include "app/tare-map-view.h"
+#include "app/tare-scale-bar.h"
+#include "tests/app/window-fixture.h"
+#include "tests/tare-test.h"
+
+#define NARROW 860
+
+static GtkWidget *
+find (WindowFixture *fixture,
+      GType          type)
+{
+  GtkWidget *widget = window_fixture_find (GTK_WIDGET (fixture->window), type, NULL);
+
+  g_assert_nonnull (widget);
+
+  return widget;
+}
+
+/* How many pixels of a widget let through what is behind it. */
+static guint
+count_transparent (GtkWidget *widget)
+{
+  int width = gtk_widget_get_width (widget);
+  int height = gtk_widget_get_height (widget);
+  g_autofree guint32 *pixels = g_new0 (guint32, (gsize) width * (gsize) height);
+  g_autoptr(GdkPaintable) paintable = gtk_widget_paintable_new (widget);
+  GtkSnapshot *snapshot = gtk_snapshot_new ();
+  g_autoptr(GskRenderNode) node = NULL;
+  g_autoptr(GdkTexture) texture = NULL;
+  guint n = 0;
+
+  gdk_paintable_snapshot (paintable, snapshot, width, height);
+  node = gtk_snapshot_free_to_node (snapshot);
+  g_assert_nonnull (node);
+  texture = gsk_renderer_render_texture (
+    gtk_native_get_renderer (gtk_widget_get_native (widget)), node,
+    &GRAPHENE_RECT_INIT (0, 0, (float) width, (float) height));
+  gdk_texture_download (texture, (guchar *) pixels, (gsize) width * 4);
+  for (gsize i = 0; i < (gsize) width * (gsize) height; i++)
+    n += pixels[i] >> 24 != 0xff;
+
+  return n;
+}
+
+/* The map unfolds over the pages, and they must not be seen through it. */
+static void
+test_flap (WindowFixture *fixture,
+           gconstpointer  data)
+{
+  GtkWidget *map;
+
+  window_fixture_open_sample (fixture);
+  window_fixture_resize (fixture, NARROW, 600);
+  window_fixture_settle (fixture, 400);
+  map = find (fixture, TARE_TYPE_MAP_VIEW);
+  g_assert_false (gtk_widget_get_mapped (map));
+  g_action_group_activate_action (G_ACTION_GROUP (fixture->window), "show-map", NULL);
+  window_fixture_settle (fixture, 800);
+  g_assert_true (gtk_widget_get_mapped (map));
+  g_assert_cmpuint (count_transparent (map), ==, 0);
+}
+
+int
+main (int    argc,
+      char **argv)
+{
+  if (!window_fixture_begin (&argc, &argv))
+    return 0;
+
+#define ADD(name, func) \
+  g_test_add (name, WindowFixture, NULL, window_fixture_set_up, func, window_fixture_tear_down)
+  ADD ("/window/flap", test_flap);
+#undef ADD
+
+  return g_test_run ();
+}
