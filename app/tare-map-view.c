@@ -381,11 +381,15 @@ update_sites (TareMapView *self)
 static void
 sites_toggled_cb (TareMapView *self)
 {
+  guint n;
+
   if (self->syncing || self->session == NULL)
     return;
 
   self->sites_wanted = gtk_toggle_button_get_active (GTK_TOGGLE_BUTTON (self->sites_button));
-  if (!self->sites_wanted)
+  tare_session_get_site_selection (self->session, &n);
+  /* What is selected goes only where it is out of sight from now on. */
+  if (!self->sites_wanted && n > 0)
     tare_session_set_site_selection (self->session, NULL, 0);
   if (update_sites (self))
     lay_out_anew (self);
@@ -481,6 +485,7 @@ painting_cb (TareMapView *self,
 {
   TareAssignment brush = tare_session_get_brush (self->session);
   TareFormatCell cell = { .present = TRUE, .stale = TRUE };
+  TareLayer *layer;
   const TareTensor *tensor;
   const TareFormat *format;
   g_autofree char *label = NULL;
@@ -490,8 +495,11 @@ painting_cb (TareMapView *self,
       || get_index (self->layers, position) == TARE_FORMAT_MAP_NO_CELL)
     return;
 
-  tensor = tare_layer_get_tensor (tare_session_get_layer (self->session,
-                                                          get_index (self->layers, position)));
+  layer = tare_session_get_layer (self->session, get_index (self->layers, position));
+  if (tare_layer_get_assignment (layer).locked)
+    return;
+
+  tensor = tare_layer_get_tensor (layer);
   format = brush.format != NULL ? tare_format_fit (brush.format, tensor->columns)
                                 : tensor->format;
   cell.value = format != NULL && shows_bits (self)

@@ -56,7 +56,7 @@ test_rows (WindowFixture *fixture,
   TareMapView *view;
   TareFormatMap *map;
   GtkWidget *button;
-  guint n_rows;
+  guint n_rows, layer = 3, n;
 
   window_fixture_open_sample (fixture);
   view = TARE_MAP_VIEW (find (fixture, TARE_TYPE_MAP_VIEW));
@@ -79,8 +79,12 @@ test_rows (WindowFixture *fixture,
   g_assert_cmpuint (tare_format_map_get_rows (map), ==, n_rows);
   gtk_toggle_button_set_active (GTK_TOGGLE_BUTTON (button), TRUE);
   g_assert_cmpuint (tare_format_map_get_rows (map), ==, n_rows + 6 + 7);
+  /* Layers that are selected stay so when the rows go. */
+  tare_session_set_selection (fixture->session, &layer, 1);
   gtk_toggle_button_set_active (GTK_TOGGLE_BUTTON (button), FALSE);
   g_assert_cmpuint (tare_format_map_get_rows (map), ==, n_rows);
+  tare_session_get_selection (fixture->session, &n);
+  g_assert_cmpuint (n, ==, 1);
 
   tare_session_close (fixture->session);
   g_assert_cmpuint (tare_session_get_n_sites (fixture->session), ==, 0);
