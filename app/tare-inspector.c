@@ -475,69 +475,25 @@ change_lock (TareAssignment *assignment,
   assignment->locked = value != NULL;
 }
 
-static gboolean
-same_assignment (const TareAssignment *a,
-                 const TareAssignment *b)
-{
-  return a->format == b->format && a->method == b->method && a->range == b->range
-         && a->locked == b->locked;
-}
-
-/* Gives one assignment to those layers that agree with the layer at @first, and ticks them off. */
-static TareRecipe *
-assign_alike (TareInspector  *self,
-              TareRecipe     *recipe,
-              GArray         *indices,
-              TareAssignment *after,
-              gboolean       *done,
-              guint           first)
-{
-  g_autoptr(GPtrArray) names = g_ptr_array_new ();
-
-  for (guint i = first; i < indices->len; i++)
-    if (!done[i] && same_assignment (&after[i], &after[first]))
-      {
-        g_ptr_array_add (names, tare_layer_get_tensor (get_layer (self, indices, i))->canonical);
-        done[i] = TRUE;
-      }
-  g_ptr_array_add (names, NULL);
-
-  return tare_recipe_with_tensors (recipe, (const char *const *) names->pdata, &after[first]);
-}
-
-/* One step for all of them. */
-static void
-push_changes (TareInspector  *self,
-              GArray         *indices,
-              TareAssignment *after,
-              const char     *label)
-{
-  g_autofree gboolean *done = g_new0 (gboolean, indices->len + 1);
-  g_autoptr(TareRecipe) recipe = tare_recipe_ref (tare_session_get_recipe (self->session));
-
-  for (guint i = 0; i < indices->len; i++)
-    if (!done[i])
-      {
-        TareRecipe *next = assign_alike (self, recipe, indices, after, done, i);
-
-        tare_recipe_unref (recipe);
-        recipe = next;
-      }
-  tare_history_push (tare_session_get_history (self->session), recipe, label);
-}
-
-/* Changes one field of what the recipe says of the selection, and leaves the others as they are. */
+/* Changes one field of what the recipe says of the selection, and leaves the others as they are.
+ * Only a lock is taken from what is locked. */
 static void
 apply (TareInspector *self,
        Change         change,
        gconstpointer  value,
        const char    *label)
 {
-  g_autoptr(GArray) indices = list_assignable (self);
+  g_autoptr(GArray) all = list_assignable (self);
+  g_autoptr(GArray) indices =
+    change == change_lock ? g_array_ref (all)
+                          : tare_session_leave_locked (self->session, (const guint *) all->data,
+                                                       all->len);
   g_autofree TareAssignment *after = g_new0 (TareAssignment, indices->len + 1);
   TareAssignment brush = tare_session_get_brush (self->session);
-  gboolean alike = TRUE;
 
+  /* Also where nothing changed, the picker shows again what is. */
+  if (self->refresh == 0)
+    self->refresh = g_idle_add (refresh_cb, self);
   if (indices->len == 0)
     return;
 
@@ -547,17 +503,14 @@ apply (TareInspector *self,
       if (after[i].method == NULL)
         after[i].method = brush.method;
       change (&after[i], value);
-      alike = alike && same_assignment (&after[i], &after[0]);
     }
   brush = after[0];
   brush.locked = FALSE;
   tare_session_set_brush (self->session, &brush);
 
   self->applying = TRUE;
-  if (alike && change == change_format)
-    tare_session_assign (self->session, (const guint *) indices->data, indices->len, &after[0]);
-  else
-    push_changes (self, indices, after, label);
+  tare_session_assign_each (self->session, (const guint *) indices->data, indices->len, after,
+                            label);
   self->applying = FALSE;
 }
 
@@ -565,7 +518,11 @@ static char *
 label_step (TareInspector *self,
             const char    *what)
 {
-  guint n = get_n_selected (self);
+  g_autoptr(GArray) indices = list_assignable (self);
+  guint n = 0;
+
+  for (guint i = 0; i < indices->len; i++)
+    n += !tare_layer_get_assignment (get_layer (self, indices, i)).locked;
 
   /* translators: a step: how many layers, and what was set */
   return g_strdup_printf (ngettext ("Set %u layer to %s", "Set %u layers to %s", n), n, what);
@@ -583,13 +540,11 @@ static void
 format_changed_cb (TareInspector *self)
 {
   TareInspectorChoice *choice = get_choice (self, self->format_drop);
-  g_autofree char *label = NULL;
 
   if (choice == NULL || g_str_equal (tare_inspector_choice_get_label (choice), _("mixed")))
     return;
 
-  label = label_step (self, tare_inspector_choice_get_label (choice));
-  apply (self, change_format, tare_inspector_choice_get_row (choice), label);
+  apply (self, change_format, tare_inspector_choice_get_row (choice), NULL);
 }
 
 static void

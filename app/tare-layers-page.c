@@ -264,7 +264,6 @@ set_format_cb (GtkWidget  *widget,
   g_autofree guint *indices = g_memdup2 (selected, n * sizeof (guint));
 
   assignment.format = *id != '\0' ? tare_format_lookup (id) : NULL;
-  assignment.locked = FALSE;
   if (*id != '\0' && assignment.format == NULL)
     return;
 

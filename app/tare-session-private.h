@@ -43,6 +43,7 @@ typedef enum
   TARE_SESSION_SIGNAL_CALIBRATION_HALTED,
   TARE_SESSION_SIGNAL_FAILED,
   TARE_SESSION_SIGNAL_NOTICE,
+  TARE_SESSION_SIGNAL_LOCKS_KEPT,
   TARE_SESSION_N_SIGNALS,
 } TareSessionSignal;
 
@@ -66,6 +67,7 @@ struct _TareSession
   TareEngine       *engine;
   GListStore       *layers;
   GArray           *selection;
+  GArray           *kept;             /* locked layers that the last change left alone */
   GPtrArray        *sites;
   TareChannelSelection *channels;
   GArray           *site_selection;
@@ -100,6 +102,8 @@ void _tare_session_emit            (TareSession       *self,
                                     TareSessionSignal  signal);
 void _tare_session_emit_layer      (TareSession       *self,
                                     guint              index);
+void _tare_session_emit_kept       (TareSession       *self,
+                                    guint              n);
 void _tare_session_fail            (TareSession       *self,
                                     const char        *title,
                                     const GError      *error);

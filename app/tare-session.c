@@ -39,6 +39,7 @@ tare_session_finalize (GObject *object)
   g_clear_object (&self->layers);
   g_clear_pointer (&self->selection, g_array_unref);
   g_clear_object (&self->channels);
+  g_clear_pointer (&self->kept, g_array_unref);
   _tare_session_clear_sites (self);
   g_clear_pointer (&self->token_scores, tare_token_scores_unref);
   g_clear_pointer (&self->measured, tare_recipe_unref);
@@ -84,6 +85,7 @@ tare_session_class_init (TareSessionClass *klass)
   add_signal (TARE_SESSION_SIGNAL_CALIBRATION_HALTED, "calibration-halted", 0, 0, 0);
   add_signal (TARE_SESSION_SIGNAL_FAILED, "failed", 2, G_TYPE_STRING, G_TYPE_STRING);
   add_signal (TARE_SESSION_SIGNAL_NOTICE, "notice", 1, G_TYPE_STRING, 0);
+  add_signal (TARE_SESSION_SIGNAL_LOCKS_KEPT, "locks-kept", 1, G_TYPE_UINT, 0);
 }
 
 static void
@@ -182,6 +184,7 @@ tare_session_init (TareSession *self)
   self->layers = g_list_store_new (TARE_TYPE_LAYER);
   self->selection = g_array_new (FALSE, FALSE, sizeof (guint));
   self->channels = tare_channel_selection_new ();
+  self->kept = g_array_new (FALSE, FALSE, sizeof (guint));
   _tare_session_init_sites (self);
   self->reference = tare_format_lookup (REFERENCE_FORMAT);
   self->brush = (TareAssignment) {
@@ -227,6 +230,13 @@ _tare_session_notice (TareSession *self,
   g_signal_emit (self, signals[TARE_SESSION_SIGNAL_NOTICE], 0, message);
 }
 
+void
+_tare_session_emit_kept (TareSession *self,
+                         guint        n)
+{
+  g_signal_emit (self, signals[TARE_SESSION_SIGNAL_LOCKS_KEPT], 0, n);
+}
+
 static void
 fill_layers (TareSession *self)
 {
@@ -262,6 +272,7 @@ _tare_session_set_model (TareSession *self,
   g_clear_pointer (&self->model, tare_model_unref);
   g_clear_pointer (&self->recipe_path, g_free);
   g_array_set_size (self->selection, 0);
+  g_array_set_size (self->kept, 0);
   self->base_state = TARE_FIGURE_STATE_NONE;
   _tare_session_set_measured (self, NULL, NULL);
   self->size = (TareRecipeSize) { 0 };
@@ -523,86 +534,6 @@ tare_session_get_history (TareSession *self)
   g_return_val_if_fail (TARE_IS_SESSION (self), NULL);
 
   return self->history;
-}
-
-static char *
-describe_assignment (const TareAssignment *assignment,
-                     const char           *only,
-                     guint                 n)
-{
-  const char *format = assignment->format != NULL ? assignment->format->label : NULL;
-
-  if (n == 1 && format != NULL)
-    return g_strdup_printf (_("Set %s to %s"), only, format);
-  if (n == 1)
-    return g_strdup_printf (_("Keep %s as it is"), only);
-  if (format != NULL)
-    return g_strdup_printf (ngettext ("Set %u layer to %s", "Set %u layers to %s", n), n, format);
-
-  return g_strdup_printf (ngettext ("Keep %u layer as it is", "Keep %u layers as they are", n), n);
-}
-
-/**
- * tare_session_assign:
- * @self: the session
- * @indices: (array length=n_indices): which layers; those that cannot take a format are left alone
- * @n_indices: how many
- * @assignment: what to give them; a %NULL format keeps them as the source has them
- *
- * One undoable step. The size is right at once; errors and accuracy follow.
- */
-void
-tare_session_assign (TareSession          *self,
-                     const guint          *indices,
-                     guint                 n_indices,
-                     const TareAssignment *assignment)
-{
-  g_autoptr(GPtrArray) names = g_ptr_array_new ();
-  g_autoptr(TareRecipe) recipe = NULL;
-  g_autofree char *label = NULL;
-
-  g_return_if_fail (TARE_IS_SESSION (self));
-  g_return_if_fail (assignment != NULL);
-
-  for (guint i = 0; i < n_indices; i++)
-    {
-      TareLayer *layer = tare_session_get_layer (self, indices[i]);
-
-      if (layer != NULL && tare_layer_is_assignable (layer))
-        g_ptr_array_add (names, tare_layer_get_tensor (layer)->canonical);
-    }
-  if (names->len == 0)
-    return;
-
-  label = describe_assignment (assignment, names->pdata[0], names->len);
-  g_ptr_array_add (names, NULL);
-  recipe = tare_recipe_with_tensors (tare_session_get_recipe (self),
-                                     (const char *const *) names->pdata, assignment);
-  tare_history_push (self->history, recipe, label);
-}
-
-/**
- * tare_session_assign_rule:
- * @self: the session
- * @match: a glob over canonical names
- * @assignment: what to give those that match
- *
- * One undoable step.
- */
-void
-tare_session_assign_rule (TareSession          *self,
-                          const char           *match,
-                          const TareAssignment *assignment)
-{
-  g_autoptr(TareRecipe) recipe = NULL;
-  g_autofree char *label = NULL;
-
-  g_return_if_fail (TARE_IS_SESSION (self));
-  g_return_if_fail (match != NULL && assignment != NULL);
-
-  recipe = tare_recipe_with_rule (tare_session_get_recipe (self), match, assignment);
-  label = describe_assignment (assignment, match, 1);
-  tare_history_push (self->history, recipe, label);
 }
 
 /**

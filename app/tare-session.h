@@ -42,6 +42,7 @@ typedef enum
  * "calibration-halted": where the next calibration begins is another block
  * "failed" (const char *title, const char *message): something that the user asked for went wrong
  * "notice" (const char *message): something that the user asked for is done
+ * "locks-kept" (guint n): a change left so many locked layers alone
  *
  * For the main thread only.
  */
@@ -98,6 +99,15 @@ void                tare_session_assign               (TareSession           *se
                                                        const guint           *indices,
                                                        guint                  n_indices,
                                                        const TareAssignment  *assignment);
+void                tare_session_assign_each          (TareSession           *self,
+                                                       const guint           *indices,
+                                                       guint                  n_indices,
+                                                       const TareAssignment  *assignments,
+                                                       const char            *label);
+GArray             *tare_session_leave_locked         (TareSession           *self,
+                                                       const guint           *indices,
+                                                       guint                  n_indices);
+void                tare_session_unlock_kept          (TareSession           *self);
 void                tare_session_assign_rule          (TareSession           *self,
                                                        const char            *match,
                                                        const TareAssignment  *assignment);

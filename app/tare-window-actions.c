@@ -224,6 +224,14 @@ redo_cb (GSimpleAction *action,
 }
 
 static void
+unlock_kept_cb (GSimpleAction *action,
+                GVariant      *parameter,
+                gpointer       user_data)
+{
+  tare_session_unlock_kept (((TareWindow *) user_data)->session);
+}
+
+static void
 choose_text (TareWindow *self,
              const char *title,
              const char *present,
@@ -579,6 +587,7 @@ static const GActionEntry entries[] = {
   { .name = "open-path", .activate = open_path_cb, .parameter_type = "s" },
   { .name = "undo", .activate = undo_cb },
   { .name = "redo", .activate = redo_cb },
+  { .name = "unlock-kept", .activate = unlock_kept_cb },
   { .name = "calibrate", .activate = calibrate_cb },
   { .name = "calibrate-with", .activate = calibrate_with_cb },
   { .name = "calibrate-sample", .activate = calibrate_sample_cb },

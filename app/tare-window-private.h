@@ -21,6 +21,7 @@ struct _TareWindow
   AdwApplicationWindow  parent_instance;
 
   AdwToastOverlay      *toasts;
+  AdwToast             *locks_toast;    /* (nullable): weak; the last about locked layers */
   GtkStack             *stack;
   AdwWindowTitle       *title;
   AdwStatusPage        *opening_page;

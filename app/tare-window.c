@@ -216,6 +216,23 @@ notice_cb (TareWindow *self,
   _tare_window_notice (self, message);
 }
 
+/* A stroke that passes over a lock again says so once. */
+static void
+locks_kept_cb (TareWindow *self,
+               guint       n)
+{
+  g_autofree char *text = g_strdup_printf (ngettext ("%u locked layer was left alone",
+                                                     "%u locked layers were left alone", n), n);
+  AdwToast *toast = adw_toast_new (text);
+
+  if (self->locks_toast != NULL)
+    adw_toast_dismiss (self->locks_toast);
+  adw_toast_set_button_label (toast, _("Unlock"));
+  adw_toast_set_action_name (toast, "win.unlock-kept");
+  g_set_weak_pointer (&self->locks_toast, toast);
+  adw_toast_overlay_add_toast (self->toasts, toast);
+}
+
 static GSettings *
 load_settings (void)
 {
@@ -307,6 +324,7 @@ tare_window_dispose (GObject *object)
 
   g_clear_pointer (&self->dossier_study, tare_study_free);
   g_clear_pointer (&self->dossier_path, g_free);
+  g_clear_weak_pointer (&self->locks_toast);
   if (self->dialog != NULL)
     gtk_native_dialog_destroy (self->dialog);
   g_clear_object (&self->dialog);
@@ -388,6 +406,8 @@ connect_session (TareWindow *self)
   g_signal_connect_object (self->session, "failed", G_CALLBACK (failed_cb), self,
                            G_CONNECT_SWAPPED);
   g_signal_connect_object (self->session, "notice", G_CALLBACK (notice_cb), self,
+                           G_CONNECT_SWAPPED);
+  g_signal_connect_object (self->session, "locks-kept", G_CALLBACK (locks_kept_cb), self,
                            G_CONNECT_SWAPPED);
   g_signal_connect_object (self->pages, "notify::visible-child", G_CALLBACK (page_changed_cb),
                            self, G_CONNECT_SWAPPED);

@@ -18,6 +18,7 @@ typedef struct
   char        *message;
   guint        n_notices;
   guint        n_figures;
+  guint        n_kept;
 } Fixture;
 
 static void
@@ -40,6 +41,13 @@ static void
 figures_cb (Fixture *fixture)
 {
   fixture->n_figures++;
+}
+
+static void
+kept_cb (Fixture *fixture,
+         guint    n)
+{
+  fixture->n_kept = n;
 }
 
 static gboolean
@@ -72,6 +80,7 @@ set_up (Fixture       *fixture,
   g_signal_connect_swapped (fixture->session, "failed", G_CALLBACK (failed_cb), fixture);
   g_signal_connect_swapped (fixture->session, "notice", G_CALLBACK (notice_cb), fixture);
   g_signal_connect_swapped (fixture->session, "figures-changed", G_CALLBACK (figures_cb), fixture);
+  g_signal_connect_swapped (fixture->session, "locks-kept", G_CALLBACK (kept_cb), fixture);
   tare_session_set_evaluation_text (fixture->session, text);
   tare_session_open (fixture->session, sample);
   g_assert_true (tare_session_is_opening (fixture->session));
@@ -197,6 +206,70 @@ test_measure (Fixture       *fixture,
   g_assert_cmpfloat_with_epsilon (accuracy.perplexity, base.perplexity, 1e-6);
   g_assert_cmpfloat (fabs (accuracy.kl_mean), <, 1e-6);
   g_assert_cmpuint (fixture->n_failed, ==, 0);
+}
+
+static guint
+find_layer (TareSession *session,
+            const char  *canonical)
+{
+  TareModel *model = tare_session_get_model (session);
+  guint index = 0;
+
+  while (tare_model_get_tensor (model, index) != tare_model_lookup (model, canonical))
+    index++;
+
+  return index;
+}
+
+/* What is locked keeps its format and its lock, whoever assigns; what is told of can be freed. */
+static void
+test_locks (Fixture       *fixture,
+            gconstpointer  data)
+{
+  TareSession *session = fixture->session;
+  guint locked[] = {
+    find_layer (session, "blk.1.ffn_down.weight"), find_layer (session, "blk.4.attn_v.weight"),
+  };
+  guint other = find_layer (session, "blk.1.ffn_up.weight");
+  TareAssignment each[] = {
+    { .format = tare_format_lookup ("q6_k"), .method = tare_method_lookup ("rtn"),
+      .locked = TRUE },
+    { .format = NULL, .method = tare_method_lookup ("rtn"), .locked = TRUE },
+  };
+  TareAssignment rule = { .format = tare_format_lookup ("q8_0"),
+                          .method = tare_method_lookup ("rtn") };
+  TareLayer *layers[] = { tare_session_get_layer (session, locked[0]),
+                          tare_session_get_layer (session, locked[1]) };
+
+  tare_session_assign_each (session, locked, 2, each, "Lock two");
+  assign_all (session, "q4_k");
+  g_assert_cmpuint (fixture->n_kept, ==, 2);
+  g_assert_cmpstr (tare_history_get_undo_label (tare_session_get_history (session)), ==,
+                   "Set 42 layers to Q4_K");
+  g_assert_true (tare_layer_get_assignment (layers[0]).locked);
+  g_assert_true (tare_layer_get_assignment (layers[0]).format == each[0].format);
+  g_assert_true (tare_layer_get_assignment (layers[1]).locked);
+  g_assert_null (tare_layer_get_assignment (layers[1]).format);
+
+  fixture->n_kept = 0;
+  tare_session_assign_rule (session, "*.ffn_*", &rule);
+  g_assert_cmpuint (fixture->n_kept, ==, 1);
+  g_assert_true (tare_layer_get_assignment (layers[0]).format == each[0].format);
+  g_assert_true (tare_layer_get_assignment (tare_session_get_layer (session, other)).format
+                 == rule.format);
+
+  /* All that is asked for is locked: no step. */
+  tare_session_assign (session, locked, 2, &rule);
+  g_assert_cmpstr (tare_history_get_undo_label (tare_session_get_history (session)), ==,
+                   "Set *.ffn_* to Q8_0");
+  tare_session_unlock_kept (session);
+  g_assert_cmpstr (tare_history_get_undo_label (tare_session_get_history (session)), ==,
+                   "Unlock 2 layers");
+  g_assert_true (tare_layer_get_assignment (layers[0]).format == each[0].format);
+  fixture->n_kept = 0;
+  tare_session_assign (session, locked, 2, &rule);
+  g_assert_cmpuint (fixture->n_kept, ==, 0);
+  g_assert_true (tare_layer_get_assignment (layers[1]).format == rule.format);
 }
 
 static void
@@ -504,13 +577,13 @@ test_stays_current (Fixture       *fixture,
 
   assignment = tare_layer_get_assignment (tare_session_get_layer (session, index));
   assignment.locked = TRUE;
-  tare_session_assign (session, &index, 1, &assignment);
+  tare_session_assign_each (session, &index, 1, &assignment, NULL);
   g_assert_true (tare_layer_get_assignment (tare_session_get_layer (session, index)).locked);
   g_assert_true (is_measured (session));
   g_assert_false (tare_session_is_measuring (session));
 
   assignment.format = tare_format_lookup ("q8_0");
-  tare_session_assign (session, &index, 1, &assignment);
+  tare_session_assign_each (session, &index, 1, &assignment, NULL);
   g_assert_false (is_measured (session));
   g_assert_true (tare_session_is_measuring (session));
   tare_session_undo (session);
@@ -567,6 +640,7 @@ main (int    argc,
   ADD ("/session/open", test_open);
   ADD ("/session/selection", test_selection);
   ADD ("/session/measure", test_measure);
+  ADD ("/session/locks", test_locks);
   ADD ("/session/short-text", test_short_text);
   ADD ("/session/trouble", test_trouble);
   ADD ("/session/one-block", test_one_block);

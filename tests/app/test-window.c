@@ -281,6 +281,21 @@ test_inspector (WindowFixture *fixture,
                                                                       layers[i])).locked);
   g_assert_cmpstr (get_format (fixture, layers[0]), ==, "q4_0");
   g_assert_cmpstr (get_format (fixture, layers[1]), ==, "q6_k");
+
+  /* Neither the picker nor a number key takes a format from what is locked. */
+  tare_inspector_choose_format (inspector, tare_format_lookup ("q8_0"));
+  window_fixture_settle (fixture, 20);
+  g_signal_emit_by_name (tare_window_get_map (fixture->window), "bits-requested", 4u);
+  g_assert_cmpstr (get_format (fixture, layers[0]), ==, "q4_0");
+  g_assert_cmpstr (get_format (fixture, layers[1]), ==, "q6_k");
+  g_assert_true (gtk_switch_get_active (lock));
+  window_fixture_settle (fixture, 100);
+  g_assert_nonnull (window_fixture_find (GTK_WIDGET (fixture->window), GTK_TYPE_LABEL,
+                                         "2 locked layers were left alone"));
+  act (fixture, "unlock-kept");
+  g_assert_false (gtk_switch_get_active (lock));
+  act (fixture, "undo");
+  g_assert_true (gtk_switch_get_active (lock));
   act (fixture, "undo");
   g_assert_false (gtk_switch_get_active (lock));
   g_assert_cmpstr (get_format (fixture, layers[1]), ==, "q6_k");
