@@ -284,7 +284,7 @@ traces_done (gpointer      owner,
   TareHessianPage *self = owner;
 
   gtk_toggle_button_set_active (self->probe_button, FALSE);
-  if (error != NULL)
+  if (error != NULL && !g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
     tare_layer_page_set_caption (TARE_LAYER_PAGE (self), error->message);
 }
 
@@ -371,12 +371,24 @@ take_view (gpointer owner,
     show_landscape (self, view);
 }
 
+/* Whoever cancels it wants what was there before. */
+static void
+survey_done (gpointer      owner,
+             const GError *error)
+{
+  TareHessianPage *self = owner;
+
+  spectrum_done (owner, error);
+  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    gtk_toggle_button_set_active (self->landscape_button, FALSE);
+}
+
 static const TareStudyClass landscape_class = {
   .title = N_("Surveying the loss"),
   .work = tare_landscape_study,
   .news = take_view,
   .free_news = tare_landscape_view_free,
-  .done = spectrum_done,
+  .done = survey_done,
 };
 
 static gboolean

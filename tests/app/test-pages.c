@@ -215,6 +215,16 @@ test_landscape (WindowFixture *fixture,
   tare_hessian_page_set_surveying (page, FALSE);
   window_fixture_show_page (fixture, "hessian");
   g_assert_cmpuint (tare_hessian_page_get_n_losses (page), ==, 0);
+
+  /* Where it is cancelled, the spectrum comes back. */
+  window_fixture_use_excerpts (fixture, 16000);
+  window_fixture_wait (fixture, is_calibrated, 60.0);
+  tare_hessian_page_set_surveying (page, TRUE);
+  tare_job_queue_cancel_all (tare_session_get_jobs (fixture->session));
+  window_fixture_settle (fixture, 50);
+  window_fixture_show_page (fixture, "hessian");
+  g_assert_cmpuint (tare_hessian_page_get_n_losses (page), ==, 0);
+  g_assert_cmpuint (tare_hessian_page_get_n_values (page), ==, 256);
 }
 
 static gboolean
