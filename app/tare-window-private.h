@@ -36,6 +36,7 @@ struct _TareWindow
   GtkWidget            *map_view;
   GtkWidget            *layers_page;
   GtkWidget            *inspector;
+  GtkWidget            *foot;
   GtkWidget            *scale_bar;
   GMenu                *recent_menu;
   GMenu                *calibrate_menu;

@@ -163,6 +163,7 @@ static void
 update_stack (TareWindow *self)
 {
   gtk_stack_set_visible_child_name (self->stack, get_stack_page (self));
+  gtk_widget_set_visible (self->foot, tare_session_get_model (self->session) != NULL);
   update_title (self);
   _tare_window_update_actions (self);
 }
@@ -356,6 +357,7 @@ bind_children (GtkWidgetClass *widget_class)
   gtk_widget_class_bind_template_child (widget_class, TareWindow, map_view);
   gtk_widget_class_bind_template_child (widget_class, TareWindow, layers_page);
   gtk_widget_class_bind_template_child (widget_class, TareWindow, inspector);
+  gtk_widget_class_bind_template_child (widget_class, TareWindow, foot);
   gtk_widget_class_bind_template_child (widget_class, TareWindow, scale_bar);
   gtk_widget_class_bind_template_child (widget_class, TareWindow, recent_menu);
   gtk_widget_class_bind_template_child (widget_class, TareWindow, calibrate_menu);

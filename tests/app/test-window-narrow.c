@@ -63,6 +63,28 @@ test_flap (WindowFixture *fixture,
   g_assert_cmpuint (count_transparent (map), ==, 0);
 }
 
+/* News must not lie over the figures that they are about. */
+static void
+test_toast (WindowFixture *fixture,
+            gconstpointer  data)
+{
+  GtkWidget *window = GTK_WIDGET (fixture->window);
+  GtkWidget *label;
+  graphene_rect_t toast;
+  graphene_rect_t bar;
+
+  window_fixture_open_sample (fixture);
+  g_signal_emit_by_name (fixture->session, "notice", "Something is done");
+  window_fixture_settle (fixture, 600);
+  label = window_fixture_find (window, GTK_TYPE_LABEL, "Something is done");
+  g_assert_nonnull (label);
+  g_assert_true (gtk_widget_get_mapped (label));
+  g_assert_true (gtk_widget_compute_bounds (label, window, &toast));
+  g_assert_true (gtk_widget_compute_bounds (find (fixture, TARE_TYPE_SCALE_BAR), window, &bar));
+  g_assert_cmpfloat (bar.size.height, >, 20.0);
+  g_assert_cmpfloat (toast.origin.y + toast.size.height, <=, bar.origin.y);
+}
+
 int
 main (int    argc,
       char **argv)
@@ -73,6 +95,7 @@ main (int    argc,
 #define ADD(name, func) \
   g_test_add (name, WindowFixture, NULL, window_fixture_set_up, func, window_fixture_tear_down)
   ADD ("/window/flap", test_flap);
+  ADD ("/window/toast", test_toast);
 #undef ADD
 
   return g_test_run ();
