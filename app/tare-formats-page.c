@@ -89,6 +89,7 @@ sweep_done (gpointer      owner,
 
 static const TareStudyClass sweep_class = {
   .title = N_("Trying formats"),
+  .priority = TARE_JOB_PRIORITY_BACKGROUND,
   .work = sweep,
   .news = take_point,
   .free_news = g_free,

@@ -9,7 +9,16 @@ struct _TareJobQueue
 
   GThreadPool *lanes[TARE_JOB_N_LANES];
   GListStore  *active;
+  guint64      n_pushed;
 };
+
+/* A job in its place in a lane. */
+typedef struct
+{
+  TareJob         *job;
+  TareJobPriority  priority;
+  guint64          serial;
+} Turn;
 
 static void list_model_iface_init (GListModelInterface *iface);
 
@@ -54,7 +63,24 @@ static void
 run_cb (gpointer data,
         gpointer user_data)
 {
-  _tare_job_run (data);
+  Turn *turn = data;
+
+  _tare_job_run (turn->job);
+  g_free (turn);
+}
+
+static int
+compare_turns (gconstpointer a,
+               gconstpointer b,
+               gpointer      user_data)
+{
+  const Turn *first = a;
+  const Turn *second = b;
+
+  if (first->priority != second->priority)
+    return first->priority < second->priority ? -1 : 1;
+
+  return (first->serial > second->serial) - (first->serial < second->serial);
 }
 
 static void
@@ -73,7 +99,10 @@ tare_job_queue_init (TareJobQueue *self)
   g_signal_connect_object (self->active, "items-changed", G_CALLBACK (items_changed_cb), self,
                            G_CONNECT_SWAPPED);
   for (int i = 0; i < TARE_JOB_N_LANES; i++)
-    self->lanes[i] = g_thread_pool_new (run_cb, NULL, 1, FALSE, NULL);
+    {
+      self->lanes[i] = g_thread_pool_new (run_cb, NULL, 1, FALSE, NULL);
+      g_thread_pool_set_sort_function (self->lanes[i], compare_turns, NULL);
+    }
 }
 
 static GType
@@ -129,22 +158,28 @@ tare_job_queue_new (void)
  * tare_job_queue_push:
  * @self: the queue
  * @lane: where it waits
+ * @priority: before which of the others that wait there
  * @job: what to run
  *
- * Runs @job when the jobs before it in its lane are over.
+ * Runs @job when the one that runs in its lane and those that go before it are over.
  */
 void
-tare_job_queue_push (TareJobQueue *self,
-                     TareJobLane   lane,
-                     TareJob      *job)
+tare_job_queue_push (TareJobQueue    *self,
+                     TareJobLane      lane,
+                     TareJobPriority  priority,
+                     TareJob         *job)
 {
+  Turn *turn;
+
   g_return_if_fail (TARE_IS_JOB_QUEUE (self));
   g_return_if_fail (TARE_IS_JOB (job));
   g_return_if_fail (lane < TARE_JOB_N_LANES);
 
   g_list_store_append (self->active, job);
   g_signal_connect_object (job, "notify::state", G_CALLBACK (state_cb), self, G_CONNECT_SWAPPED);
-  g_thread_pool_push (self->lanes[lane], g_object_ref (job), NULL);
+  turn = g_new (Turn, 1);
+  *turn = (Turn) { .job = g_object_ref (job), .priority = priority, .serial = self->n_pushed++ };
+  g_thread_pool_push (self->lanes[lane], turn, NULL);
 }
 
 /**

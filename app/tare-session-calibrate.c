@@ -68,6 +68,15 @@ keep (TareSession *session,
   _tare_session_emit (session, TARE_SESSION_SIGNAL_CALIBRATION_HALTED);
 }
 
+/* Without a new calibration what it would have made stale is worth measuring after all. */
+static void
+resume (TareSession *session)
+{
+  if (session->calibrating == NULL && session->state != TARE_FIGURE_STATE_CURRENT
+      && !tare_session_is_measuring (session) && session->trouble == NULL)
+    _tare_session_schedule (session);
+}
+
 static void
 calibrate_done (TareJob      *job,
                 const GError *error,
@@ -85,6 +94,8 @@ calibrate_done (TareJob      *job,
     _tare_session_set_calibration (session, errand->new_calibration);
   else if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
     keep (session, errand);
+  if (error != NULL && session->model == errand->model)
+    resume (session);
 }
 
 /* Lets go of a calibration that was cancelled. */
@@ -115,7 +126,8 @@ tare_session_get_halted_block (TareSession *self)
  * @text_path: (nullable): a text file; %NULL for the last one
  *
  * Sends a text through the model, which tells what every input is worth. Of the same text it goes
- * on at the block where it was cancelled last.
+ * on at the block where it was cancelled last. A measurement under way is given up, for its figures
+ * would be stale at once; the next follows the calibration.
  */
 void
 tare_session_calibrate (TareSession *self,
@@ -135,11 +147,14 @@ tare_session_calibrate (TareSession *self,
     }
 
   _tare_session_cancel_job (&self->calibrating);
+  g_clear_handle_id (&self->measure_source, g_source_remove);
+  _tare_session_cancel_job (&self->measuring);
   errand = _tare_errand_new (self);
   errand->path = g_strdup (self->calibration_text);
   errand->calibrator = g_steal_pointer (&self->halted);
   errand->text_hash = self->halted_hash;
-  self->calibrating = _tare_session_send_errand (self, TARE_JOB_LANE_ENGINE, _("Calibrating"),
+  self->calibrating = _tare_session_send_errand (self, TARE_JOB_LANE_ENGINE,
+                                                 TARE_JOB_PRIORITY_ASKED, _("Calibrating"),
                                                  calibrate_work, calibrate_done, errand);
   _tare_session_emit (self, TARE_SESSION_SIGNAL_CALIBRATION_HALTED);
 }

@@ -222,6 +222,7 @@ tare_session_set_evaluation_text (TareSession *self,
 
   errand = _tare_errand_new (self);
   errand->path = g_strdup (text_path);
-  self->checking = _tare_session_send_errand (self, TARE_JOB_LANE_VIEWS, _("Reading the text"),
+  self->checking = _tare_session_send_errand (self, TARE_JOB_LANE_VIEWS,
+                                              TARE_JOB_PRIORITY_ASKED, _("Reading the text"),
                                               check_work, check_done, errand);
 }

@@ -38,16 +38,17 @@ typedef struct
   TareTokenScores   *token_scores;
 } TareErrand;
 
-TareErrand *_tare_errand_new          (TareSession  *self);
-TareJob    *_tare_session_send_errand (TareSession  *self,
-                                       TareJobLane   lane,
-                                       const char   *title,
-                                       TareJobWork   work,
-                                       TareJobDone   done,
-                                       TareErrand   *errand);
-void        _tare_session_forget_job  (TareJob     **slot,
-                                       TareJob      *job);
-void        _tare_session_cancel_job  (TareJob     **slot);
+TareErrand *_tare_errand_new          (TareSession      *self);
+TareJob    *_tare_session_send_errand (TareSession      *self,
+                                       TareJobLane       lane,
+                                       TareJobPriority   priority,
+                                       const char       *title,
+                                       TareJobWork       work,
+                                       TareJobDone       done,
+                                       TareErrand       *errand);
+void        _tare_session_forget_job  (TareJob         **slot,
+                                       TareJob          *job);
+void        _tare_session_cancel_job  (TareJob         **slot);
 
 TareEvaluation *
             _tare_session_ref_evaluation (TareSession     *self);

@@ -79,16 +79,17 @@ _tare_errand_new (TareSession *self)
 }
 
 TareJob *
-_tare_session_send_errand (TareSession *self,
-             TareJobLane  lane,
-             const char  *title,
-             TareJobWork  work,
-             TareJobDone  done,
-             TareErrand      *errand)
+_tare_session_send_errand (TareSession      *self,
+                           TareJobLane       lane,
+                           TareJobPriority   priority,
+                           const char       *title,
+                           TareJobWork       work,
+                           TareJobDone       done,
+                           TareErrand       *errand)
 {
   g_autoptr(TareJob) job = tare_job_new (title, work, done, errand, errand_free);
 
-  tare_job_queue_push (self->jobs, lane, job);
+  tare_job_queue_push (self->jobs, lane, priority, job);
 
   return g_steal_pointer (&job);
 }
@@ -270,8 +271,8 @@ tare_session_open (TareSession *self,
   _tare_session_cancel_job (&self->opening);
   errand = _tare_errand_new (self);
   errand->path = g_strdup (path);
-  self->opening = _tare_session_send_errand (self, TARE_JOB_LANE_FILES, _("Opening"), open_work,
-                                             open_done, errand);
+  self->opening = _tare_session_send_errand (self, TARE_JOB_LANE_FILES, TARE_JOB_PRIORITY_ASKED,
+                                             _("Opening"), open_work, open_done, errand);
   _tare_session_emit (self, TARE_SESSION_SIGNAL_FIGURES_CHANGED);
 }
 
@@ -332,6 +333,7 @@ _tare_session_start_survey (TareSession *self)
   _tare_session_cancel_job (&self->surveying);
   if (self->model != NULL)
     self->surveying = _tare_session_send_errand (self, TARE_JOB_LANE_FILES,
+                                                 TARE_JOB_PRIORITY_BACKGROUND,
                                                  _("Reading the weights"), survey_work,
                                                  streamed_done, _tare_errand_new (self));
 }
@@ -395,6 +397,7 @@ _tare_session_start_weighing (TareSession *self)
   errand->assignment = self->brush;
   errand->assignment.format = self->reference;
   self->weighing = _tare_session_send_errand (self, TARE_JOB_LANE_ENGINE,
+                                              TARE_JOB_PRIORITY_BACKGROUND,
                                               _("Weighing the layers"), weigh_work, streamed_done,
                                               errand);
 }
@@ -420,6 +423,7 @@ weigh_recipe (TareSession *self)
   errand = _tare_errand_new (self);
   errand->wanted = g_steal_pointer (&wanted);
   self->weighing_recipe = _tare_session_send_errand (self, TARE_JOB_LANE_ENGINE,
+                                                     TARE_JOB_PRIORITY_BACKGROUND,
                                                      _("Weighing the layers"), weigh_work,
                                                      streamed_done, errand);
 }
@@ -559,7 +563,8 @@ tare_session_measure (TareSession *self)
   errand = _tare_errand_new (self);
   errand->wanted = list_unmeasured (self);
   errand->evaluation = _tare_session_ref_evaluation (self);
-  self->measuring = _tare_session_send_errand (self, TARE_JOB_LANE_ENGINE, _("Measuring"),
+  self->measuring = _tare_session_send_errand (self, TARE_JOB_LANE_ENGINE,
+                                               TARE_JOB_PRIORITY_FIGURES, _("Measuring"),
                                                measure_work, measure_done, errand);
   _tare_session_emit (self, TARE_SESSION_SIGNAL_FIGURES_CHANGED);
 }
@@ -681,6 +686,6 @@ tare_session_export (TareSession      *self,
   errand = _tare_errand_new (self);
   errand->target = target;
   errand->path = g_strdup (path);
-  job = _tare_session_send_errand (self, TARE_JOB_LANE_ENGINE, _("Exporting"), export_work,
-                                   export_done, errand);
+  job = _tare_session_send_errand (self, TARE_JOB_LANE_ENGINE, TARE_JOB_PRIORITY_ASKED,
+                                   _("Exporting"), export_work, export_done, errand);
 }

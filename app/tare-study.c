@@ -238,7 +238,8 @@ tare_study_start (TareStudy        *self,
     .request = request,
   };
   self->job = tare_job_new (_(self->klass->title), work, done, errand, errand_free);
-  tare_job_queue_push (tare_session_get_jobs (self->session), TARE_JOB_LANE_VIEWS, self->job);
+  tare_job_queue_push (tare_session_get_jobs (self->session), TARE_JOB_LANE_VIEWS,
+                       self->klass->priority, self->job);
 }
 
 /**

@@ -31,6 +31,7 @@ typedef struct
 /**
  * TareStudyClass:
  * @title: what the list of jobs calls it, to be translated
+ * @priority: before which others it goes; without one, as what a person asked for
  * @work: finds things out, in a thread, and hands them in with tare_study_post()
  * @news: takes one of them, in the main thread; it is freed afterwards
  * @free_news: frees it
@@ -41,6 +42,7 @@ typedef struct
 typedef struct
 {
   const char      *title;
+  TareJobPriority  priority;
   gboolean       (*work) (TareStudyTask  *task,
                           GError        **error);
   void           (*news) (gpointer        owner,

@@ -62,16 +62,25 @@ note_progress (Work *work)
 }
 
 static TareJob *
-push (TareJobQueue *queue,
-      TareJobLane   lane,
-      Work         *work)
+push_as (TareJobQueue    *queue,
+         TareJobLane      lane,
+         TareJobPriority  priority,
+         Work            *work)
 {
   TareJob *job = tare_job_new ("Count", count_steps, note_done, work, note_freed);
 
   g_signal_connect_swapped (job, "notify::progress", G_CALLBACK (note_progress), work);
-  tare_job_queue_push (queue, lane, job);
+  tare_job_queue_push (queue, lane, priority, job);
 
   return job;
+}
+
+static TareJob *
+push (TareJobQueue *queue,
+      TareJobLane   lane,
+      Work         *work)
+{
+  return push_as (queue, lane, TARE_JOB_PRIORITY_ASKED, work);
 }
 
 static void
@@ -169,6 +178,39 @@ test_lanes (void)
   g_assert_finalize_object (queue);
 }
 
+/* What was asked for goes before figures, and those before what nobody waits for; of a kind, what
+ * came first. */
+static void
+test_priorities (void)
+{
+  static const TareJobPriority priorities[] = {
+    TARE_JOB_PRIORITY_BACKGROUND, TARE_JOB_PRIORITY_FIGURES, TARE_JOB_PRIORITY_BACKGROUND,
+    TARE_JOB_PRIORITY_ASKED,      TARE_JOB_PRIORITY_FIGURES, TARE_JOB_PRIORITY_ASKED,
+  };
+  static const guint order[] = { 3, 5, 1, 4, 0, 2 };
+  TareJobQueue *queue = tare_job_queue_new ();
+  Work running = { .until = G_MAXUINT };
+  Work waiting[G_N_ELEMENTS (priorities)] = { 0 };
+  g_autoptr(TareJob) first = push (queue, TARE_JOB_LANE_ENGINE, &running);
+
+  while (tare_job_get_state (first) != TARE_JOB_STATE_RUNNING)
+    g_main_context_iteration (NULL, FALSE);
+  for (gsize i = 0; i < G_N_ELEMENTS (priorities); i++)
+    {
+      waiting[i].until = 5;
+      g_object_unref (push_as (queue, TARE_JOB_LANE_ENGINE, priorities[i], &waiting[i]));
+    }
+  tare_job_cancel (first);
+  wait_for (&running.done);
+  for (gsize i = 0; i < G_N_ELEMENTS (priorities); i++)
+    wait_for (&waiting[i].done);
+  for (gsize i = 1; i < G_N_ELEMENTS (order); i++)
+    g_assert_cmpint (waiting[order[i - 1]].ended, <=, waiting[order[i]].ended);
+
+  g_clear_error (&running.error);
+  g_assert_finalize_object (queue);
+}
+
 int
 main (int    argc,
       char **argv)
@@ -178,6 +220,7 @@ main (int    argc,
   g_test_add_data_func ("/job/failed", GINT_TO_POINTER (TRUE), test_outcome);
   g_test_add_func ("/job/cancel", test_cancel);
   g_test_add_func ("/job/lanes", test_lanes);
+  g_test_add_func ("/job/priorities", test_priorities);
 
   return g_test_run ();
 }

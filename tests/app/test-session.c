@@ -412,6 +412,29 @@ test_loss (Fixture       *fixture,
   assign_all (session, NULL);
   WAIT_UNTIL (is_measured (session) && !tare_session_is_measuring (session));
   g_assert_true (isnan (tare_layer_get_loss (layer)));
+
+/* It does not wait for figures that it makes stale; without it they are measured after all. */
+static void
+test_calibrate_first (Fixture       *fixture,
+                      gconstpointer  data)
+{
+  TareSession *session = fixture->session;
+  g_autofree char *text = tare_test_write_excerpt ("treasure-island.txt", EXCERPT);
+  TareAccuracy accuracy;
+
+  WAIT_UNTIL (tare_session_is_measuring (session));
+  tare_session_calibrate (session, text);
+  g_assert_false (tare_session_is_measuring (session));
+  WAIT_UNTIL (tare_session_get_calibration (session) != NULL);
+  g_assert_cmpint (tare_session_get_accuracy (session, &accuracy), ==, TARE_FIGURE_STATE_NONE);
+  WAIT_UNTIL (is_measured (session));
+
+  assign_all (session, "q8_0");
+  g_assert_true (tare_session_is_measuring (session));
+  tare_session_calibrate (session, text);
+  tare_job_queue_cancel_all (tare_session_get_jobs (session));
+  WAIT_UNTIL (is_measured (session));
+  g_assert_cmpuint (fixture->n_failed, ==, 0);
 }
 
 /* The calibration that was asked for last; one that was cancelled may still be there. */
@@ -646,6 +669,7 @@ main (int    argc,
   ADD ("/session/one-block", test_one_block);
   ADD ("/session/calibrate", test_calibrate);
   ADD ("/session/loss", test_loss);
+  ADD ("/session/calibrate-first", test_calibrate_first);
   ADD ("/session/calibrate-again", test_calibrate_again);
   ADD ("/session/export", test_export);
   ADD ("/session/broken", test_broken);
