@@ -6,6 +6,10 @@
 #include <string.h>
 
 #include "app/tare-text.h"
+#include "widgets/tare-fold-layout.h"
+
+/* Pixels between two figures. */
+#define FIGURE_SPACING 18
 
 /* What one figure shows; @stale is for what belongs to an earlier recipe. */
 typedef struct
@@ -15,9 +19,11 @@ typedef struct
   gboolean  stale;
 } Reading;
 
+/* Where the window is narrow the figure with the highest @rank goes first; those without stay. */
 typedef struct
 {
   const char *id;
+  guint       rank;
   const char *caption;
   const char *stale_caption;
   const char *definition;
@@ -39,20 +45,20 @@ static void read_top        (TareSession *session,
                              Reading     *reading);
 
 static const Figure figures[] = {
-  { "size", N_("size"), NULL,
+  { "size", 0, N_("size"), NULL,
     N_("All tensors under the recipe, those without a format as the source has them, without the "
        "file's header"), read_size },
-  { "bits", N_("bits/weight"), NULL,
+  { "bits", 1, N_("bits/weight"), NULL,
     N_("Bits per weight: 8 × bytes / weights, scales and all"), read_bits },
-  { "saving", N_("vs. source"), NULL,
+  { "saving", 3, N_("vs. source"), NULL,
     N_("Change in size against the tensors as the source has them"), read_saving },
-  { "perplexity", N_("perplexity"), N_("perplexity (stale)"),
+  { "perplexity", 0, N_("perplexity"), N_("perplexity (stale)"),
     N_("Perplexity: exp of the mean negative log-likelihood of the text's tokens, ± its standard "
        "error; the model as stored → the recipe"), read_perplexity },
-  { "kl", N_("KL divergence"), N_("KL divergence (stale)"),
+  { "kl", 0, N_("KL divergence"), N_("KL divergence (stale)"),
     N_("Mean Kullback-Leibler divergence of the recipe's next-token distribution from the "
        "stored model's, in nats, ± its standard error"), read_kl },
-  { "top", N_("same top"), N_("same top (stale)"),
+  { "top", 2, N_("same top"), N_("same top (stale)"),
     N_("Share of predictions whose likeliest next token is the stored model's, ± its "
        "standard error"), read_top },
 };
@@ -516,14 +522,17 @@ add_figure (TareScaleBar *self,
   GtkWidget *caption = gtk_label_new (_(figures[index].caption));
 
   gtk_label_set_xalign (GTK_LABEL (value), 0.0f);
+  gtk_label_set_ellipsize (GTK_LABEL (value), PANGO_ELLIPSIZE_END);
   gtk_widget_add_css_class (value, "numeric");
   gtk_widget_add_css_class (value, "figure");
   gtk_label_set_xalign (GTK_LABEL (caption), 0.0f);
+  gtk_label_set_ellipsize (GTK_LABEL (caption), PANGO_ELLIPSIZE_END);
   gtk_widget_add_css_class (caption, "caption");
   gtk_widget_add_css_class (caption, "dim-label");
   gtk_box_append (GTK_BOX (box), value);
   gtk_box_append (GTK_BOX (box), caption);
   gtk_box_append (self->figures, box);
+  tare_fold_layout_set_rank (box, figures[index].rank);
 
   self->boxes[index] = box;
   self->values[index] = GTK_LABEL (value);
@@ -573,11 +582,15 @@ tare_scale_bar_init (TareScaleBar *self)
 {
   gtk_widget_init_template (GTK_WIDGET (self));
 
+  gtk_widget_set_layout_manager (GTK_WIDGET (self->figures),
+                                 tare_fold_layout_new (FIGURE_SPACING));
   for (gsize i = 0; i < G_N_ELEMENTS (figures); i++)
     add_figure (self, i);
   self->obstacle_label = g_object_new (GTK_TYPE_LABEL,
                                        "visible", FALSE,
                                        "xalign", 0.0,
+                                       "hexpand", TRUE,
+                                       "max-width-chars", 40,
                                        "wrap", TRUE,
                                        "lines", 2,
                                        "ellipsize", PANGO_ELLIPSIZE_END,

@@ -412,6 +412,7 @@ test_loss (Fixture       *fixture,
   assign_all (session, NULL);
   WAIT_UNTIL (is_measured (session) && !tare_session_is_measuring (session));
   g_assert_true (isnan (tare_layer_get_loss (layer)));
+}
 
 /* It does not wait for figures that it makes stale; without it they are measured after all. */
 static void

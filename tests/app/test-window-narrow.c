@@ -63,6 +63,84 @@ test_flap (WindowFixture *fixture,
   g_assert_cmpuint (count_transparent (map), ==, 0);
 }
 
+static gboolean
+is_measured (WindowFixture *fixture)
+{
+  TareAccuracy accuracy;
+
+  return tare_session_get_accuracy (fixture->session, &accuracy) == TARE_FIGURE_STATE_CURRENT;
+}
+
+static gboolean
+wait_to_be_cancelled (const TareProgress  *progress,
+                      gpointer             data,
+                      GError             **error)
+{
+  while (tare_progress_step (progress, 0.5, "Waiting", error))
+    g_usleep (10000);
+
+  return FALSE;
+}
+
+static gboolean
+is_shown (WindowFixture *fixture,
+          const char    *caption)
+{
+  GtkWidget *label = window_fixture_find (find (fixture, TARE_TYPE_SCALE_BAR), GTK_TYPE_LABEL,
+                                          caption);
+
+  g_assert_nonnull (label);
+
+  return gtk_widget_get_mapped (label);
+}
+
+static void
+assign (WindowFixture *fixture,
+        const char    *format)
+{
+  TareAssignment assignment = {
+    .format = tare_format_lookup (format), .method = tare_method_lookup ("rtn"),
+  };
+
+  tare_session_assign_rule (fixture->session, "*", &assignment);
+}
+
+/* With stale figures and work under way a narrow window stays narrow: what matters least folds. */
+static void
+test_width (WindowFixture *fixture,
+            gconstpointer  data)
+{
+  TareJobQueue *jobs = tare_session_get_jobs (fixture->session);
+  g_autofree char *text = tare_test_write_excerpt ("alice.txt", 8000);
+  g_autoptr(TareJob) job = tare_job_new ("Something that has a very long name",
+                                         wait_to_be_cancelled, NULL, NULL, NULL);
+  int least;
+
+  tare_session_set_evaluation_text (fixture->session, text);
+  window_fixture_open_sample (fixture);
+  window_fixture_resize (fixture, 1280, 600);
+  assign (fixture, "q4_0");
+  window_fixture_wait (fixture, is_measured, 60.0);
+  window_fixture_resize (fixture, NARROW, 600);
+  g_assert_cmpint (gtk_widget_get_width (GTK_WIDGET (fixture->window)), ==, NARROW);
+
+  tare_job_queue_push (jobs, TARE_JOB_LANE_ENGINE, TARE_JOB_PRIORITY_ASKED, job);
+  assign (fixture, "q2_k");
+  window_fixture_settle (fixture, 300);
+  gtk_widget_measure (GTK_WIDGET (fixture->window), GTK_ORIENTATION_HORIZONTAL, -1, &least, NULL,
+                      NULL, NULL);
+  g_assert_cmpint (least, <=, NARROW);
+  g_assert_cmpint (gtk_widget_get_width (GTK_WIDGET (fixture->window)), ==, NARROW);
+  g_assert_true (is_shown (fixture, "size"));
+  g_assert_true (is_shown (fixture, "KL divergence (stale)"));
+  g_assert_false (is_shown (fixture, "vs. source"));
+
+  window_fixture_resize (fixture, 1280, 600);
+  g_assert_true (is_shown (fixture, "vs. source"));
+  g_assert_true (is_shown (fixture, "same top (stale)"));
+  tare_job_cancel (job);
+}
+
 /* News must not lie over the figures that they are about. */
 static void
 test_toast (WindowFixture *fixture,
@@ -96,6 +174,7 @@ main (int    argc,
   g_test_add (name, WindowFixture, NULL, window_fixture_set_up, func, window_fixture_tear_down)
   ADD ("/window/flap", test_flap);
   ADD ("/window/toast", test_toast);
+  ADD ("/window/width", test_width);
 #undef ADD
 
   return g_test_run ();
