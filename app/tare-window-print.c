@@ -47,29 +47,40 @@ take_findings (gpointer owner,
                gpointer item)
 {
   TareWindow *self = owner;
-  const TareDossierFindings *findings = item;
-  g_autoptr(TareDossier) dossier = tare_dossier_new (self->session, findings);
-  g_autoptr(GtkPrintOperation) operation = NULL;
 
-  if (self->dossier_path != NULL)
-    {
-      save (self, dossier);
-      return;
-    }
+  g_clear_pointer (&self->dossier, tare_dossier_free);
+  self->dossier = tare_dossier_new (self->session, item);
+}
 
-  operation = tare_dossier_new_print (g_steal_pointer (&dossier));
+static void
+print (TareWindow  *self,
+       TareDossier *dossier)
+{
+  g_autoptr(GtkPrintOperation) operation = tare_dossier_new_print (dossier);
+
   g_signal_connect_object (operation, "done", G_CALLBACK (print_done_cb), self, 0);
   gtk_print_operation_set_allow_async (operation, TRUE);
   gtk_print_operation_run (operation, GTK_PRINT_OPERATION_ACTION_PRINT_DIALOG, GTK_WINDOW (self),
                            NULL);
 }
 
+/* Only here is it sure that it was not cancelled: no dialog opens for what nobody wants. */
 static void
 study_done (gpointer      owner,
             const GError *error)
 {
+  TareWindow *self = owner;
+  g_autoptr(TareDossier) dossier = g_steal_pointer (&self->dossier);
+
   if (error != NULL && !g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
-    _tare_window_fail (owner, _("The dossier could not be made"), error->message);
+    _tare_window_fail (self, _("The dossier could not be made"), error->message);
+  if (error != NULL || dossier == NULL)
+    return;
+
+  if (self->dossier_path != NULL)
+    save (self, dossier);
+  else
+    print (self, g_steal_pointer (&dossier));
 }
 
 static const TareStudyClass dossier_class = {
@@ -79,6 +90,33 @@ static const TareStudyClass dossier_class = {
   .free_news = tare_dossier_findings_free,
   .done = study_done,
 };
+
+/* Escape gives up a dossier that is being gathered, and is free otherwise. */
+static gboolean
+key_pressed_cb (TareWindow *self,
+                guint       keyval)
+{
+  if (keyval != GDK_KEY_Escape || self->dossier_study == NULL
+      || !tare_study_is_running (self->dossier_study))
+    return GDK_EVENT_PROPAGATE;
+
+  tare_study_stop (self->dossier_study);
+  g_clear_pointer (&self->dossier, tare_dossier_free);
+  _tare_window_notice (self, _("The dossier was given up"));
+
+  return GDK_EVENT_STOP;
+}
+
+void
+_tare_window_init_print (TareWindow *self)
+{
+  GtkEventController *keys = gtk_event_controller_key_new ();
+
+  /* Before whatever has the focus. */
+  gtk_event_controller_set_propagation_phase (keys, GTK_PHASE_CAPTURE);
+  g_signal_connect_swapped (keys, "key-pressed", G_CALLBACK (key_pressed_cb), self);
+  gtk_widget_add_controller (GTK_WIDGET (self), keys);
+}
 
 /* (nullable): of what is selected, the first matrix */
 static TareLayer *

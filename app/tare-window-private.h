@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
+#include "app/tare-dossier.h"
 #include "app/tare-layers-page.h"
 #include "app/tare-map-view.h"
 #include "app/tare-study.h"
@@ -48,6 +49,7 @@ struct _TareWindow
   TareWindowPending     pending;
   char                 *pending_path;
   TareStudy            *dossier_study;
+  TareDossier          *dossier;        /* (nullable): gathered, and not yet used */
   char                 *dossier_path;   /* (nullable): where it goes; otherwise to a printer */
 };
 
@@ -55,6 +57,7 @@ char *_tare_window_find_model    (const char        *path);
 void _tare_window_init_actions   (TareWindow        *self);
 void _tare_window_update_actions (TareWindow        *self);
 void _tare_window_init_drop      (TareWindow        *self);
+void _tare_window_init_print     (TareWindow        *self);
 void _tare_window_notice         (TareWindow        *self,
                                   const char        *message);
 void _tare_window_fail           (TareWindow        *self,

@@ -324,6 +324,7 @@ tare_window_dispose (GObject *object)
   g_autoptr(TareSession) session = g_steal_pointer (&self->session);
 
   g_clear_pointer (&self->dossier_study, tare_study_free);
+  g_clear_pointer (&self->dossier, tare_dossier_free);
   g_clear_pointer (&self->dossier_path, g_free);
   g_clear_weak_pointer (&self->locks_toast);
   if (self->dialog != NULL)
@@ -447,6 +448,7 @@ tare_window_init (TareWindow *self)
   connect_session (self);
   _tare_window_init_actions (self);
   _tare_window_init_drop (self);
+  _tare_window_init_print (self);
   fill_export_menu (self);
   update_calibrate_menu (self);
   recents_changed_cb (self);

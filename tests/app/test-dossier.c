@@ -8,6 +8,7 @@
 #include "app/tare-dossier.h"
 #include "app/tare-sensitivity-page.h"
 #include "tests/tare-test.h"
+#include "tests/widgets/widget-test.h"
 
 typedef struct
 {
@@ -237,6 +238,62 @@ test_print (Fixture       *fixture,
   assert_one_page (pdf);
 }
 
+static gboolean
+is_idle (WindowFixture *fixture)
+{
+  return g_list_model_get_n_items (G_LIST_MODEL (tare_session_get_jobs (fixture->session))) == 0;
+}
+
+static guint
+count_windows (void)
+{
+  GListModel *windows = gtk_window_get_toplevels ();
+  guint n = 0;
+
+  for (guint i = 0; i < g_list_model_get_n_items (windows); i++)
+    {
+      g_autoptr(GtkWidget) window = g_list_model_get_item (windows, i);
+
+      n += gtk_widget_get_visible (window);
+    }
+
+  return n;
+}
+
+static void
+ask_to_print (WindowFixture *fixture)
+{
+  g_action_group_activate_action (G_ACTION_GROUP (fixture->window), "print-dossier", NULL);
+  g_assert_false (is_idle (fixture));
+}
+
+/* Whoever gives a dossier up, by Escape or in the list of jobs, is not asked where to print it. */
+static void
+test_given_up (Fixture       *fixture,
+               gconstpointer  data)
+{
+  WindowFixture *window = &fixture->window;
+  guint layer = 3;
+
+  window_fixture_open_sample (window);
+  while (!tare_layer_is_assignable (tare_session_get_layer (window->session, layer)))
+    layer++;
+  tare_session_set_selection (window->session, &layer, 1);
+
+  ask_to_print (window);
+  g_assert_true (widget_test_press_key (GTK_WIDGET (window->window), GDK_KEY_Escape, 0));
+  window_fixture_wait (window, is_idle, 60.0);
+  window_fixture_settle (window, 300);
+  g_assert_cmpuint (count_windows (), ==, 1);
+  g_assert_false (widget_test_press_key (GTK_WIDGET (window->window), GDK_KEY_Escape, 0));
+
+  ask_to_print (window);
+  tare_job_queue_cancel_all (tare_session_get_jobs (window->session));
+  window_fixture_wait (window, is_idle, 60.0);
+  window_fixture_settle (window, 300);
+  g_assert_cmpuint (count_windows (), ==, 1);
+}
+
 static void
 set_up (Fixture       *fixture,
         gconstpointer  data)
@@ -261,6 +318,7 @@ main (int    argc,
   g_test_add ("/dossier/save", Fixture, NULL, set_up, test_save, tear_down);
   g_test_add ("/dossier/formats", Fixture, NULL, set_up, test_formats, tear_down);
   g_test_add ("/dossier/print", Fixture, NULL, set_up, test_print, tear_down);
+  g_test_add ("/dossier/given-up", Fixture, NULL, set_up, test_given_up, tear_down);
 
   return g_test_run ();
 }
