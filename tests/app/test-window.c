@@ -393,6 +393,29 @@ test_export_changes (void)
   g_assert_null (strstr (text, "\n\n"));
 }
 
+/* The menu beside Open has what the greeter has. */
+static void
+test_recents (WindowFixture *fixture,
+              gconstpointer  data)
+{
+  g_autofree char *path = tare_test_temporary ("recent.gguf");
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GMenuModel) recents = NULL;
+  g_autofree char *label = NULL;
+  GMenuModel *menu;
+
+  g_file_set_contents (path, "GGUF", -1, &error);
+  g_assert_no_error (error);
+  tare_greeter_add_recent (path, "a_model", "GGUF");
+  window_fixture_settle (fixture, 500);
+  menu = adw_split_button_get_menu_model (ADW_SPLIT_BUTTON (find (fixture, ADW_TYPE_SPLIT_BUTTON)));
+  recents = g_menu_model_get_item_link (menu, 1, G_MENU_LINK_SECTION);
+  g_assert_nonnull (recents);
+  g_assert_cmpint (g_menu_model_get_n_items (recents), >=, 1);
+  g_assert_true (g_menu_model_get_item_attribute (recents, 0, G_MENU_ATTRIBUTE_LABEL, "s", &label));
+  g_assert_true (g_str_has_prefix (label, "a__model"));
+}
+
 static gboolean
 has_dialog (WindowFixture *fixture)
 {
@@ -723,6 +746,7 @@ main (int    argc,
   add ("/window/paint", test_paint);
   add ("/window/inspector", test_inspector);
   add ("/window/text-undo", test_text_undo);
+  add ("/window/recents", test_recents);
   add ("/window/broken-file", test_broken_file);
   add ("/window/export-told", test_export_told);
   add ("/window/export-activations", test_export_activations);
