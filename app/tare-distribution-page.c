@@ -6,6 +6,7 @@
 
 #include "analysis/statistics/tare-channels.h"
 #include "analysis/statistics/tare-shape.h"
+#include "app/tare-input-density.h"
 #include "app/tare-study.h"
 #include "app/tare-text.h"
 #include "app/tare-weight-histogram.h"
@@ -31,9 +32,6 @@ typedef enum
 
 /* An input beyond it is an outlier (Dettmers et al., LLM.int8(), 2208.07339, section 4). */
 #define OUTLIER 6.0
-
-/* The share of inputs whose magnitude is on the linear part of their axis. */
-#define LINEAR_SHARE 0.1
 
 struct _TareDistributionPage
 {
@@ -264,85 +262,6 @@ show_no_inputs (TareDistributionPage *self,
   gtk_stack_set_visible_child_name (self->views, "missing");
 }
 
-/* How often a number between two edges is, by its share of all and the distance of the edges. */
-static void
-add_density (GArray *points,
-             double  from,
-             double  to,
-             double  share)
-{
-  const double point[2] = { from, share / (to - from) };
-
-  g_array_append_val (points, point);
-}
-
-/* One side of zero: the bins up to @least become one, whose numbers are too few for narrow ones. */
-static void
-add_side (GArray      *points,
-          const float *counts,
-          double       total,
-          double       least,
-          double       sign)
-{
-  double inner = 0.0;
-  guint n = TARE_ACTIVATION_BINS;
-  guint merged = 0;
-
-  while (n > 1 && !(counts[n - 1] > 0.0f))
-    n--;
-  do
-    inner += (double) counts[merged++];
-  while (merged < n && tare_activation_bin_get_edge (merged) < least);
-
-  if (sign > 0.0)
-    add_density (points, 0.0, tare_activation_bin_get_edge (merged), inner / total);
-  for (guint i = merged; i < n; i++)
-    {
-      guint bin = sign > 0.0 ? i : n - 1 - (i - merged);
-      double near = tare_activation_bin_get_edge (bin);
-      double far = tare_activation_bin_get_edge (bin + 1);
-
-      add_density (points, sign > 0.0 ? near : -far, sign > 0.0 ? far : -near,
-                   (double) counts[bin] / total);
-    }
-  if (sign < 0.0)
-    add_density (points, -tare_activation_bin_get_edge (merged), 0.0, inner / total);
-  else
-    {
-      const double end[2] = { tare_activation_bin_get_edge (n), 0.0 };
-
-      g_array_append_val (points, end);
-    }
-}
-
-static void
-draw_inputs (TareDistributionPage        *self,
-             const TareActivationProfile *profile)
-{
-  g_autoptr(GArray) points = g_array_new (FALSE, FALSE, 2 * sizeof (double));
-  double linear = MAX (tare_activation_profile_get_quantile (profile, LINEAR_SHARE),
-                       tare_activation_bin_get_edge (1));
-  g_autofree double *x = NULL;
-  g_autofree double *y = NULL;
-  double total = 0.0;
-
-  for (guint i = 0; i < 2 * TARE_ACTIVATION_BINS; i++)
-    total += (double) profile->histogram[i];
-  add_side (points, profile->histogram, total, linear, -1.0);
-  add_side (points, profile->histogram + TARE_ACTIVATION_BINS, total, linear, 1.0);
-
-  x = g_new (double, points->len);
-  y = g_new (double, points->len);
-  for (guint i = 0; i < points->len; i++)
-    {
-      x[i] = g_array_index (points, double, 2 * i);
-      y[i] = g_array_index (points, double, 2 * i + 1);
-    }
-  tare_axis_set_threshold (tare_chart_get_x_axis (self->inputs_chart), linear);
-  tare_line_plot_set_points (TARE_LINE_PLOT (self->inputs), x, y, points->len);
-  tare_chart_fit (self->inputs_chart);
-}
-
 static void
 draw_columns (TareDistributionPage       *self,
               const TareLayerActivations *activations)
@@ -402,7 +321,8 @@ show_inputs (TareDistributionPage *self,
       return;
     }
 
-  draw_inputs (self, activations->profile);
+  tare_input_density_show (activations->profile, self->inputs_chart,
+                           TARE_LINE_PLOT (self->inputs));
   draw_columns (self, activations);
   describe_inputs (self, activations);
 }
@@ -713,10 +633,14 @@ set_session (TarePage    *page,
              TareSession *session)
 {
   TareDistributionPage *self = (TareDistributionPage *) page;
+  TareChannelSelection *channels = tare_session_get_channel_selection (session);
 
   g_return_if_fail (self->session == NULL);
 
   self->session = g_object_ref (session);
+  tare_channel_selection_attach (channels, TARE_CHANNEL_OUTPUT, self->ridges);
+  tare_channel_selection_attach (channels, TARE_CHANNEL_INPUT, self->maxima);
+  tare_channel_selection_attach (channels, TARE_CHANNEL_INPUT, self->means);
   self->study = tare_study_new (&channels_class, session, self);
   g_signal_connect_object (session, "model-changed", G_CALLBACK (model_changed_cb), self,
                            G_CONNECT_SWAPPED);
