@@ -41,6 +41,18 @@ tare_evaluation_mode_get (gsize index)
 }
 
 /**
+ * tare_evaluation_mode_name_at:
+ * @index: from 0
+ *
+ * Returns: (transfer none) (nullable): the id of a row, %NULL behind the last; a #TareNameAt
+ */
+const char *
+tare_evaluation_mode_name_at (gsize index)
+{
+  return index < G_N_ELEMENTS (modes) ? modes[index].id : NULL;
+}
+
+/**
  * tare_evaluation_mode_lookup:
  * @id: what the command line calls it
  *

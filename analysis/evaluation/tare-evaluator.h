@@ -30,6 +30,7 @@ typedef struct
 
 gsize                         tare_evaluation_mode_get_n_modes (void);
 const TareEvaluationModeInfo *tare_evaluation_mode_get         (gsize       index);
+const char                   *tare_evaluation_mode_name_at     (gsize       index);
 const TareEvaluationModeInfo *tare_evaluation_mode_lookup      (const char *id);
 
 /**

@@ -79,6 +79,18 @@ tare_measure_get (gsize index)
 }
 
 /**
+ * tare_measure_name_at:
+ * @index: from 0
+ *
+ * Returns: (transfer none) (nullable): the id of a row, %NULL behind the last; a #TareNameAt
+ */
+const char *
+tare_measure_name_at (gsize index)
+{
+  return index < tare_measure_get_n_measures () ? tare_measure_get (index)->id : NULL;
+}
+
+/**
  * tare_measure_lookup:
  * @id: what the command line calls it
  *

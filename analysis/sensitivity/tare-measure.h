@@ -109,6 +109,7 @@ struct _TareMeasure
 
 gsize              tare_measure_get_n_measures (void);
 const TareMeasure *tare_measure_get            (gsize                   index);
+const char        *tare_measure_name_at        (gsize                   index);
 const TareMeasure *tare_measure_lookup         (const char             *id);
 gboolean           tare_measure_is_by_format   (const TareMeasure      *self);
 gboolean           tare_measure_compute        (const TareMeasure      *self,

@@ -118,7 +118,7 @@ check_request (Request  *self,
   if (self->mode != NULL)
     mode = tare_evaluation_mode_lookup (self->mode);
   if (mode == NULL)
-    return cli_usage_error (error, "unknown mode '%s'", self->mode);
+    return cli_unknown_error (error, "mode", self->mode, tare_evaluation_mode_name_at);
 
   self->options.mode = mode->mode;
   self->options.context = (guint) self->context;

@@ -78,6 +78,26 @@ cli_usage_error (GError     **error,
 }
 
 /**
+ * cli_unknown_error:
+ * @error: set to an error of the #G_OPTION_ERROR domain that has the names that there are
+ * @kind: what was to be named, "method"
+ * @name: what was given
+ * @at: the table
+ *
+ * Returns: %FALSE
+ */
+gboolean
+cli_unknown_error (GError     **error,
+                   const char  *kind,
+                   const char  *name,
+                   TareNameAt   at)
+{
+  g_autofree char *message = tare_names_explain (kind, name, at);
+
+  return cli_usage_error (error, "%s", message);
+}
+
+/**
  * cli_require:
  * @value: (nullable): what was given
  * @option: the option, "--text"
@@ -155,7 +175,7 @@ cli_parse_size (const char  *text,
 
 /**
  * cli_parse_format:
- * @id: a format's id
+ * @id: a format's id, or its label
  * @error: set when there is none of that name
  *
  * Returns: (nullable): the format
@@ -164,10 +184,14 @@ const TareFormat *
 cli_parse_format (const char  *id,
                   GError     **error)
 {
-  const TareFormat *format = tare_format_lookup (id);
+  const TareFormat *format = tare_format_find (id);
+  g_autofree char *message = NULL;
 
   if (format == NULL)
-    cli_usage_error (error, "unknown format '%s'; 'tare-cli formats' lists them", id);
+    {
+      message = tare_names_explain ("format", id, tare_format_name_at);
+      cli_usage_error (error, "%s; 'tare-cli formats' lists all", message);
+    }
 
   return format;
 }
@@ -190,7 +214,7 @@ cli_parse_method (const char         *id,
 
   found = tare_method_lookup (id);
   if (found == NULL)
-    return cli_usage_error (error, "unknown method '%s'", id);
+    return cli_unknown_error (error, "method", id, tare_method_name_at);
   *method = found;
 
   return TRUE;
@@ -214,7 +238,7 @@ cli_parse_range (const char  *id,
 
   found = tare_range_lookup (id);
   if (found == NULL)
-    return cli_usage_error (error, "unknown range '%s'", id);
+    return cli_unknown_error (error, "range", id, tare_range_name_at);
   *range = found->range;
 
   return TRUE;

@@ -68,7 +68,7 @@ check_request (Request  *self,
   self->target = self->target_id != NULL ? tare_target_lookup (self->target_id)
                                          : tare_target_get (0);
   if (self->target == NULL)
-    return cli_usage_error (error, "unknown target '%s'", self->target_id);
+    return cli_unknown_error (error, "target", self->target_id, tare_target_name_at);
 
   return TRUE;
 }

@@ -104,7 +104,7 @@ find_measures (Request   *self,
       const TareMeasure *measure = tare_measure_lookup (g_strstrip (ids[i]));
 
       if (measure == NULL)
-        return cli_usage_error (error, "unknown measure '%s'", ids[i]);
+        return cli_unknown_error (error, "measure", ids[i], tare_measure_name_at);
       if (!g_ptr_array_find (self->table, measure, NULL))
         g_ptr_array_add (self->table, (gpointer) measure);
     }

@@ -5,6 +5,7 @@
 
 #include "app/cli/cli-output.h"
 #include "quant/recipe/tare-target.h"
+#include "quant/tare-names.h"
 
 G_BEGIN_DECLS
 
@@ -54,6 +55,10 @@ char              **cli_parse            (const CliCommand    *self,
 gboolean            cli_usage_error      (GError             **error,
                                           const char          *format,
                                           ...) G_GNUC_PRINTF (2, 3);
+gboolean            cli_unknown_error    (GError             **error,
+                                          const char          *kind,
+                                          const char          *name,
+                                          TareNameAt           at);
 gboolean            cli_require          (const char          *value,
                                           const char          *option,
                                           GError             **error);

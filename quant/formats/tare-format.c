@@ -87,6 +87,43 @@ tare_format_lookup (const char *id)
 }
 
 /**
+ * tare_format_name_at:
+ * @index: from 0
+ *
+ * Returns: (transfer none) (nullable): the id of a row, %NULL behind the last; a #TareNameAt
+ */
+const char *
+tare_format_name_at (gsize index)
+{
+  return index < tare_format_get_n_formats () ? tare_format_get (index)->id : NULL;
+}
+
+/**
+ * tare_format_find:
+ * @name: what a person calls it
+ *
+ * Finds a format by its id or its label, "q4_k" or "INT4 g128", without regard to the case of
+ * ASCII. What is written has ids, which tare_format_lookup() finds faster.
+ *
+ * Returns: (transfer none) (nullable): the row of that name
+ */
+const TareFormat *
+tare_format_find (const char *name)
+{
+  const TareFormat *format = tare_format_lookup (name);
+
+  for (gsize i = 0; format == NULL && i < tare_format_get_n_formats (); i++)
+    {
+      const TareFormat *row = tare_format_get (i);
+
+      if (g_ascii_strcasecmp (row->id, name) == 0 || g_ascii_strcasecmp (row->label, name) == 0)
+        format = row;
+    }
+
+  return format;
+}
+
+/**
  * tare_format_lookup_ggml:
  * @ggml_type: the number of a type in GGUF
  *

@@ -160,6 +160,8 @@ typedef struct
 gsize             tare_format_get_n_formats       (void);
 const TareFormat *tare_format_get                 (gsize                 index);
 const TareFormat *tare_format_lookup              (const char           *id);
+const char       *tare_format_name_at             (gsize                 index);
+const TareFormat *tare_format_find                (const char           *name);
 const TareFormat *tare_format_lookup_ggml         (int                   ggml_type);
 const char       *tare_format_family_get_id       (TareFormatFamily      family);
 const char       *tare_format_family_get_label    (TareFormatFamily      family);

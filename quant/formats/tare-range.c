@@ -47,6 +47,18 @@ tare_range_get (gsize index)
 }
 
 /**
+ * tare_range_name_at:
+ * @index: from 0
+ *
+ * Returns: (transfer none) (nullable): the id of a row, %NULL behind the last; a #TareNameAt
+ */
+const char *
+tare_range_name_at (gsize index)
+{
+  return index < G_N_ELEMENTS (ranges) ? ranges[index].id : NULL;
+}
+
+/**
  * tare_range_lookup:
  * @id: what the command line calls it
  *

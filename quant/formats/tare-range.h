@@ -39,6 +39,7 @@ typedef struct
 
 gsize                tare_range_get_n_ranges (void);
 const TareRangeInfo *tare_range_get          (gsize       index);
+const char          *tare_range_name_at      (gsize       index);
 const TareRangeInfo *tare_range_lookup       (const char *id);
 
 G_END_DECLS

@@ -72,6 +72,18 @@ tare_method_get (gsize index)
 }
 
 /**
+ * tare_method_name_at:
+ * @index: from 0
+ *
+ * Returns: (transfer none) (nullable): the id of a row, %NULL behind the last; a #TareNameAt
+ */
+const char *
+tare_method_name_at (gsize index)
+{
+  return index < G_N_ELEMENTS (methods) ? methods[index].id : NULL;
+}
+
+/**
  * tare_method_lookup:
  * @id: what the command line calls it
  *

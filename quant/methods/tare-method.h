@@ -37,6 +37,7 @@ struct _TareMethod
 
 gsize             tare_method_get_n_methods (void);
 const TareMethod *tare_method_get           (gsize       index);
+const char       *tare_method_name_at       (gsize       index);
 const TareMethod *tare_method_lookup        (const char *id);
 
 G_END_DECLS

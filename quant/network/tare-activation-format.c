@@ -44,6 +44,18 @@ tare_activation_scale_get (gsize index)
 }
 
 /**
+ * tare_activation_scale_name_at:
+ * @index: from 0
+ *
+ * Returns: (transfer none) (nullable): the id of a row, %NULL behind the last; a #TareNameAt
+ */
+const char *
+tare_activation_scale_name_at (gsize index)
+{
+  return index < G_N_ELEMENTS (scales) ? scales[index].id : NULL;
+}
+
+/**
  * tare_activation_scale_lookup:
  * @id: what recipes call it
  *

@@ -30,6 +30,7 @@ typedef struct
 
 gsize                          tare_activation_scale_get_n_scales (void);
 const TareActivationScaleInfo *tare_activation_scale_get          (gsize       index);
+const char                    *tare_activation_scale_name_at      (gsize       index);
 const TareActivationScaleInfo *tare_activation_scale_lookup       (const char *id);
 
 /**

@@ -5,6 +5,7 @@
 
 #include "quant/model/tare-json.h"
 #include "quant/tare-error.h"
+#include "quant/tare-names.h"
 
 #define RECIPE_VERSION 1
 
@@ -25,6 +26,59 @@ fail (const Place  *place,
                place->path, place->rule, key, message);
 
   return FALSE;
+}
+
+/* What a rule may say. */
+static const char *const keys[] = {
+  "match", "format", "method", "range", "locked", "scale", "clip", "window",
+};
+
+static const char *
+key_at (gsize index)
+{
+  return index < G_N_ELEMENTS (keys) ? keys[index] : NULL;
+}
+
+/* A value that its table does not have. */
+static gboolean
+fail_unknown (const Place  *place,
+              GError      **error,
+              const char   *key,
+              const char   *value,
+              TareNameAt    at)
+{
+  g_autofree char *message = tare_names_explain (key, value, at);
+
+  return fail (place, error, key, message);
+}
+
+/* A key that was mistyped would leave the rule without what it was to say. */
+static gboolean
+check_keys (JsonObject   *object,
+            const Place  *place,
+            GError      **error)
+{
+  JsonObjectIter iter;
+  const char *name = NULL;
+
+  json_object_iter_init_ordered (&iter, object);
+  while (json_object_iter_next_ordered (&iter, &name, NULL))
+    {
+      gsize i = 0;
+
+      while (i < G_N_ELEMENTS (keys) && !g_str_equal (keys[i], name))
+        i++;
+      if (i == G_N_ELEMENTS (keys))
+        {
+          g_autofree char *message = tare_names_explain ("key", name, key_at);
+
+          g_set_error (error, TARE_ERROR, TARE_ERROR_INVALID, "%s: rules[%u]: %s", place->path,
+                       place->rule, message);
+          return FALSE;
+        }
+    }
+
+  return TRUE;
 }
 
 /* A string member; absent ones and nulls give NULL. */
@@ -69,7 +123,6 @@ read_format (JsonObject      *object,
              TareAssignment  *assignment,
              GError         **error)
 {
-  g_autofree char *message = NULL;
   const char *id;
 
   if (!json_object_has_member (object, "format"))
@@ -79,13 +132,10 @@ read_format (JsonObject      *object,
   if (id == NULL)
     return TRUE;
 
-  assignment->format = tare_format_lookup (id);
-  if (assignment->format != NULL)
-    return TRUE;
+  assignment->format = tare_format_find (id);
 
-  message = g_strdup_printf ("unknown format '%s'", id);
-
-  return fail (place, error, "format", message);
+  return assignment->format != NULL
+         || fail_unknown (place, error, "format", id, tare_format_name_at);
 }
 
 static gboolean
@@ -94,19 +144,15 @@ read_method (JsonObject      *object,
              TareAssignment  *assignment,
              GError         **error)
 {
-  g_autofree char *message = NULL;
   const char *id;
 
   if (!read_string (object, "method", place, &id, error))
     return FALSE;
 
   assignment->method = id != NULL ? tare_method_lookup (id) : tare_method_get (0);
-  if (assignment->method != NULL)
-    return TRUE;
 
-  message = g_strdup_printf ("unknown method '%s'", id);
-
-  return fail (place, error, "method", message);
+  return assignment->method != NULL
+         || fail_unknown (place, error, "method", id, tare_method_name_at);
 }
 
 static gboolean
@@ -115,7 +161,6 @@ read_range (JsonObject      *object,
             TareAssignment  *assignment,
             GError         **error)
 {
-  g_autofree char *message = NULL;
   const TareRangeInfo *info;
   const char *id;
 
@@ -131,9 +176,7 @@ read_range (JsonObject      *object,
       return TRUE;
     }
 
-  message = g_strdup_printf ("unknown range '%s'", id);
-
-  return fail (place, error, "range", message);
+  return fail_unknown (place, error, "range", id, tare_range_name_at);
 }
 
 static gboolean
@@ -160,7 +203,6 @@ read_scale (JsonObject      *object,
             TareAssignment  *assignment,
             GError         **error)
 {
-  g_autofree char *message = NULL;
   const TareActivationScaleInfo *info;
   const char *id;
 
@@ -176,9 +218,7 @@ read_scale (JsonObject      *object,
       return TRUE;
     }
 
-  message = g_strdup_printf ("unknown scale '%s'", id);
-
-  return fail (place, error, "scale", message);
+  return fail_unknown (place, error, "scale", id, tare_activation_scale_name_at);
 }
 
 static gboolean
@@ -230,11 +270,11 @@ read_activation (JsonObject      *object,
                  TareAssignment  *assignment,
                  GError         **error)
 {
-  const char *keys[] = { "scale", "clip" };
+  const char *own[] = { "scale", "clip" };
 
-  for (gsize i = 0; i < G_N_ELEMENTS (keys); i++)
-    if (json_object_has_member (object, keys[i]) && !tare_recipe_is_of_activations (match))
-      return fail (place, error, keys[i], "only rules of activations have it");
+  for (gsize i = 0; i < G_N_ELEMENTS (own); i++)
+    if (json_object_has_member (object, own[i]) && !tare_recipe_is_of_activations (match))
+      return fail (place, error, own[i], "only rules of activations have it");
 
   return read_scale (object, place, assignment, error)
          && read_clip (object, place, assignment, error)
@@ -255,7 +295,7 @@ read_rule (TareRecipe   *recipe,
     return fail (place, error, "rule", "must be an object");
 
   object = json_node_get_object (node);
-  if (!read_match (object, place, &match, error))
+  if (!check_keys (object, place, error) || !read_match (object, place, &match, error))
     return FALSE;
 
   assignment.range = _tare_recipe_usual_range (match);
@@ -271,8 +311,8 @@ read_rule (TareRecipe   *recipe,
   return TRUE;
 }
 
-/* The version says whether the rest can be understood; what a later one adds beside it cannot
- * change what is there, so other keys are passed over. */
+/* The version says whether the rest can be understood; what a later one adds beside the rules
+ * cannot change what they say, so other keys are passed over here. */
 static JsonArray *
 read_head (JsonNode    *root,
            const char  *path,

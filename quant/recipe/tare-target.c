@@ -42,6 +42,18 @@ tare_target_get (gsize index)
 }
 
 /**
+ * tare_target_name_at:
+ * @index: from 0
+ *
+ * Returns: (transfer none) (nullable): the id of a row, %NULL behind the last; a #TareNameAt
+ */
+const char *
+tare_target_name_at (gsize index)
+{
+  return index < G_N_ELEMENTS (targets) ? targets[index]->id : NULL;
+}
+
+/**
  * tare_target_lookup:
  * @id: what the command line calls it
  *

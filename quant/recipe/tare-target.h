@@ -104,6 +104,7 @@ struct _TareTarget
 
 gsize             tare_target_get_n_targets (void);
 const TareTarget *tare_target_get           (gsize       index);
+const char       *tare_target_name_at       (gsize       index);
 const TareTarget *tare_target_lookup        (const char *id);
 const TareFormat *tare_target_get_format    (const TareTarget    *self,
                                              TareRecipe          *recipe,

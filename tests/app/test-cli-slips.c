@@ -56,12 +56,69 @@ test_short (void)
   check_fails (cli_run ("inspect %s --json", path), 1, "3 bytes: neither GGUF nor safetensors");
 }
 
+/* A name that there is not is answered with those that there are. */
+static void
+test_names (void)
+{
+  static const struct
+  {
+    const char *line;
+    const char *says;
+  } cases[] = {
+    { "quantize a --format q4k --output o", "unknown format 'q4k'; the nearest are q4_k," },
+    { "quantize a --format q4_k --output o --target guf",
+      "unknown target 'guf'; known, the nearest first: gguf," },
+    { "quantize a --format q4_k --output o --method rtm", "nearest first: rtn" },
+    { "quantize a --format q4_k --output o --range min", "nearest first: minmax," },
+    { "evaluate a --text t --mode segment", "nearest first: segments, llama.cpp" },
+    { "sensitivity a --text t --measure measured_k", "measured_kl" },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
+    check_fails (cli_run (cases[i].line), 2, cases[i].says);
+}
+
+/* Formats go by their labels and in capitals too; what is told and written has their ids. */
+static void
+test_formats (void)
+{
+  static const struct
+  {
+    const char *format;
+    const char *id;
+  } cases[] = {
+    { "Q4_K", "q4_k" }, { "INT4 g128", "int4_g128" }, { "int4 G128", "int4_g128" },
+  };
+  g_autofree char *sample = cli_find_sample (NULL);
+  g_autofree char *path = tare_test_temporary ("labels.json");
+
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autofree char *rules = g_strdup_printf ("{\"match\": \"*\", \"format\": \"%s\"}",
+                                                cases[i].format);
+      g_autoptr(JsonObject) named = NULL;
+      g_autoptr(JsonObject) ruled = NULL;
+      JsonObject *row;
+
+      cli_write_recipe (path, rules);
+      named = cli_run_json ("quantize %s --dry-run --json --target tare --format %s", sample,
+                            cases[i].format);
+      ruled = cli_run_json ("quantize %s --dry-run --json --target tare --recipe %s", sample, path);
+      row = cli_find_row (named, "tensors", "canonical", "blk.0.attn_q.weight");
+      g_assert_cmpstr (json_object_get_string_member (row, "format"), ==, cases[i].id);
+      row = cli_find_row (ruled, "tensors", "canonical", "blk.0.attn_q.weight");
+      g_assert_cmpstr (json_object_get_string_member (row, "format"), ==, cases[i].id);
+    }
+}
+
 int
 main (int    argc,
       char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/cli/slips/calibration", test_calibration);
+  g_test_add_func ("/cli/slips/formats", test_formats);
+  g_test_add_func ("/cli/slips/names", test_names);
   g_test_add_func ("/cli/slips/short", test_short);
 
   return g_test_run ();

@@ -36,10 +36,35 @@ test_table (void)
         }
     }
 
+  g_assert_cmpstr (tare_format_name_at (0), ==, tare_format_get (0)->id);
+  g_assert_null (tare_format_name_at (n));
   g_assert_null (tare_format_lookup ("q9_9"));
   g_assert_null (tare_format_lookup (NULL));
   g_assert_null (tare_format_lookup_ggml (-1));
   g_assert_null (tare_format_lookup_ggml (4));
+}
+
+/* Ids and labels find their row however they are written, and no name is that of two rows. */
+static void
+test_find (void)
+{
+  gsize n = tare_format_get_n_formats ();
+
+  for (gsize i = 0; i < n; i++)
+    {
+      const TareFormat *format = tare_format_get (i);
+      g_autofree char *id = g_ascii_strup (format->id, -1);
+      g_autofree char *label = g_ascii_strdown (format->label, -1);
+
+      g_assert_true (tare_format_find (format->id) == format);
+      g_assert_true (tare_format_find (id) == format);
+      g_assert_true (tare_format_find (format->label) == format);
+      g_assert_true (tare_format_find (label) == format);
+    }
+
+  g_assert_cmpstr (tare_format_find ("INT4 g128")->id, ==, "int4_g128");
+  g_assert_null (tare_format_find ("q4"));
+  g_assert_null (tare_format_find (""));
 }
 
 static void
@@ -232,6 +257,7 @@ main (int    argc,
   g_test_init (&argc, &argv, NULL);
 
   g_test_add_func ("/format/table", test_table);
+  g_test_add_func ("/format/find", test_find);
   g_test_add_func ("/format/ranges", test_ranges);
   g_test_add_func ("/format/bits-per-weight", test_bits_per_weight);
   g_test_add_func ("/format/fit", test_fit);

@@ -220,7 +220,7 @@ test_json_of_the_contract (void)
   static const char text[] =
     "{\"tare\": 1, \"model\": {\"name\": \"m\", \"parameters\": 5, \"hash\": \"h\"}, \"later\": 2,"
     " \"rules\": [{\"match\": \"*.attn_v.weight\", \"format\": \"q6_k\", \"method\": \"rtn\","
-    " \"locked\": true, \"note\": \"\"}, {\"match\": \"*\", \"format\": null}]}";
+    " \"locked\": true}, {\"match\": \"*\", \"format\": null}]}";
   g_autoptr(GError) error = NULL;
   g_autoptr(TareRecipe) recipe = tare_recipe_parse (text, strlen (text), "text", &error);
 
@@ -260,6 +260,8 @@ test_json_refused (void)
       "rules[0]: range: unknown range 'r'" },
     { "{\"tare\": 1, \"rules\": [{\"match\": \"*\", \"format\": null, \"locked\": 1}]}",
       "rules[0]: locked" },
+    { "{\"tare\": 1, \"rules\": [{\"match\": \"*\", \"format\": null, \"metod\": \"rtn\"}]}",
+      "rules[0]: unknown key 'metod'; known, the nearest first: method," },
   };
 
   for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
