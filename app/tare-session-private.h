@@ -109,6 +109,8 @@ void _tare_session_fail            (TareSession       *self,
                                     const GError      *error);
 void _tare_session_notice          (TareSession       *self,
                                     const char        *message);
+void _tare_session_tell_unmatched  (TareSession       *self,
+                                    TareRecipe        *recipe);
 void _tare_session_set_model       (TareSession       *self,
                                     TareModel         *model);
 void _tare_session_set_calibration (TareSession       *self,

@@ -607,6 +607,7 @@ tare_session_load_recipe (TareSession  *self,
   g_free (self->recipe_path);
   self->recipe_path = g_strdup (path);
   tare_history_mark_saved (self->history);
+  _tare_session_tell_unmatched (self, recipe);
 
   return TRUE;
 }

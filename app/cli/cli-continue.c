@@ -36,6 +36,7 @@ typedef struct
   gint64                   n_tokens;
   gint64                   seed;
   gint64                   position;
+  gboolean                 json;
   TareContinuationOptions  options;
 } Request;
 
@@ -169,6 +170,7 @@ continue_recipe (const Request           *request,
   if (recipe == NULL || !cli_open_calibration (request->calibration, &calibration, error))
     return FALSE;
 
+  cli_tell_unmatched (request->recipe, recipe, model, request->json, root);
   engine = tare_engine_new (model);
   weights = tare_recipe_weights_new (engine, recipe, calibration);
   other = tare_continuation_new (model, &weights->weights, prompt, length, &request->options,
@@ -222,7 +224,6 @@ continue_text (const CliCommand  *self,
                char             **argv,
                GError           **error)
 {
-  gboolean json = FALSE;
   g_auto(Request) request = {
     .n_tokens = 64, .seed = 1, .position = -1, .options = TARE_CONTINUATION_OPTIONS_DEFAULT,
   };
@@ -243,7 +244,7 @@ continue_text (const CliCommand  *self,
       "Compare what may come after so many added tokens, by default where the two part", "N" },
     { NULL },
   };
-  g_auto(GStrv) paths = cli_parse (self, argc, argv, entries, 1, &json, error);
+  g_auto(GStrv) paths = cli_parse (self, argc, argv, entries, 1, &request.json, error);
   g_autoptr(TareModel) model = NULL;
   g_autoptr(JsonObject) root = json_object_new ();
 
@@ -255,7 +256,7 @@ continue_text (const CliCommand  *self,
     return FALSE;
   cli_progress_finish ();
 
-  return cli_print (root, json, &view, error);
+  return cli_print (root, request.json, &view, error);
 }
 
 const CliCommand cli_command_continue = {

@@ -58,6 +58,7 @@ typedef struct
   gint64                 chunks;
   gint64                 questions;
   gint64                 base_tokens;
+  gboolean               json;
   TareEvaluationOptions  options;
 } Request;
 
@@ -234,6 +235,7 @@ open_recipe (const Request  *request,
   if (recipe == NULL || !cli_open_calibration (request->calibration, &calibration, error))
     return FALSE;
 
+  cli_tell_unmatched (request->recipe, recipe, subject->model, request->json, root);
   subject->engine = tare_engine_new (subject->model);
   if (request->options.memory_budget > 0)
     tare_engine_set_budget (subject->engine, request->options.memory_budget / 4);
@@ -328,7 +330,6 @@ evaluate (const CliCommand  *self,
           char             **argv,
           GError           **error)
 {
-  gboolean json = FALSE;
   g_auto(Request) request = { 0 };
   const GOptionEntry entries[] = {
     { "text", 0, 0, G_OPTION_ARG_FILENAME, &request.text, "The text", "FILE" },
@@ -353,7 +354,7 @@ evaluate (const CliCommand  *self,
       "Memory to get by with, 4GiB; half of what is free if not given", "SIZE" },
     { NULL },
   };
-  g_auto(GStrv) paths = cli_parse (self, argc, argv, entries, 1, &json, error);
+  g_auto(GStrv) paths = cli_parse (self, argc, argv, entries, 1, &request.json, error);
   g_auto(Subject) subject = { NULL };
   g_autoptr(JsonObject) root = json_object_new ();
   gint64 begin = g_get_monotonic_time ();
@@ -368,7 +369,7 @@ evaluate (const CliCommand  *self,
 
   cli_set_number (root, "seconds", (double) (g_get_monotonic_time () - begin) / G_USEC_PER_SEC);
 
-  return cli_print (root, json, &view, error);
+  return cli_print (root, request.json, &view, error);
 }
 
 const CliCommand cli_command_evaluate = {

@@ -71,6 +71,39 @@ cli_save (const char  *path,
 }
 
 /**
+ * cli_tell_unmatched:
+ * @path: (nullable): a recipe's file; %NULL where it came from options
+ * @recipe: what was in it
+ * @model: what it is for
+ * @json: whether @root is what is printed
+ * @root: gets "unmatched_rules", their globs
+ *
+ * Warns of every rule that matches nothing in @model.
+ */
+void
+cli_tell_unmatched (const char *path,
+                    TareRecipe *recipe,
+                    TareModel  *model,
+                    gboolean    json,
+                    JsonObject *root)
+{
+  g_autoptr(GArray) unmatched = tare_recipe_list_unmatched (recipe, model);
+  JsonArray *array = json_array_new ();
+
+  for (guint i = 0; i < unmatched->len && path != NULL; i++)
+    {
+      guint index = g_array_index (unmatched, guint, i);
+      const char *match = tare_recipe_get_rule (recipe, index)->match;
+
+      json_array_add_string_element (array, match);
+      if (!json)
+        g_printerr ("tare-cli: warning: %s: rules[%u]: '%s' matches nothing in %s\n", path, index,
+                    match, tare_model_get_path (model));
+    }
+  json_object_set_array_member (root, "unmatched_rules", array);
+}
+
+/**
  * cli_open_calibration:
  * @path: (nullable): a calibration or an imatrix file
  * @calibration: (out) (nullable): what is in it; %NULL without a path

@@ -286,6 +286,7 @@ quantize (const CliCommand  *self,
   model = tare_model_open (paths[0], error);
   if (model == NULL || !cli_open_calibration (request.calibration, &calibration, error))
     return FALSE;
+  cli_tell_unmatched (request.recipe, recipe, model, json, root);
   plan = tare_target_plan (request.target, model, recipe, calibration, error);
   if (plan == NULL)
     return FALSE;

@@ -28,6 +28,7 @@ typedef struct
   gint64          context;
   gint64          n_tokens;
   gint64          n_interacting;
+  gboolean        json;
   GPtrArray      *table;
   TareAssignment  assignment;
 } Request;
@@ -85,16 +86,15 @@ take_table (Request  *self,
 }
 
 static gboolean
-find_measures (Request   *self,
-               gboolean   json,
-               GError   **error)
+find_measures (Request  *self,
+               GError  **error)
 {
   g_auto(GStrv) ids = NULL;
 
   self->table = g_ptr_array_new ();
   if (self->measures == NULL || strcmp (self->measures, "all") == 0)
     {
-      take_table (self, json || self->measures != NULL);
+      take_table (self, self->json || self->measures != NULL);
       return TRUE;
     }
 
@@ -113,9 +113,8 @@ find_measures (Request   *self,
 }
 
 static gboolean
-check_request (Request   *self,
-               gboolean   json,
-               GError   **error)
+check_request (Request  *self,
+               GError  **error)
 {
   self->assignment.method = tare_method_get (0);
   self->assignment.range = TARE_RANGE_SEARCH;
@@ -130,7 +129,7 @@ check_request (Request   *self,
       !cli_parse_count (self->n_tokens, "--tokens", 0, G_MAXINT32, error) ||
       !cli_parse_count (self->n_interacting, "--interactions", 0, G_MAXINT32, error) ||
       !cli_parse_size (self->memory, "--memory", &self->budget, error) ||
-      !find_measures (self, json, error) ||
+      !find_measures (self, error) ||
       !cli_parse_method (self->method, &self->assignment.method, error) ||
       !cli_parse_range (self->range, &self->assignment.range, error))
     return FALSE;
@@ -199,6 +198,7 @@ static gboolean
 survey_init (Survey              *self,
              const Request       *request,
              const char          *path,
+             JsonObject          *root,
              const TareProgress  *progress,
              GError             **error)
 {
@@ -222,6 +222,7 @@ survey_init (Survey              *self,
   if (self->recipe == NULL)
     return FALSE;
 
+  cli_tell_unmatched (request->recipe, self->recipe, self->model, request->json, root);
   engine = tare_engine_new (self->model);
   if (request->budget > 0)
     tare_engine_set_budget (engine, request->budget / 4);
@@ -524,7 +525,6 @@ add_divergence (const Survey        *self,
 static gboolean
 print (const Request  *request,
        JsonObject     *root,
-       gboolean        json,
        GError        **error)
 {
   const CliField fields[] = {
@@ -550,7 +550,7 @@ print (const Request  *request,
       columns[i + 2] = (CliField) { key, measure->label, CLI_NUMBER };
     }
 
-  return cli_print (root, json, &view, error);
+  return cli_print (root, request->json, &view, error);
 }
 
 static gboolean
@@ -565,7 +565,7 @@ run (const Request  *request,
   TareProgress third = tare_progress_part (progress, 0.9, 1.0);
   g_auto(Survey) survey = { 0 };
 
-  if (!survey_init (&survey, request, path, &first, error) ||
+  if (!survey_init (&survey, request, path, root, &first, error) ||
       !measure_layers (&survey, request, &second, error) ||
       !add_divergence (&survey, request, root, &third, error))
     return FALSE;
@@ -585,7 +585,6 @@ sensitivity (const CliCommand  *self,
              char             **argv,
              GError           **error)
 {
-  gboolean json = FALSE;
   g_auto(Request) request = { 0 };
   const GOptionEntry entries[] = {
     { "text", 0, 0, G_OPTION_ARG_FILENAME, &request.text, "The text to calibrate and to measure "
@@ -609,13 +608,13 @@ sensitivity (const CliCommand  *self,
       "SIZE" },
     { NULL },
   };
-  g_auto(GStrv) paths = cli_parse (self, argc, argv, entries, 1, &json, error);
+  g_auto(GStrv) paths = cli_parse (self, argc, argv, entries, 1, &request.json, error);
   g_autoptr(JsonObject) root = json_object_new ();
 
   return paths != NULL &&
-         check_request (&request, json, error) &&
+         check_request (&request, error) &&
          run (&request, paths[0], root, error) &&
-         print (&request, root, json, error);
+         print (&request, root, error);
 }
 
 const CliCommand cli_command_sensitivity = {

@@ -91,6 +91,11 @@ gboolean            cli_save             (const char          *path,
                                           const void          *data,
                                           gsize                length,
                                           GError             **error);
+void                cli_tell_unmatched   (const char          *path,
+                                          TareRecipe          *recipe,
+                                          TareModel           *model,
+                                          gboolean             json,
+                                          JsonObject          *root);
 gboolean            cli_open_calibration (const char          *path,
                                           TareCalibration    **calibration,
                                           GError             **error);

@@ -429,6 +429,57 @@ tare_recipe_resolve_activation (TareRecipe *self,
   return rule != NULL ? rule->assignment : none;
 }
 
+/* Activations have names only where there is a forward pass, so without one nothing is said. */
+static gboolean
+rule_finds_any (const Rule *self,
+                TareModel  *model,
+                GPtrArray  *sites)
+{
+  if (tare_recipe_is_of_activations (self->rule.match))
+    {
+      for (guint i = 0; i < sites->len; i++)
+        if (rule_matches (self, ((TareActivationSite *) g_ptr_array_index (sites, i))->name))
+          return TRUE;
+
+      return sites->len == 0;
+    }
+
+  if (self->exact)
+    return tare_model_lookup (model, self->rule.match) != NULL;
+
+  for (gsize i = 0; i < tare_model_get_n_tensors (model); i++)
+    if (rule_matches (self, tare_model_get_tensor (model, i)->canonical))
+      return TRUE;
+
+  return FALSE;
+}
+
+/**
+ * tare_recipe_list_unmatched:
+ * @self: a recipe
+ * @model: a model
+ *
+ * Finds rules that say nothing of @model, as one with a mistyped name does.
+ *
+ * Returns: (transfer full) (element-type guint): their places in the recipe, from 0
+ */
+GArray *
+tare_recipe_list_unmatched (TareRecipe *self,
+                            TareModel  *model)
+{
+  GArray *unmatched = g_array_new (FALSE, FALSE, sizeof (guint));
+  g_autoptr(GPtrArray) sites = NULL;
+
+  g_return_val_if_fail (self != NULL && model != NULL, unmatched);
+
+  sites = tare_activation_site_list (model);
+  for (guint i = 0; i < self->rules->len; i++)
+    if (!rule_finds_any (g_ptr_array_index (self->rules, i), model, sites))
+      g_array_append_val (unmatched, i);
+
+  return unmatched;
+}
+
 /**
  * tare_recipe_rounds_activations:
  * @self: a recipe

@@ -127,6 +127,8 @@ typedef struct
   guint   n_fallbacks;
 } TareRecipeSize;
 
+GArray           *tare_recipe_list_unmatched    (TareRecipe       *self,
+                                                 TareModel        *model);
 TareRecipeSize    tare_recipe_measure_size      (TareRecipe       *self,
                                                  TareModel        *model);
 const TareFormat *tare_recipe_effective_format  (TareRecipe       *self,

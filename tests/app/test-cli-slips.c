@@ -111,6 +111,42 @@ test_formats (void)
     }
 }
 
+/* A rule that finds nothing is told of, and a key that there is not is an error. */
+static void
+test_rules (void)
+{
+  g_autofree char *sample = cli_find_sample (NULL);
+  g_autofree char *path = tare_test_temporary ("rules.json");
+  g_autoptr(JsonObject) root = NULL;
+  JsonArray *unmatched;
+
+  cli_write_recipe (path, "{\"match\": \"*\", \"format\": \"q8_0\"},"
+                          "{\"match\": \"*.atn_q.weight\", \"format\": \"q4_0\"},"
+                          "{\"match\": \"blk.0.attn_q.weight\", \"format\": \"q4_0\"},"
+                          "{\"match\": \"blk.99.attn_q.weight\", \"format\": \"q4_0\"},"
+                          "{\"match\": \"*.attn_q.input\", \"format\": null},"
+                          "{\"match\": \"*.atn_q.input\", \"format\": null}");
+  root = cli_run_json ("quantize %s --dry-run --json --recipe %s", sample, path);
+  unmatched = json_object_get_array_member (root, "unmatched_rules");
+  g_assert_cmpuint (json_array_get_length (unmatched), ==, 3);
+  g_assert_cmpstr (json_array_get_string_element (unmatched, 0), ==, "*.atn_q.weight");
+  g_assert_cmpstr (json_array_get_string_element (unmatched, 1), ==, "blk.99.attn_q.weight");
+  g_assert_cmpstr (json_array_get_string_element (unmatched, 2), ==, "*.atn_q.input");
+
+  {
+    g_auto(CliRun) shown = cli_run ("quantize %s --dry-run --recipe %s", sample, path);
+
+    g_assert_cmpint (shown.status, ==, 0);
+    g_assert_nonnull (strstr (shown.error, "rules.json: rules[1]: '*.atn_q.weight' matches"));
+    g_assert_null (strstr (shown.error, "rules[0]"));
+    g_assert_null (strstr (shown.error, "rules[4]"));
+  }
+
+  cli_write_recipe (path, "{\"match\": \"*\", \"format\": \"q8_0\", \"metod\": \"rtn\"}");
+  check_fails (cli_run ("quantize %s --dry-run --recipe %s", sample, path), 1,
+               "rules.json: rules[0]: unknown key 'metod'; known, the nearest first: method");
+}
+
 int
 main (int    argc,
       char **argv)
@@ -119,6 +155,7 @@ main (int    argc,
   g_test_add_func ("/cli/slips/calibration", test_calibration);
   g_test_add_func ("/cli/slips/formats", test_formats);
   g_test_add_func ("/cli/slips/names", test_names);
+  g_test_add_func ("/cli/slips/rules", test_rules);
   g_test_add_func ("/cli/slips/short", test_short);
 
   return g_test_run ();

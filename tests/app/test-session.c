@@ -578,6 +578,12 @@ test_recipe_file (Fixture       *fixture,
   g_assert_true (tare_recipe_equal (tare_session_get_recipe (session), saved));
   tare_session_undo (session);
   g_assert_false (tare_recipe_equal (tare_session_get_recipe (session), saved));
+  g_assert_cmpuint (fixture->n_notices, ==, 0);
+
+  g_assert_true (g_file_set_contents (path, "{\"tare\":1,\"rules\":[{\"match\":\"blk.99.*\","
+                                      "\"format\":\"q8_0\"}]}", -1, NULL));
+  g_assert_true (tare_session_load_recipe (session, path, &error));
+  g_assert_cmpuint (fixture->n_notices, ==, 1);
 }
 
 /* What changes no weight leaves the figures as they are: locks, saving, the same said otherwise. */
