@@ -112,28 +112,30 @@ calibrate (const CliCommand  *self,
   g_autofree char *import = NULL;
   g_autofree char *output = NULL;
   g_autofree char *memory = NULL;
-  gint64 context = 0;
-  gint64 n_tokens = 0;
+  gint64 context = CLI_NOT_GIVEN;
+  gint64 n_tokens = CLI_NOT_GIVEN;
   const GOptionEntry entries[] = {
     { "text", 0, 0, G_OPTION_ARG_FILENAME, &text_path, "The text", "FILE" },
     { "import", 0, 0, G_OPTION_ARG_FILENAME, &import,
       "Read a calibration or an imatrix file instead of running a text", "FILE" },
-    { "context", 0, 0, G_OPTION_ARG_INT64, &context, "Tokens of one sequence", "N" },
-    { "tokens", 0, 0, G_OPTION_ARG_INT64, &n_tokens, "Tokens at most", "N" },
     { "memory", 0, 0, G_OPTION_ARG_STRING, &memory,
       "Memory to get by with, 4GiB; half of what is free if not given", "SIZE" },
     { "output", 0, 0, G_OPTION_ARG_FILENAME, &output, "Where to write it", "FILE" },
     { NULL },
   };
-  g_auto(GStrv) paths = cli_parse (self, argc, argv, entries, 1, &json, error);
+  const CliNumber numbers[] = {
+    { "context", "Tokens of one sequence", &context, 1, G_MAXINT32, 0, CLI_USUAL_CONTEXT },
+    { "tokens", "Tokens at most", &n_tokens, 1, G_MAXINT32, 0, "all" },
+    { NULL },
+  };
+  g_auto(GStrv) paths = cli_parse_with (self, argc, argv, entries, numbers, NULL, 1,
+                                        &json, error);
   g_autoptr(TareCalibration) calibration = NULL;
   g_autoptr(JsonObject) root = NULL;
   TareCalibratorOptions options = { 0 };
   gint64 begin = g_get_monotonic_time ();
 
   if (paths == NULL || !cli_require (output, "--output", error) ||
-      !cli_parse_count (context, "--context", 0, G_MAXINT32, error) ||
-      !cli_parse_count (n_tokens, "--tokens", 0, G_MAXINT32, error) ||
       !cli_parse_size (memory, "--memory", &options.memory_budget, error))
     return FALSE;
   if ((text_path == NULL) == (import == NULL))

@@ -37,8 +37,6 @@ check_request (Request  *self,
   self->range = TARE_RANGE_SEARCH;
   if (!cli_require (self->format_id, "--format", error) ||
       !cli_require (self->output, "--output", error) ||
-      !cli_parse_count (self->columns, "--columns", 1, G_MAXINT32, error) ||
-      (self->rows != 0 && !cli_parse_count (self->rows, "--rows", 1, G_MAXINT32, error)) ||
       !cli_parse_range (self->range_id, &self->range, error))
     return FALSE;
   self->format = cli_parse_format (self->format_id, error);
@@ -165,19 +163,27 @@ encode (const CliCommand  *self,
         GError           **error)
 {
   gboolean json = FALSE;
-  g_auto(Request) request = { 0 };
+  g_auto(Request) request = { .columns = CLI_NOT_GIVEN };
   const GOptionEntry entries[] = {
     { "format", 0, 0, G_OPTION_ARG_STRING, &request.format_id, "The format", "F" },
-    { "columns", 0, 0, G_OPTION_ARG_INT64, &request.columns, "Numbers in a row", "N" },
     { "importance", 0, 0, G_OPTION_ARG_FILENAME, &request.importance_path,
       "One F32 weight for each column", "FILE" },
-    { "range", 0, 0, G_OPTION_ARG_STRING, &request.range_id, "How ranges are chosen", "R" },
     { "output", 0, 0, G_OPTION_ARG_FILENAME, &request.output, "Where the codes go", "FILE" },
     { "decoded", 0, 0, G_OPTION_ARG_FILENAME, &request.decoded,
       "Where what they decode to goes", "FILE" },
     { NULL },
   };
-  g_auto(GStrv) paths = cli_parse (self, argc, argv, entries, 1, &json, error);
+  const CliNumber numbers[] = {
+    { "columns", "Numbers in a row", &request.columns, 1, G_MAXINT32, 0, NULL },
+    { NULL },
+  };
+  const CliChoice choices[] = {
+    { "range", "How ranges are chosen", &request.range_id, tare_range_name_at,
+      tare_range_name_at (0) },
+    { NULL },
+  };
+  g_auto(GStrv) paths = cli_parse_with (self, argc, argv, entries, numbers, choices, 1,
+                                        &json, error);
   g_autoptr(JsonObject) root = json_object_new ();
 
   if (paths == NULL || !check_request (&request, error) ||
@@ -273,15 +279,20 @@ decode (const CliCommand  *self,
         GError           **error)
 {
   gboolean json = FALSE;
-  g_auto(Request) request = { 0 };
+  g_auto(Request) request = { .columns = CLI_NOT_GIVEN, .rows = CLI_NOT_GIVEN };
   const GOptionEntry entries[] = {
     { "format", 0, 0, G_OPTION_ARG_STRING, &request.format_id, "The format", "F" },
-    { "columns", 0, 0, G_OPTION_ARG_INT64, &request.columns, "Numbers in a row", "N" },
-    { "rows", 0, 0, G_OPTION_ARG_INT64, &request.rows, "Rows, where the size does not tell", "M" },
     { "output", 0, 0, G_OPTION_ARG_FILENAME, &request.output, "Where the numbers go", "FILE" },
     { NULL },
   };
-  g_auto(GStrv) paths = cli_parse (self, argc, argv, entries, 1, &json, error);
+  const CliNumber numbers[] = {
+    { "columns", "Numbers in a row", &request.columns, 1, G_MAXINT32, 0, NULL },
+    { "rows", "Rows, where the size does not tell", &request.rows, 1, G_MAXINT32, 0,
+      "what the size tells" },
+    { NULL },
+  };
+  g_auto(GStrv) paths = cli_parse_with (self, argc, argv, entries, numbers, NULL, 1,
+                                        &json, error);
   g_autoptr(JsonObject) root = json_object_new ();
 
   if (paths == NULL || !check_request (&request, error) ||

@@ -65,11 +65,6 @@ check_request (Request  *self,
     return cli_usage_error (error, "--temperature must be 0 or more");
   if (!(self->options.top_p > 0.0 && self->options.top_p <= 1.0))
     return cli_usage_error (error, "--top-p must be above 0 and at most 1");
-  if (!cli_parse_count (self->n_tokens, "--tokens", 1, 65536, error)
-      || !cli_parse_count (self->seed, "--seed", 0, G_MAXUINT32, error)
-      || !cli_parse_count (self->position, "--position", -1, G_MAXINT32, error))
-    return FALSE;
-
   self->options.n_tokens = (guint) self->n_tokens;
   self->options.seed = (guint32) self->seed;
 
@@ -225,26 +220,31 @@ continue_text (const CliCommand  *self,
                GError           **error)
 {
   g_auto(Request) request = {
-    .n_tokens = 64, .seed = 1, .position = -1, .options = TARE_CONTINUATION_OPTIONS_DEFAULT,
+    .n_tokens = CLI_NOT_GIVEN, .seed = CLI_NOT_GIVEN, .position = CLI_NOT_GIVEN,
+    .options = TARE_CONTINUATION_OPTIONS_DEFAULT,
   };
   const GOptionEntry entries[] = {
     { "prompt", 0, 0, G_OPTION_ARG_STRING, &request.prompt, "The text to go on with", "TEXT" },
     { "text", 0, 0, G_OPTION_ARG_FILENAME, &request.text, "A file with that text", "FILE" },
-    { "tokens", 0, 0, G_OPTION_ARG_INT64, &request.n_tokens, "Tokens to add at most", "N" },
     { "temperature", 0, 0, G_OPTION_ARG_DOUBLE, &request.options.temperature,
-      "0 takes the likeliest token, 1 draws as likely as they are", "T" },
+      "0 takes the likeliest token, 1 draws as likely as they are; 0 if not given", "T" },
     { "top-p", 0, 0, G_OPTION_ARG_DOUBLE, &request.options.top_p,
-      "Draw from the likeliest tokens that have this probability together", "P" },
-    { "seed", 0, 0, G_OPTION_ARG_INT64, &request.seed, "Of the drawing", "N" },
+      "Draw from the likeliest tokens that have this probability together; 1 if not given", "P" },
     { "recipe", 0, 0, G_OPTION_ARG_FILENAME, &request.recipe,
       "Also by MODEL under this recipe", "FILE" },
     { "calibration", 0, 0, G_OPTION_ARG_FILENAME, &request.calibration,
       "Activations for the recipe", "FILE" },
-    { "position", 0, 0, G_OPTION_ARG_INT64, &request.position,
-      "Compare what may come after so many added tokens, by default where the two part", "N" },
     { NULL },
   };
-  g_auto(GStrv) paths = cli_parse (self, argc, argv, entries, 1, &request.json, error);
+  const CliNumber numbers[] = {
+    { "tokens", "Tokens to add at most", &request.n_tokens, 1, 65536, 64, "64" },
+    { "seed", "Of the drawing", &request.seed, 0, G_MAXUINT32, 1, "1" },
+    { "position", "Compare what may come after so many added tokens", &request.position, 0,
+      G_MAXINT32, -1, "where the two part" },
+    { NULL },
+  };
+  g_auto(GStrv) paths = cli_parse_with (self, argc, argv, entries, numbers, NULL, 1,
+                                        &request.json, error);
   g_autoptr(TareModel) model = NULL;
   g_autoptr(JsonObject) root = json_object_new ();
 

@@ -106,11 +106,6 @@ check_request (Request  *self,
   const TareEvaluationModeInfo *mode = tare_evaluation_mode_get (0);
 
   if ((self->tasks == NULL && !cli_require (self->text, "--text", error)) ||
-      !cli_parse_count (self->questions, "--questions", 0, G_MAXINT32, error) ||
-      !cli_parse_count (self->context, "--context", 0, G_MAXINT32, error) ||
-      !cli_parse_count (self->chunks, "--chunks", 0, G_MAXINT32, error) ||
-      !cli_parse_count (self->base_tokens, "--base-tokens", 0, TARE_BASE_STATISTICS_KEPT_MOST,
-                        error) ||
       !cli_parse_size (self->memory, "--memory", &self->options.memory_budget, error) ||
       !check_base (self, error))
     return FALSE;
@@ -118,8 +113,6 @@ check_request (Request  *self,
     return cli_usage_error (error, "--calibration needs a --recipe");
   if (self->mode != NULL)
     mode = tare_evaluation_mode_lookup (self->mode);
-  if (mode == NULL)
-    return cli_unknown_error (error, "mode", self->mode, tare_evaluation_mode_name_at);
 
   self->options.mode = mode->mode;
   self->options.context = (guint) self->context;
@@ -330,15 +323,14 @@ evaluate (const CliCommand  *self,
           char             **argv,
           GError           **error)
 {
-  g_auto(Request) request = { 0 };
+  g_auto(Request) request = {
+    .context = CLI_NOT_GIVEN, .chunks = CLI_NOT_GIVEN, .questions = CLI_NOT_GIVEN,
+    .base_tokens = CLI_NOT_GIVEN,
+  };
   const GOptionEntry entries[] = {
     { "text", 0, 0, G_OPTION_ARG_FILENAME, &request.text, "The text", "FILE" },
     { "tasks", 0, 0, G_OPTION_ARG_FILENAME, &request.tasks,
       "Multiple-choice questions, one JSON object a line", "FILE" },
-    { "questions", 0, 0, G_OPTION_ARG_INT64, &request.questions, "Questions at most", "N" },
-    { "context", 0, 0, G_OPTION_ARG_INT64, &request.context, "Tokens of a chunk", "N" },
-    { "mode", 0, 0, G_OPTION_ARG_STRING, &request.mode, "llama.cpp or segments", "MODE" },
-    { "chunks", 0, 0, G_OPTION_ARG_INT64, &request.chunks, "Chunks at most", "N" },
     { "recipe", 0, 0, G_OPTION_ARG_FILENAME, &request.recipe,
       "Evaluate MODEL under this recipe, against MODEL as it is", "FILE" },
     { "calibration", 0, 0, G_OPTION_ARG_FILENAME, &request.calibration,
@@ -346,15 +338,28 @@ evaluate (const CliCommand  *self,
     { "base", 0, 0, G_OPTION_ARG_FILENAME, &request.base, "What to evaluate against", "MODEL" },
     { "save-base", 0, 0, G_OPTION_ARG_FILENAME, &request.save_base,
       "Keep what MODEL predicts: its likeliest tokens, and the rest as one", "FILE" },
-    { "base-tokens", 0, 0, G_OPTION_ARG_INT64, &request.base_tokens,
-      "Likeliest tokens to keep with --save-base: 1 to 16384, 128 if not given", "N" },
     { "base-statistics", 0, 0, G_OPTION_ARG_FILENAME, &request.base_statistics,
       "Evaluate against what --save-base kept; KL divergences are lower bounds", "FILE" },
     { "memory", 0, 0, G_OPTION_ARG_STRING, &request.memory,
       "Memory to get by with, 4GiB; half of what is free if not given", "SIZE" },
     { NULL },
   };
-  g_auto(GStrv) paths = cli_parse (self, argc, argv, entries, 1, &request.json, error);
+  const CliNumber numbers[] = {
+    { "questions", "Questions at most", &request.questions, 1, G_MAXINT32, 0, "all" },
+    { "context", "Tokens of a chunk, which perplexity depends on", &request.context, 2, G_MAXINT32,
+      0, CLI_USUAL_CONTEXT },
+    { "chunks", "Chunks at most", &request.chunks, 1, G_MAXINT32, 0, "all" },
+    { "base-tokens", "Likeliest tokens to keep with --save-base", &request.base_tokens, 1,
+      TARE_BASE_STATISTICS_KEPT_MOST, 0, G_STRINGIFY (TARE_BASE_STATISTICS_KEPT) },
+    { NULL },
+  };
+  const CliChoice choices[] = {
+    { "mode", "By which convention a text is scored", &request.mode, tare_evaluation_mode_name_at,
+      tare_evaluation_mode_name_at (0) },
+    { NULL },
+  };
+  g_auto(GStrv) paths = cli_parse_with (self, argc, argv, entries, numbers, choices, 1,
+                                        &request.json, error);
   g_auto(Subject) subject = { NULL };
   g_autoptr(JsonObject) root = json_object_new ();
   gint64 begin = g_get_monotonic_time ();

@@ -67,8 +67,6 @@ check_request (Request  *self,
 
   self->target = self->target_id != NULL ? tare_target_lookup (self->target_id)
                                          : tare_target_get (0);
-  if (self->target == NULL)
-    return cli_unknown_error (error, "target", self->target_id, tare_target_name_at);
 
   return TRUE;
 }
@@ -257,18 +255,23 @@ quantize (const CliCommand  *self,
   const GOptionEntry entries[] = {
     { "format", 0, 0, G_OPTION_ARG_STRING, &request.format, "One format for every matrix", "F" },
     { "recipe", 0, 0, G_OPTION_ARG_FILENAME, &request.recipe, "Which gets which", "FILE" },
-    { "method", 0, 0, G_OPTION_ARG_STRING, &request.method, "How to round, over all rules", "M" },
-    { "range", 0, 0, G_OPTION_ARG_STRING, &request.range, "How ranges are chosen, over all rules",
-      "R" },
     { "calibration", 0, 0, G_OPTION_ARG_FILENAME, &request.calibration,
       "Activations to weigh by, or an imatrix file", "FILE" },
     { "output", 0, 0, G_OPTION_ARG_FILENAME, &request.output, "What to write", "PATH" },
-    { "target", 0, 0, G_OPTION_ARG_STRING, &request.target_id, "What to write it for", "T" },
     { "dry-run", 0, 0, G_OPTION_ARG_NONE, &request.dry_run, "Tell the sizes, write nothing",
       NULL },
     { NULL },
   };
-  g_auto(GStrv) paths = cli_parse (self, argc, argv, entries, 1, &json, error);
+  const CliChoice choices[] = {
+    { "method", "How to round, over all rules", &request.method, tare_method_name_at,
+      "the rule's" },
+    { "range", "How ranges are chosen, over all rules", &request.range, tare_range_name_at,
+      "the rule's" },
+    { "target", "What to write it for", &request.target_id, tare_target_name_at,
+      tare_target_name_at (0) },
+    { NULL },
+  };
+  g_auto(GStrv) paths = cli_parse_with (self, argc, argv, entries, NULL, choices, 1, &json, error);
   g_autoptr(TareModel) model = NULL;
   g_autoptr(TareRecipe) recipe = NULL;
   g_autoptr(TareCalibration) calibration = NULL;

@@ -125,10 +125,7 @@ check_request (Request  *self,
     return cli_usage_error (error, "--format and --recipe exclude each other");
   if (self->n_interacting > 0 && self->text == NULL)
     return cli_usage_error (error, "--interactions needs --text");
-  if (!cli_parse_count (self->context, "--context", 0, G_MAXINT32, error) ||
-      !cli_parse_count (self->n_tokens, "--tokens", 0, G_MAXINT32, error) ||
-      !cli_parse_count (self->n_interacting, "--interactions", 0, G_MAXINT32, error) ||
-      !cli_parse_size (self->memory, "--memory", &self->budget, error) ||
+  if (!cli_parse_size (self->memory, "--memory", &self->budget, error) ||
       !find_measures (self, error) ||
       !cli_parse_method (self->method, &self->assignment.method, error) ||
       !cli_parse_range (self->range, &self->assignment.range, error))
@@ -585,7 +582,9 @@ sensitivity (const CliCommand  *self,
              char             **argv,
              GError           **error)
 {
-  g_auto(Request) request = { 0 };
+  g_auto(Request) request = {
+    .context = CLI_NOT_GIVEN, .n_tokens = CLI_NOT_GIVEN, .n_interacting = CLI_NOT_GIVEN,
+  };
   const GOptionEntry entries[] = {
     { "text", 0, 0, G_OPTION_ARG_FILENAME, &request.text, "The text to calibrate and to measure "
       "on", "FILE" },
@@ -597,18 +596,27 @@ sensitivity (const CliCommand  *self,
       "named", "F" },
     { "recipe", 0, 0, G_OPTION_ARG_FILENAME, &request.recipe, "What to round to, layer by layer",
       "FILE" },
-    { "method", 0, 0, G_OPTION_ARG_STRING, &request.method, "How to round", "M" },
-    { "range", 0, 0, G_OPTION_ARG_STRING, &request.range, "How ranges are chosen", "R" },
-    { "context", 0, 0, G_OPTION_ARG_INT64, &request.context, "Tokens of one sequence", "N" },
-    { "tokens", 0, 0, G_OPTION_ARG_INT64, &request.n_tokens, "Tokens at most", "N" },
-    { "interactions", 0, 0, G_OPTION_ARG_INT64, &request.n_interacting, "Measure every pair of "
-      "this many of the most sensitive layers", "K" },
     { "memory", 0, 0, G_OPTION_ARG_STRING, &request.memory,
       "Memory to get by with when the network is run, 4GiB; half of what is free if not given",
       "SIZE" },
     { NULL },
   };
-  g_auto(GStrv) paths = cli_parse (self, argc, argv, entries, 1, &request.json, error);
+  const CliNumber numbers[] = {
+    { "context", "Tokens of one sequence", &request.context, 1, G_MAXINT32, 0,
+      CLI_USUAL_CONTEXT },
+    { "tokens", "Tokens at most", &request.n_tokens, 1, G_MAXINT32, 0, "all" },
+    { "interactions", "Measure every pair of so many of the most sensitive layers",
+      &request.n_interacting, 2, G_MAXINT32, 0, "none" },
+    { NULL },
+  };
+  const CliChoice choices[] = {
+    { "method", "How to round", &request.method, tare_method_name_at, tare_method_name_at (0) },
+    { "range", "How ranges are chosen", &request.range, tare_range_name_at,
+      tare_range_name_at (0) },
+    { NULL },
+  };
+  g_auto(GStrv) paths = cli_parse_with (self, argc, argv, entries, numbers, choices, 1,
+                                        &request.json, error);
   g_autoptr(JsonObject) root = json_object_new ();
 
   return paths != NULL &&

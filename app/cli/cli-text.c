@@ -190,22 +190,25 @@ logits (const CliCommand  *self,
   gboolean json = FALSE;
   g_autofree char *text_path = NULL;
   g_autofree char *output = NULL;
-  gint64 n = 0;
+  gint64 n = CLI_NOT_GIVEN;
   const GOptionEntry entries[] = {
     { "text", 0, 0, G_OPTION_ARG_FILENAME, &text_path, "The text", "FILE" },
-    { "tokens", 0, 0, G_OPTION_ARG_INT64, &n, "How many tokens of it", "N" },
     { "output", 0, 0, G_OPTION_ARG_FILENAME, &output, "Where to write the logits", "FILE" },
     { NULL },
   };
-  g_auto(GStrv) paths = cli_parse (self, argc, argv, entries, 1, &json, error);
+  const CliNumber numbers[] = {
+    { "tokens", "How many tokens of it", &n, 1, G_MAXINT32, 0, NULL },
+    { NULL },
+  };
+  g_auto(GStrv) paths = cli_parse_with (self, argc, argv, entries, numbers, NULL, 1,
+                                        &json, error);
   g_autoptr(TareModel) model = NULL;
   g_autoptr(GArray) tokens = NULL;
   g_autoptr(JsonObject) root = json_object_new ();
   const guint32 *values;
 
   if (paths == NULL || !cli_require (text_path, "--text", error) ||
-      !cli_require (output, "--output", error) ||
-      !cli_parse_count (n, "--tokens", 1, G_MAXINT32, error))
+      !cli_require (output, "--output", error))
     return FALSE;
 
   model = tare_model_open (paths[0], error);

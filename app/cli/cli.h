@@ -31,6 +31,54 @@ struct _CliCommand
                      GError           **error);
 };
 
+/* What tokens of a sequence are if they are not given. */
+#define CLI_USUAL_CONTEXT "the smaller of 512 and the model's own"
+
+/* What a number is until it is given. */
+#define CLI_NOT_GIVEN G_MININT64
+
+/**
+ * CliNumber:
+ * @name: of the option; %NULL ends a list of them
+ * @description: what it is
+ * @value: where it goes, %CLI_NOT_GIVEN at first
+ * @minimum: the least
+ * @maximum: the most
+ * @usual: what it is if it is not given, which need not lie between them
+ * @usually: (nullable): how that is told; %NULL where it must be given
+ *
+ * An option that takes a whole number.
+ */
+typedef struct
+{
+  const char *name;
+  const char *description;
+  gint64     *value;
+  gint64      minimum;
+  gint64      maximum;
+  gint64      usual;
+  const char *usually;
+} CliNumber;
+
+/**
+ * CliChoice:
+ * @name: of the option; %NULL ends a list of them
+ * @description: what it is
+ * @value: where it goes
+ * @at: what may be chosen
+ * @usually: what is if nothing is
+ *
+ * An option that takes one of the names of a table.
+ */
+typedef struct
+{
+  const char  *name;
+  const char  *description;
+  char       **value;
+  TareNameAt   at;
+  const char  *usually;
+} CliChoice;
+
 extern const CliCommand cli_command_inspect;
 extern const CliCommand cli_command_formats;
 extern const CliCommand cli_command_tokenize;
@@ -52,6 +100,15 @@ char              **cli_parse            (const CliCommand    *self,
                                           gsize                n_positional,
                                           gboolean            *json,
                                           GError             **error);
+char              **cli_parse_with       (const CliCommand    *self,
+                                          int                  argc,
+                                          char               **argv,
+                                          const GOptionEntry  *entries,
+                                          const CliNumber     *numbers,
+                                          const CliChoice     *choices,
+                                          gsize                n_positional,
+                                          gboolean            *json,
+                                          GError             **error);
 gboolean            cli_usage_error      (GError             **error,
                                           const char          *format,
                                           ...) G_GNUC_PRINTF (2, 3);
@@ -61,11 +118,6 @@ gboolean            cli_unknown_error    (GError             **error,
                                           TareNameAt           at);
 gboolean            cli_require          (const char          *value,
                                           const char          *option,
-                                          GError             **error);
-gboolean            cli_parse_count      (gint64               value,
-                                          const char          *option,
-                                          gint64               minimum,
-                                          gint64               maximum,
                                           GError             **error);
 gboolean            cli_parse_size       (const char          *text,
                                           const char          *option,

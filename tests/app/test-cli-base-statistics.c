@@ -124,7 +124,7 @@ test_tokens_refused (void)
   g_assert_cmpint (alone.status, ==, 2);
   g_assert_nonnull (strstr (alone.error, "--base-tokens needs --save-base"));
   g_assert_cmpint (help.status, ==, 0);
-  g_assert_nonnull (strstr (help.output, "1 to 16384, 128 if not given"));
+  g_assert_nonnull (strstr (help.output, "1 to 16384; 128 if not given"));
 }
 
 int

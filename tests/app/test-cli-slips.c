@@ -3,6 +3,7 @@
 /* What the command line says where somebody got something wrong. */
 #include <string.h>
 
+#include "quant/recipe/tare-target.h"
 #include "tests/app/cli-fixture.h"
 #include "tests/tare-test.h"
 
@@ -147,6 +148,59 @@ test_rules (void)
                "rules.json: rules[0]: unknown key 'metod'; known, the nearest first: method");
 }
 
+/* Numbers out of their bounds: the option is named, and what it may be. */
+static void
+test_numbers (void)
+{
+  static const struct
+  {
+    const char *line;
+    const char *says;
+  } cases[] = {
+    { "evaluate a --text t --context 0", "--context must be 2 or more" },
+    { "evaluate a --text t --context 99999999999", "--context must be 2 or more" },
+    { "evaluate a --text t --chunks 0", "--chunks must be 1 or more" },
+    { "evaluate a --tasks t --questions 0", "--questions must be 1 or more" },
+    { "evaluate a --text t --save-base b --base-tokens 0",
+      "--base-tokens must be from 1 to 16384" },
+    { "calibrate a --text t --output o --context 0", "--context must be 1 or more" },
+    { "calibrate a --text t --output o --tokens 0", "--tokens must be 1 or more" },
+    { "sensitivity a --text t --context 0", "--context must be 1 or more" },
+    { "sensitivity a --text t --tokens -1", "--tokens must be 1 or more" },
+    { "sensitivity a --text t --interactions 1", "--interactions must be 2 or more" },
+    { "continue a --prompt x --tokens 65537", "--tokens must be from 1 to 65536" },
+    { "continue a --prompt x --seed -1", "--seed must be 0 or more" },
+    { "continue a --prompt x --recipe r --position -1", "--position must be 0 or more" },
+    { "logits a --text t --output o --tokens 0", "--tokens must be 1 or more" },
+    { "encode x --format q8_0 --output o", "--columns must be 1 or more" },
+    { "decode x --format q8_0 --columns 32 --rows 0 --output o", "--rows must be 1 or more" },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
+    check_fails (cli_run (cases[i].line), 2, cases[i].says);
+}
+
+/* What may be chosen, and what is if nothing is, is in the help, from the tables. */
+static void
+test_help (void)
+{
+  g_auto(CliRun) quantize = cli_run ("quantize --help");
+  g_auto(CliRun) evaluate = cli_run ("evaluate --help");
+  g_auto(CliRun) proceed = cli_run ("continue --help");
+
+  for (gsize i = 0; i < tare_target_get_n_targets (); i++)
+    g_assert_nonnull (strstr (quantize.output, tare_target_get (i)->id));
+  for (gsize i = 0; i < tare_range_get_n_ranges (); i++)
+    g_assert_nonnull (strstr (quantize.output, tare_range_get (i)->id));
+  for (gsize i = 0; i < tare_method_get_n_methods (); i++)
+    g_assert_nonnull (strstr (quantize.output, tare_method_get (i)->id));
+  g_assert_nonnull (strstr (quantize.output, "gguf if not given"));
+  g_assert_nonnull (strstr (evaluate.output, "llama.cpp, segments; llama.cpp if not given"));
+  g_assert_nonnull (strstr (evaluate.output, "2 or more; the smaller of 512 and the model's own"));
+  g_assert_nonnull (strstr (evaluate.output, "from 1 to 16384; 128 if not given"));
+  g_assert_nonnull (strstr (proceed.output, "from 1 to 65536; 64 if not given"));
+}
+
 int
 main (int    argc,
       char **argv)
@@ -155,6 +209,8 @@ main (int    argc,
   g_test_add_func ("/cli/slips/calibration", test_calibration);
   g_test_add_func ("/cli/slips/formats", test_formats);
   g_test_add_func ("/cli/slips/names", test_names);
+  g_test_add_func ("/cli/slips/help", test_help);
+  g_test_add_func ("/cli/slips/numbers", test_numbers);
   g_test_add_func ("/cli/slips/rules", test_rules);
   g_test_add_func ("/cli/slips/short", test_short);
 
