@@ -7,7 +7,7 @@
 #include "app/tare-text.h"
 
 /* What a cell has room for. */
-#define LEAST_SHOWN 0.001
+#define LEAST_SHOWN 0.01
 
 static double
 get_error (TareLayer *layer)
@@ -29,26 +29,30 @@ get_sensitivity (TareLayer *layer)
   return loss > 0.0 ? log10 (loss) : (double) NAN;
 }
 
+/* A cell is small; the tooltip has all decimals. */
 static char *
 write_bits (double value)
 {
-  return isfinite (value) ? tare_text_bits (value) : g_strdup ("");
+  return isfinite (value) ? tare_text_number (value, 3) : g_strdup ("");
 }
 
-/* Five letters at most, for a cell is small; the tooltip has them all. */
+/* Four letters at most and a hyphen for a minus, for a cell is small; the tooltip has them all. */
 static char *
 write_number (double value)
 {
   double magnitude = fabs (value);
+  int decimals = magnitude < 10.0 ? 2 : magnitude < 100.0 ? 1 : 0;
 
   if (!isfinite (value))
     return g_strdup ("");
   if (value == 0.0)
     return g_strdup ("0");
+  if (value < 0.0)
+    return g_strdup_printf ("-%.*f", MAX (decimals - 1, 0), magnitude);
   if (magnitude < LEAST_SHOWN)
-    return g_strdup_printf ("<%g", LEAST_SHOWN);
+    return g_strdup ("~0");
 
-  return tare_text_number (value, magnitude < 0.01 ? 1 : magnitude < 0.1 || value < 0.0 ? 2 : 3);
+  return g_strdup_printf ("%.*f", decimals, magnitude);
 }
 
 static const TareMapMeasure measures[] = {

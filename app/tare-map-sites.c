@@ -209,7 +209,7 @@ show (const TareActivationSite *site,
   cell->present = TRUE;
   cell->value = bits ? get_bits (site, format) : (double) NAN;
   cell->mark = tare_map_view_get_mark (format);
-  cell->label = isfinite (cell->value) ? tare_text_bits (cell->value) : g_strdup ("");
+  cell->label = isfinite (cell->value) ? tare_text_number (cell->value, 3) : g_strdup ("");
 }
 
 /**
