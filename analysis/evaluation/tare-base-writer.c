@@ -5,6 +5,7 @@
 
 #include "analysis/evaluation/tare-base-record-private.h"
 #include "quant/model/tare-output-file.h"
+#include "quant/tare-bytes.h"
 #include "quant/tare-error.h"
 
 /* Bytes of records that are made at a time, and how many records at least, for all threads. */
@@ -22,22 +23,6 @@ struct _TareBaseWriter
   guint8         *records;
 };
 
-static void
-append_u32 (GByteArray *array,
-            guint32     word)
-{
-  word = GUINT32_TO_LE (word);
-  g_byte_array_append (array, (const guint8 *) &word, sizeof word);
-}
-
-static void
-append_u64 (GByteArray *array,
-            guint64     number)
-{
-  number = GUINT64_TO_LE (number);
-  g_byte_array_append (array, (const guint8 *) &number, sizeof number);
-}
-
 static GByteArray *
 make_header (const TareBaseIdentity *identity,
              guint32                 n_kept)
@@ -46,16 +31,16 @@ make_header (const TareBaseIdentity *identity,
   gsize length = strlen (identity->name);
 
   g_byte_array_append (array, (const guint8 *) TARE_BASE_MAGIC, strlen (TARE_BASE_MAGIC));
-  append_u32 (array, TARE_BASE_VERSION);
-  append_u32 (array, n_kept);
-  append_u32 (array, identity->mode);
-  append_u32 (array, identity->context);
-  append_u32 (array, identity->vocabulary);
-  append_u64 (array, identity->n_chunks);
-  append_u64 (array, identity->n_predictions);
-  append_u64 (array, identity->parameters);
-  append_u64 (array, identity->tokens);
-  append_u64 (array, length);
+  tare_bytes_append_u32 (array, TARE_BASE_VERSION);
+  tare_bytes_append_u32 (array, n_kept);
+  tare_bytes_append_u32 (array, identity->mode);
+  tare_bytes_append_u32 (array, identity->context);
+  tare_bytes_append_u32 (array, identity->vocabulary);
+  tare_bytes_append_u64 (array, identity->n_chunks);
+  tare_bytes_append_u64 (array, identity->n_predictions);
+  tare_bytes_append_u64 (array, identity->parameters);
+  tare_bytes_append_u64 (array, identity->tokens);
+  tare_bytes_append_u64 (array, length);
   g_byte_array_append (array, (const guint8 *) identity->name, (guint) length);
 
   return array;

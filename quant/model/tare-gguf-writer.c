@@ -5,6 +5,7 @@
 #include "quant/model/tare-gguf-private.h"
 #include "quant/model/tare-metadata-private.h"
 #include "quant/model/tare-output-file.h"
+#include "quant/tare-bytes.h"
 
 #define ALIGNMENT 32u
 
@@ -210,33 +211,17 @@ pad (guint64 bytes)
 }
 
 static void
-append_u32 (GByteArray *out,
-            guint32     number)
-{
-  number = GUINT32_TO_LE (number);
-  g_byte_array_append (out, (const guint8 *) &number, sizeof number);
-}
-
-static void
-append_u64 (GByteArray *out,
-            guint64     number)
-{
-  number = GUINT64_TO_LE (number);
-  g_byte_array_append (out, (const guint8 *) &number, sizeof number);
-}
-
-static void
 append_info (const Planned *planned,
              guint64        offset,
              GByteArray    *out)
 {
-  append_u64 (out, strlen (planned->name));
+  tare_bytes_append_u64 (out, strlen (planned->name));
   g_byte_array_append (out, (const guint8 *) planned->name, (guint) strlen (planned->name));
-  append_u32 (out, planned->n_dimensions);
+  tare_bytes_append_u32 (out, planned->n_dimensions);
   for (guint i = planned->n_dimensions; i-- > 0;)
-    append_u64 (out, planned->shape[i]);
-  append_u32 (out, (guint32) planned->type);
-  append_u64 (out, offset);
+    tare_bytes_append_u64 (out, planned->shape[i]);
+  tare_bytes_append_u32 (out, (guint32) planned->type);
+  tare_bytes_append_u64 (out, offset);
 }
 
 static gboolean
@@ -248,9 +233,9 @@ write_header (TareGgufWriter  *self,
   guint64 offset = 0;
 
   g_byte_array_append (header, (const guint8 *) "GGUF", 4);
-  append_u32 (header, TARE_GGUF_VERSION);
-  append_u64 (header, self->planned->len);
-  append_u64 (header, tare_metadata_get_n_keys (self->metadata));
+  tare_bytes_append_u32 (header, TARE_GGUF_VERSION);
+  tare_bytes_append_u64 (header, self->planned->len);
+  tare_bytes_append_u64 (header, tare_metadata_get_n_keys (self->metadata));
   _tare_metadata_write (self->metadata, header);
 
   for (guint i = 0; i < self->planned->len; i++)

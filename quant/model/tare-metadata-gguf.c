@@ -3,6 +3,7 @@
 
 #include "quant/model/tare-file-private.h"
 #include "quant/model/tare-metadata-private.h"
+#include "quant/tare-bytes.h"
 
 /* Two passes: the first finds that all the strings are there, so that the second allocates once
  * and no more than the file warrants. */
@@ -171,33 +172,17 @@ _tare_metadata_read (TareMetadata  *self,
 }
 
 static void
-append_u64 (GByteArray *out,
-            guint64     number)
-{
-  number = GUINT64_TO_LE (number);
-  g_byte_array_append (out, (const guint8 *) &number, sizeof number);
-}
-
-static void
-append_u32 (GByteArray *out,
-            guint32     number)
-{
-  number = GUINT32_TO_LE (number);
-  g_byte_array_append (out, (const guint8 *) &number, sizeof number);
-}
-
-static void
 write_value (const TareValue *value,
              GByteArray      *out)
 {
-  append_u64 (out, strlen (value->key));
+  tare_bytes_append_u64 (out, strlen (value->key));
   g_byte_array_append (out, (const guint8 *) value->key, (guint) strlen (value->key));
-  append_u32 (out, value->type);
+  tare_bytes_append_u32 (out, value->type);
 
   if (value->type == TARE_VALUE_ARRAY)
     {
-      append_u32 (out, value->element_type);
-      append_u64 (out, value->n);
+      tare_bytes_append_u32 (out, value->element_type);
+      tare_bytes_append_u64 (out, value->n);
     }
 
   if (value->starts == NULL)
@@ -211,7 +196,7 @@ write_value (const TareValue *value,
     {
       gsize length = value->starts[i + 1] - value->starts[i] - 1;
 
-      append_u64 (out, length);
+      tare_bytes_append_u64 (out, length);
       g_byte_array_append (out, value->data + value->starts[i], (guint) length);
     }
 }
