@@ -7,29 +7,11 @@
 #include "analysis/calibration/tare-collector.h"
 #include "quant/network/tare-network.h"
 #include "quant/tare-error.h"
+#include "tests/tare-test-open.h"
 #include "tests/tare-test.h"
 
 #define CONTEXT   24
 #define SEQUENCES 3
-
-static TareModel *
-open_model (const char *path)
-{
-  g_autoptr(GError) error = NULL;
-  TareModel *model = tare_model_open (path, &error);
-
-  g_assert_no_error (error);
-
-  return model;
-}
-
-static TareModel *
-open_sample (void)
-{
-  g_autofree char *path = tare_test_source ("data/sample");
-
-  return open_model (path);
-}
 
 static char *
 load_text (gsize *length)
@@ -342,7 +324,7 @@ check_model (TareModel  *model,
 static void
 test_sample (void)
 {
-  g_autoptr(TareModel) model = open_sample ();
+  g_autoptr(TareModel) model = tare_test_open_sample ();
   gsize length;
   g_autofree char *text = load_text (&length);
 
@@ -354,7 +336,7 @@ static void
 test_begin (void)
 {
   TARE_TEST_NEED_SHARED (path, "models/stories260K/stories260K-f32.gguf");
-  g_autoptr(TareModel) model = open_model (path);
+  g_autoptr(TareModel) model = tare_test_open_model (path);
   gsize length;
   g_autofree char *text = load_text (&length);
 
@@ -365,7 +347,7 @@ test_begin (void)
 static void
 test_defaults (void)
 {
-  g_autoptr(TareModel) model = open_sample ();
+  g_autoptr(TareModel) model = tare_test_open_sample ();
   gsize length;
   g_autofree char *text = load_text (&length);
   g_autoptr(TareCalibration) calibration = NULL;
@@ -381,7 +363,7 @@ test_defaults (void)
 static void
 test_too_short (void)
 {
-  g_autoptr(TareModel) model = open_sample ();
+  g_autoptr(TareModel) model = tare_test_open_sample ();
   const TareCalibratorOptions options = { .context = 64, .dataset = "note.txt" };
   g_autoptr(GError) error = NULL;
 
@@ -415,7 +397,7 @@ watch (double      fraction,
 static void
 test_progress (void)
 {
-  g_autoptr(TareModel) model = open_sample ();
+  g_autoptr(TareModel) model = tare_test_open_sample ();
   const TareCalibratorOptions options = { CONTEXT, 20 * CONTEXT, 1, NULL };
   gsize length;
   g_autofree char *text = load_text (&length);
@@ -442,7 +424,7 @@ test_progress (void)
 static void
 test_resumed (void)
 {
-  g_autoptr(TareModel) model = open_sample ();
+  g_autoptr(TareModel) model = tare_test_open_sample ();
   TareCalibratorOptions options = { CONTEXT, 20 * CONTEXT, 256, "text", 0 };
   gsize length;
   g_autofree char *text = load_text (&length);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /* Perplexity and divergence against llama.cpp's figures, the definitions, and each other. */
+#include "tests/tare-test-open.h"
 #include "tests/tare-test.h"
 
 #include <math.h>
@@ -12,17 +13,6 @@
 #include "quant/network/tare-kernels-reference.h"
 #include "quant/tare-error.h"
 #include "tests/analysis/changed-weights.h"
-
-static TareModel *
-open_model (const char *path)
-{
-  g_autoptr(GError) error = NULL;
-  TareModel *model = tare_model_open (path, &error);
-
-  g_assert_no_error (error);
-
-  return model;
-}
 
 static char *
 load_text (const char *path,
@@ -59,7 +49,7 @@ check_perplexity (const char *model_path,
                   double      perplexity_error)
 {
   const TareEvaluationOptions options = { TARE_EVALUATION_MODE_LLAMA_CPP, 256, 0, 1 };
-  g_autoptr(TareModel) model = open_model (model_path);
+  g_autoptr(TareModel) model = tare_test_open_model (model_path);
   g_autoptr(GError) error = NULL;
   gsize length = 0;
   g_autofree char *text = load_text (text_path, &length);
@@ -177,7 +167,7 @@ check_definition (TareEvaluationMode mode,
                   const char        *model_path)
 {
   const TareEvaluationOptions options = { mode, context, 3, 0 };
-  g_autoptr(TareModel) model = model_path != NULL ? open_model (model_path)
+  g_autoptr(TareModel) model = model_path != NULL ? tare_test_open_model (model_path)
                                                    : changed_open_sample ();
   g_autoptr(TareEvaluator) evaluator = open_evaluator (model, &options);
   g_autofree char *path = tare_test_source ("data/sample/alice.txt");
@@ -536,8 +526,8 @@ test_other_model (void)
   TARE_TEST_NEED_SHARED (gguf, "models/tare-sample/tare-sample-bf16.gguf")
   TARE_TEST_NEED_SHARED (stories, "models/stories260K")
   g_autoptr(TareModel) model = changed_open_sample ();
-  g_autoptr(TareModel) same = open_model (gguf);
-  g_autoptr(TareModel) different = open_model (stories);
+  g_autoptr(TareModel) same = tare_test_open_model (gguf);
+  g_autoptr(TareModel) different = tare_test_open_model (stories);
   g_autoptr(TareEvaluator) evaluator = open_evaluator (model, &small);
   g_autoptr(GError) error = NULL;
   TareAccuracy accuracy;
@@ -617,7 +607,7 @@ static void
 test_threads (void)
 {
   g_autofree char *path = tare_test_source ("data/sample");
-  g_autoptr(TareModel) model = open_model (path);
+  g_autoptr(TareModel) model = tare_test_open_model (path);
   int n_threads = omp_get_max_threads ();
   double first[2];
 

@@ -6,28 +6,10 @@
 
 #include "analysis/calibration/tare-calibrator.h"
 #include "quant/tare-error.h"
+#include "tests/tare-test-open.h"
 #include "tests/tare-test.h"
 
 #define TOKENS 40
-
-static TareModel *
-open_model (const char *path)
-{
-  g_autoptr(GError) error = NULL;
-  TareModel *model = tare_model_open (path, &error);
-
-  g_assert_no_error (error);
-
-  return model;
-}
-
-static TareModel *
-open_sample (void)
-{
-  g_autofree char *path = tare_test_source ("data/sample");
-
-  return open_model (path);
-}
 
 static char *
 load_text (void)
@@ -127,7 +109,7 @@ assert_calibrated (TareModel *model)
 static void
 test_calibrated (void)
 {
-  g_autoptr(TareModel) model = open_sample ();
+  g_autoptr(TareModel) model = tare_test_open_sample ();
 
   assert_calibrated (model);
 }
@@ -142,7 +124,7 @@ test_kinds (void)
   for (gsize i = 0; i < G_N_ELEMENTS (names); i++)
     {
       g_autofree char *path = g_build_filename (folder, names[i], NULL);
-      g_autoptr(TareModel) model = open_model (path);
+      g_autoptr(TareModel) model = tare_test_open_model (path);
 
       assert_calibrated (model);
     }
@@ -153,7 +135,7 @@ test_kinds (void)
 static void
 test_kept (void)
 {
-  g_autoptr(TareModel) model = open_sample ();
+  g_autoptr(TareModel) model = tare_test_open_sample ();
   g_autoptr(TareInputReader) reader = make_reader (model);
   g_autoptr(TareInputReader) other = make_reader (model);
   g_autoptr(TareInputs) late = read_layer (reader, model, "blk.2.ffn_down.weight");
@@ -177,7 +159,7 @@ test_kept (void)
 static void
 test_texts (void)
 {
-  g_autoptr(TareModel) model = open_sample ();
+  g_autoptr(TareModel) model = tare_test_open_sample ();
   g_autoptr(TareInputReader) reader = make_reader (model);
   g_auto(GStrv) texts = tare_input_reader_dup_texts (reader);
   g_autofree char *joined = g_strjoinv (NULL, texts + 1);
@@ -192,7 +174,7 @@ static void
 test_errors (void)
 {
   g_autoptr(GError) error = NULL;
-  g_autoptr(TareModel) model = open_sample ();
+  g_autoptr(TareModel) model = tare_test_open_sample ();
   g_autoptr(TareInputReader) reader = make_reader (model);
   g_autoptr(GCancellable) cancellable = g_cancellable_new ();
   const TareProgress progress = TARE_PROGRESS_INIT (cancellable, NULL, NULL);

@@ -9,6 +9,7 @@
 #include "quant/model/tare-safetensors.h"
 #include "quant/recipe/tare-target.h"
 #include "tests/quant/naive.h"
+#include "tests/tare-test-open.h"
 #include "tests/tare-test.h"
 
 #define LAYER "model.layers.%d."
@@ -73,17 +74,6 @@ make_qwen (void)
                             "\"moe_intermediate_size\":96,"
                             "\"shared_expert_intermediate_size\":96}", made,
                             G_N_ELEMENTS (made), 2);
-}
-
-static TareModel *
-open_model (const char *path)
-{
-  g_autoptr(GError) error = NULL;
-  TareModel *model = tare_model_open (path, &error);
-
-  g_assert_no_error (error);
-
-  return model;
 }
 
 static TareRecipe *
@@ -170,7 +160,7 @@ check_target (TareModel  *model,
   g_assert_no_error (error);
   g_assert_cmpuint (exported->len, ==, tare_model_get_n_tensors (model));
 
-  written = open_model (path);
+  written = tare_test_open_model (path);
   check_same_values (engine, plan, written);
   downs = tare_model_lookup (written, "blk.1.ffn_down_exps.weight");
   g_assert_cmpuint (downs->n_dimensions, ==, 3);
@@ -198,7 +188,7 @@ check_model (const char *folder)
   };
   g_autofree char *gguf_path = tare_test_temporary ("experts.gguf");
   g_autoptr(TareRecipe) recipe = tare_recipe_new ();
-  g_autoptr(TareModel) model = open_model (folder);
+  g_autoptr(TareModel) model = tare_test_open_model (folder);
   g_autoptr(TareEngine) engine = tare_engine_new (model);
   g_autoptr(TareModel) gguf = NULL;
   g_autoptr(GError) error = NULL;
@@ -206,7 +196,7 @@ check_model (const char *folder)
   tare_target_write (tare_target_lookup ("gguf"), engine, recipe, NULL, gguf_path, NULL, NULL,
                      &error);
   g_assert_no_error (error);
-  gguf = open_model (gguf_path);
+  gguf = tare_test_open_model (gguf_path);
   for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
     {
       check_target (model, cases[i].target, cases[i].format, cases[i].packed);
@@ -221,7 +211,7 @@ check_scales (const char *folder)
 {
   g_autofree char *path = tare_test_temporary ("scales.gguf");
   g_autofree char *values = tare_test_temporary ("values");
-  g_autoptr(TareModel) model = open_model (folder);
+  g_autoptr(TareModel) model = tare_test_open_model (folder);
   g_autoptr(TareEngine) engine = tare_engine_new (model);
   g_autoptr(TareRecipe) recipe = make_recipe ("blk.*_exps.weight", "nvfp4");
   g_autoptr(TareRecipe) none = tare_recipe_new ();
@@ -236,7 +226,7 @@ check_scales (const char *folder)
   g_assert_no_error (error);
   tare_target_write (tare_target_lookup ("gguf"), engine, recipe, NULL, path, NULL, NULL, &error);
   g_assert_no_error (error);
-  written = open_model (path);
+  written = tare_test_open_model (path);
   check_same_values (engine, plan, written);
   tensor = tare_model_lookup (written, "blk.1.ffn_up_exps.weight");
   g_assert_cmpstr (tensor->format->id, ==, "nvfp4");
@@ -247,7 +237,7 @@ check_scales (const char *folder)
   g_assert_no_error (error);
   tare_target_write (tare_target_lookup ("tare"), other, none, NULL, values, NULL, NULL, &error);
   g_assert_no_error (error);
-  again = open_model (values);
+  again = tare_test_open_model (values);
   check_same_values (other, kept, again);
   remove_folder (values);
 }
@@ -291,7 +281,7 @@ test_plan (void)
 {
   g_autofree char *folder = make_mixtral ();
   const TareTarget *target = tare_target_lookup ("compressed-tensors");
-  g_autoptr(TareModel) model = open_model (folder);
+  g_autoptr(TareModel) model = tare_test_open_model (folder);
   g_autoptr(TareRecipe) all = make_recipe ("blk.*", "int4_g32");
   g_autoptr(TareRecipe) downs = make_recipe ("*.ffn_down_exps.weight", "int4_g32");
   g_autoptr(TareRecipe) wide = make_recipe ("blk.*", "int4_g64");
@@ -351,7 +341,7 @@ test_squares (void)
                          "\"rope_theta\":10000,\"tie_word_embeddings\":false}",
                          made, G_N_ELEMENTS (made), 2);
   g_autofree char *path = tare_test_temporary ("fp8");
-  g_autoptr(TareModel) model = open_model (folder);
+  g_autoptr(TareModel) model = tare_test_open_model (folder);
   g_autoptr(TareRecipe) recipe = make_recipe ("blk.*.weight", "fp8_e4m3_b128x128");
   g_autoptr(TareEngine) engine = tare_engine_new (model);
   g_autoptr(GError) error = NULL;
@@ -372,7 +362,7 @@ test_squares (void)
   g_assert_null (find_change (plan, "blk.0.attn_output.weight"));
   tare_target_write (tare_target_lookup ("fp8"), engine, recipe, NULL, path, NULL, NULL, &error);
   g_assert_no_error (error);
-  written = open_model (path);
+  written = tare_test_open_model (path);
   check_same_values (engine, plan, written);
   g_assert_cmpstr (tare_model_lookup (written, "blk.1.attn_output.weight")->type_name, ==,
                    "FP8 E4M3 128x128");
@@ -387,7 +377,7 @@ test_names (void)
   g_autofree char *path = tare_test_temporary ("names");
   g_autofree char *config_path = g_build_filename (path, "config.json", NULL);
   g_autofree char *file_path = g_build_filename (path, "model.safetensors", NULL);
-  g_autoptr(TareModel) model = open_model (folder);
+  g_autoptr(TareModel) model = tare_test_open_model (folder);
   g_autoptr(TareEngine) engine = tare_engine_new (model);
   g_autoptr(TareRecipe) recipe = make_recipe ("*_exps.weight", "int4_g32");
   g_autoptr(GPtrArray) tensors = g_ptr_array_new_with_free_func ((GDestroyNotify) tare_tensor_free);

@@ -8,26 +8,8 @@
 #include "quant/model/tare-json.h"
 #include "quant/model/tare-safetensors.h"
 #include "quant/tare-error.h"
+#include "tests/tare-test-open.h"
 #include "tests/tare-test.h"
-
-static TareModel *
-open_model (const char *path)
-{
-  g_autoptr(GError) error = NULL;
-  TareModel *model = tare_model_open (path, &error);
-
-  g_assert_no_error (error);
-
-  return model;
-}
-
-static TareModel *
-open_sample (void)
-{
-  g_autofree char *path = tare_test_source ("data/sample");
-
-  return open_model (path);
-}
 
 /* Rules in pairs of a match and a format, ended by NULL; without the search for ranges. */
 static TareRecipe *
@@ -64,7 +46,7 @@ export (const char  *target,
   tare_target_write (tare_target_lookup (target), engine, recipe, NULL, path, NULL, NULL, &error);
   g_assert_no_error (error);
 
-  return open_model (path);
+  return tare_test_open_model (path);
 }
 
 /* Without what is made when a folder is opened. */
@@ -156,7 +138,8 @@ check_export (const char        *target,
               double             tolerance)
 {
   g_autofree char *path = tare_test_temporary ("folder");
-  g_autoptr(TareModel) model = source != NULL ? open_model (source) : open_sample ();
+  g_autoptr(TareModel) model = source != NULL ? tare_test_open_model (source)
+                                              : tare_test_open_sample ();
   g_autoptr(TareRecipe) recipe = make_recipe (rules);
   g_autoptr(TareModel) written = export (target, model, recipe, path);
 
@@ -208,7 +191,7 @@ test_again (void)
   g_autofree char *first = tare_test_temporary ("first");
   g_autofree char *second = tare_test_temporary ("second");
   const char *const other[] = { "*.ffn_down.weight", "q4_0", NULL };
-  g_autoptr(TareModel) model = open_sample ();
+  g_autoptr(TareModel) model = tare_test_open_sample ();
   g_autoptr(TareRecipe) recipe = make_recipe (mixed);
   g_autoptr(TareRecipe) again = make_recipe (other);
   g_autoptr(TareModel) written = export ("tare", model, recipe, first);
@@ -299,7 +282,7 @@ test_squares (void)
   g_autofree char *path = tare_test_temporary ("squares");
   g_autofree char *file_path = g_build_filename (path, "model.safetensors", NULL);
   g_autofree char *config_path = g_build_filename (path, "config.json", NULL);
-  g_autoptr(TareModel) model = open_sample ();
+  g_autoptr(TareModel) model = tare_test_open_sample ();
   g_autoptr(TareRecipe) recipe = make_recipe (rules);
   g_autoptr(TareModel) written = export ("fp8", model, recipe, path);
   g_autoptr(GPtrArray) raw = g_ptr_array_new_with_free_func ((GDestroyNotify) tare_tensor_free);
@@ -365,7 +348,7 @@ test_kept (void)
       const char *const rules[] = { "blk.*", ways[i].format, NULL };
       g_autofree char *first = tare_test_temporary (ways[i].from);
       g_autofree char *second = tare_test_temporary ("kept");
-      g_autoptr(TareModel) model = open_sample ();
+      g_autoptr(TareModel) model = tare_test_open_sample ();
       g_autoptr(TareRecipe) recipe = make_recipe (rules);
       g_autoptr(TareRecipe) none = tare_recipe_new ();
       g_autoptr(TareModel) source = export (ways[i].from, model, recipe, first);
@@ -435,7 +418,7 @@ test_fused (void)
     "blk.0.*", "int4_g128", "blk.0.attn_v.weight", "int8_g128", "blk.1.*", "int4_g128",
     "blk.1.ffn_up.weight", "bf16", "output.weight", "int8_g128", NULL,
   };
-  g_autoptr(TareModel) model = open_sample ();
+  g_autoptr(TareModel) model = tare_test_open_sample ();
   g_autoptr(TarePlan) planned = plan ("compressed-tensors", model, rules);
   const TareTensor *tensor = tare_model_lookup (model, "blk.0.attn_q.weight");
 
@@ -458,7 +441,7 @@ test_shapes (void)
   const char *const eight[] = { "blk.*", "fp8_e4m3_b128x128", NULL };
   const char *const zeros[] = { "blk.*", "int4_asym_g32", "blk.0.ffn_down.weight",
                                 "int4_asym_g128", NULL };
-  g_autoptr(TareModel) sample = open_sample ();
+  g_autoptr(TareModel) sample = tare_test_open_sample ();
   g_autoptr(TarePlan) symmetric = plan ("gptq", sample, zeros);
   g_autoptr(TarePlan) uniform = plan ("awq", sample, zeros);
   g_autoptr(TareModel) model = NULL;
@@ -471,7 +454,7 @@ test_shapes (void)
   check_change (uniform, "blk.0.ffn_down.weight", "int4_asym_g32", "one format");
 
   TARE_TEST_NEED_SHARED (stories, "models/stories260K");
-  model = open_model (stories);
+  model = tare_test_open_model (stories);
   packed = plan ("compressed-tensors", model, rules);
   gptq = plan ("gptq", model, rules);
   check_change (packed, "blk.0.attn_q.weight", "int4_g64", "groups");
@@ -505,7 +488,7 @@ test_schemes (void)
     "blk.0.*", "int4_g128", "blk.2.*", "int4_g128", "blk.1.ffn_down.weight", "int8_channel", NULL,
   };
   g_autofree char *path = tare_test_temporary ("schemes");
-  g_autoptr(TareModel) model = open_sample ();
+  g_autoptr(TareModel) model = tare_test_open_sample ();
   g_autoptr(TareRecipe) recipe = make_recipe (rules);
   g_autoptr(TareModel) packed = export ("compressed-tensors", model, recipe, path);
   g_autoptr(TareModel) gptq = NULL;
@@ -552,7 +535,7 @@ test_words (void)
   const char *const rules[] = { "blk.*", "int4_g128", NULL };
   g_autofree char *path = tare_test_temporary ("words");
   g_autofree char *file_path = g_build_filename (path, "model.safetensors", NULL);
-  g_autoptr(TareModel) model = open_sample ();
+  g_autoptr(TareModel) model = tare_test_open_sample ();
   g_autoptr(TareRecipe) recipe = make_recipe (rules);
   g_autoptr(TareModel) written = export ("gptq", model, recipe, path);
   g_autoptr(GPtrArray) tensors = g_ptr_array_new_with_free_func ((GDestroyNotify) tare_tensor_free);
@@ -597,7 +580,8 @@ check_refused (const char        *target,
                const char *const *rules,
                const char        *message)
 {
-  g_autoptr(TareModel) model = source != NULL ? open_model (source) : open_sample ();
+  g_autoptr(TareModel) model = source != NULL ? tare_test_open_model (source)
+                                              : tare_test_open_sample ();
   g_autoptr(TareRecipe) recipe = make_recipe (rules);
   g_autoptr(GError) error = NULL;
 
@@ -621,7 +605,7 @@ test_refusals (void)
 {
   g_autofree char *path = tare_test_temporary ("refused");
   g_autofree char *inside = g_build_filename (path, "kept", NULL);
-  g_autoptr(TareModel) model = open_sample ();
+  g_autoptr(TareModel) model = tare_test_open_sample ();
   g_autoptr(TareRecipe) recipe = make_recipe (mixed);
   g_autoptr(TareEngine) engine = tare_engine_new (model);
   g_autoptr(GCancellable) cancellable = g_cancellable_new ();
@@ -697,7 +681,7 @@ test_shards (void)
   g_assert_cmpstr (tare_json_get_string (map, "t2"), ==, "model-00002-of-00004.safetensors");
   g_assert_cmpstr (tare_json_get_string (map, "t3"), ==, "model-00003-of-00004.safetensors");
   g_assert_cmpstr (tare_json_get_string (map, "t4"), ==, "model-00004-of-00004.safetensors");
-  model = open_model (path);
+  model = tare_test_open_model (path);
   g_assert_cmpuint (tare_model_get_n_tensors (model), ==, 5);
   for (guint i = 0; i < 5; i++)
     {

@@ -9,28 +9,10 @@
 #include "quant/network/tare-network.h"
 #include "quant/recipe/tare-target.h"
 #include "quant/tare-error.h"
+#include "tests/tare-test-open.h"
 #include "tests/tare-test.h"
 
 #define N_TOKENS 32
-
-static TareModel *
-open_model (const char *path)
-{
-  g_autoptr(GError) error = NULL;
-  TareModel *model = tare_model_open (path, &error);
-
-  g_assert_no_error (error);
-
-  return model;
-}
-
-static TareModel *
-open_sample (void)
-{
-  g_autofree char *path = tare_test_source ("data/sample");
-
-  return open_model (path);
-}
 
 /* Rules as a recipe file has them. */
 static TareRecipe *
@@ -131,7 +113,7 @@ test_written (gconstpointer data)
   const Case *one = data;
   const TareTarget *target = tare_target_lookup ("compressed-tensors");
   g_autofree char *path = tare_test_temporary ("inputs");
-  g_autoptr(TareModel) model = open_sample ();
+  g_autoptr(TareModel) model = tare_test_open_sample ();
   g_autoptr(TareRecipe) recipe = make_recipe (one->rules);
   g_autoptr(TareCalibration) calibration = one->fixed ? make_calibration (model) : NULL;
   g_autoptr(TareEngine) engine = tare_engine_new (model);
@@ -149,7 +131,7 @@ test_written (gconstpointer data)
   tare_target_write (target, engine, recipe, calibration, path, NULL, NULL, &error);
   g_assert_no_error (error);
 
-  written = open_model (path);
+  written = tare_test_open_model (path);
   g_assert_cmpuint (plan->bytes, ==, tare_model_get_bytes (written));
   tensor = tare_model_lookup (written, "blk.2.ffn_down.weight");
   g_assert_cmpstr (tensor->stored->layout->id, ==, one->layout);
@@ -171,7 +153,7 @@ static TarePlan *
 plan (const char *target,
       const char *rules)
 {
-  g_autoptr(TareModel) model = open_sample ();
+  g_autoptr(TareModel) model = tare_test_open_sample ();
   g_autoptr(TareRecipe) recipe = make_recipe (rules);
   g_autoptr(GError) error = NULL;
   TarePlan *result = tare_target_plan (tare_target_lookup (target), model, recipe, NULL,
@@ -264,7 +246,7 @@ test_shared (void)
       "{\"match\":\"blk.1.attn_q.input\",\"format\":\"int8_channel\"},"
       "{\"match\":\"blk.1.attn_v.input\",\"format\":\"fp8_e4m3_channel\"}";
   g_autofree char *path = tare_test_temporary ("shared");
-  g_autoptr(TareModel) model = open_sample ();
+  g_autoptr(TareModel) model = tare_test_open_sample ();
   g_autoptr(TareRecipe) recipe = make_recipe (all);
   g_autoptr(TareEngine) engine = tare_engine_new (model);
   g_autoptr(TarePlan) planned = plan ("compressed-tensors", all);
@@ -278,7 +260,7 @@ test_shared (void)
   tare_target_write (tare_target_lookup ("compressed-tensors"), engine, recipe, NULL, path, NULL,
                      NULL, &error);
   g_assert_no_error (error);
-  written = open_model (path);
+  written = tare_test_open_model (path);
   for (guint i = 0; i < G_N_ELEMENTS (names); i++)
     {
       const TareTensor *tensor = tare_model_lookup_role (written, names[i], 1, FALSE);
@@ -295,7 +277,7 @@ static void
 test_own (void)
 {
   g_autofree char *path = tare_test_temporary ("own");
-  g_autoptr(TareModel) model = open_sample ();
+  g_autoptr(TareModel) model = tare_test_open_sample ();
   g_autoptr(TareRecipe) recipe = make_recipe (INT8);
   g_autoptr(TareRecipe) none = tare_recipe_new ();
   g_autoptr(TareEngine) engine = tare_engine_new (model);
@@ -307,7 +289,7 @@ test_own (void)
   tare_target_write (tare_target_lookup ("compressed-tensors"), engine, recipe, NULL, path, NULL,
                      NULL, &error);
   g_assert_no_error (error);
-  written = open_model (path);
+  written = tare_test_open_model (path);
   planned = tare_target_plan (tare_target_lookup ("safetensors"), written, none, NULL, &error);
   g_assert_no_error (error);
   last = &g_array_index (planned->changes, TareChange, planned->changes->len - 1);
@@ -344,7 +326,7 @@ check_refused (TareModel       *model,
 static void
 test_uncalibrated (void)
 {
-  g_autoptr(TareModel) model = open_sample ();
+  g_autoptr(TareModel) model = tare_test_open_sample ();
   g_autoptr(TareRecipe) recipe
     = make_recipe (RULES ("int8_channel", "int8_channel\",\"scale\":\"tensor\""));
   g_autoptr(TareRecipe) one
@@ -382,7 +364,7 @@ test_config (void)
 {
   g_autofree char *path = tare_test_temporary ("config");
   g_autofree char *config_path = g_build_filename (path, "config.json", NULL);
-  g_autoptr(TareModel) model = open_sample ();
+  g_autoptr(TareModel) model = tare_test_open_sample ();
   g_autoptr(TareRecipe) recipe
     = make_recipe (RULES ("int8_channel", "int8_channel\"") ","
                    "{\"match\":\"blk.0.attn_output.*\",\"format\":\"fp8_e4m3_channel\"},"

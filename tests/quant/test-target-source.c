@@ -10,6 +10,7 @@
 #include "quant/network/tare-network.h"
 #include "quant/recipe/tare-target.h"
 #include "quant/tare-error.h"
+#include "tests/tare-test-open.h"
 #include "tests/tare-test.h"
 
 #define N_TOKENS 48
@@ -30,17 +31,6 @@ static const Source sources[] = {
   { "gpt2-random", "gpt2-f32.gguf", "texts/alice-3k.txt" },
   { "gemma2-random", "gemma2-f32.gguf", "texts/alice-3k.txt" },
 };
-
-static TareModel *
-open_model (const char *path)
-{
-  g_autoptr(GError) error = NULL;
-  TareModel *model = tare_model_open (path, &error);
-
-  g_assert_no_error (error);
-
-  return model;
-}
 
 static TareRecipe *
 make_recipe (const char *format)
@@ -68,7 +58,7 @@ export (const char *target,
   tare_target_write (tare_target_lookup (target), engine, recipe, NULL, path, NULL, NULL, &error);
   g_assert_no_error (error);
 
-  return open_model (path);
+  return tare_test_open_model (path);
 }
 
 static void
@@ -177,7 +167,7 @@ test_values (gconstpointer data)
     }
 
   text = tare_test_load_bytes (text_path);
-  model = open_model (gguf_path);
+  model = tare_test_open_model (gguf_path);
   written = export ("safetensors", model, NULL, path);
   check_same_weights (model, written);
   check_same_run (model, written, g_bytes_get_data (text, NULL),
@@ -219,8 +209,8 @@ test_targets (gconstpointer data)
     }
 
   gguf_path = g_build_filename (folder, source->gguf, NULL);
-  model = open_model (folder);
-  gguf = open_model (gguf_path);
+  model = tare_test_open_model (folder);
+  gguf = tare_test_open_model (gguf_path);
   for (gsize i = 0; i < G_N_ELEMENTS (targets); i++)
     {
       g_autofree char *path = tare_test_temporary ("of-folder");
@@ -245,7 +235,7 @@ test_blocks (void)
   g_autofree char *packed_path = tare_test_temporary ("packed");
   g_autofree char *tare_path = tare_test_temporary ("tare");
   g_autofree char *config_path = g_build_filename (values_path, "config.json", NULL);
-  g_autoptr(TareModel) sample = open_model (sample_path);
+  g_autoptr(TareModel) sample = tare_test_open_model (sample_path);
   g_autoptr(TareModel) gguf = export ("gguf", sample, "q4_k", gguf_path);
   g_autoptr(TareModel) values = export ("safetensors", gguf, NULL, values_path);
   g_autoptr(TareModel) tare = export ("tare", gguf, NULL, tare_path);
@@ -267,7 +257,7 @@ static void
 check_refused (const char *path,
                const char *message)
 {
-  g_autoptr(TareModel) model = open_model (path);
+  g_autoptr(TareModel) model = tare_test_open_model (path);
   g_autoptr(TareRecipe) recipe = tare_recipe_new ();
   g_autoptr(GError) error = NULL;
 
@@ -294,7 +284,7 @@ test_refusals (void)
   check_refused (unknown, "Hugging Face's names for the tensors of architecture 'gptx'");
 
   /* Divisors that rise and fall. */
-  model = open_model (llama3);
+  model = tare_test_open_model (llama3);
   divisors = tare_model_lookup (model, "rope_freqs.weight");
   g_assert_true (g_file_get_contents (llama3, &content, &length, NULL));
   memcpy (content + divisors->offset + divisors->bytes - 4, content + divisors->offset, 4);

@@ -8,26 +8,8 @@
 
 #include "quant/model/tare-gguf.h"
 #include "quant/tare-error.h"
+#include "tests/tare-test-open.h"
 #include "tests/tare-test.h"
-
-static TareModel *
-open_model (const char *path)
-{
-  g_autoptr(GError) error = NULL;
-  TareModel *model = tare_model_open (path, &error);
-
-  g_assert_no_error (error);
-
-  return model;
-}
-
-static TareModel *
-open_sample (void)
-{
-  g_autofree char *path = tare_test_source ("data/sample");
-
-  return open_model (path);
-}
 
 /* One format for all; NULL keeps everything. Without the search for ranges, which takes the most
  * time and which an export does not depend on. */
@@ -126,7 +108,7 @@ check_export (const char *format,
 {
   g_autofree char *folder = tare_test_folder ("export");
   g_autofree char *path = g_build_filename (folder, "model.gguf", NULL);
-  g_autoptr(TareModel) model = open_sample ();
+  g_autoptr(TareModel) model = tare_test_open_sample ();
   g_autoptr(TareRecipe) recipe = make_recipe (format);
   g_autoptr(GArray) exported = g_array_new (FALSE, FALSE, sizeof (TareExported));
   g_autoptr(TareModel) written = NULL;
@@ -140,7 +122,7 @@ check_export (const char *format,
   g_assert_cmpuint (count_files (folder), ==, 1);
   g_assert_cmpuint (exported->len, ==, tare_model_get_n_tensors (model));
 
-  written = open_model (path);
+  written = tare_test_open_model (path);
   /* The norms in F32, of which the sample has two bytes each. */
   g_assert_cmpuint (tare_model_get_bytes (written), ==, size.bytes + count_vectors (model) * 2);
   g_assert_cmpuint (tare_model_get_n_weights (written), ==, size.weights);
@@ -196,7 +178,7 @@ test_scales (void)
 {
   g_autofree char *path = tare_test_temporary ("nvfp4.gguf");
   g_autofree char *again = tare_test_temporary ("again.gguf");
-  g_autoptr(TareModel) model = open_sample ();
+  g_autoptr(TareModel) model = tare_test_open_sample ();
   g_autoptr(TareRecipe) recipe = make_recipe ("nvfp4");
   g_autoptr(TareRecipe) none = tare_recipe_new ();
   g_autoptr(GError) error = NULL;
@@ -212,7 +194,7 @@ test_scales (void)
   g_assert_cmpstr (g_array_index (plan->changes, TareChange, 0).to->id, ==, "mxfp4");
   write_gguf (model, recipe, path, NULL, NULL, &error);
   g_assert_no_error (error);
-  written = open_model (path);
+  written = tare_test_open_model (path);
   check_same_values (model, plan->recipe, written);
   g_assert_cmpuint (tare_model_get_bytes (written), ==, plan->bytes);
 
@@ -229,7 +211,7 @@ test_scales (void)
   /* What is kept keeps its scale. */
   write_gguf (written, none, again, NULL, NULL, &error);
   g_assert_no_error (error);
-  copied = open_model (again);
+  copied = tare_test_open_model (again);
   check_same_values (written, none, copied);
   same = read_raw (again);
   g_assert_cmpuint (same->len, ==, raw->len);
@@ -285,7 +267,7 @@ test_read_scales (void)
   for (gsize n = 0; n < G_N_ELEMENTS (wanted); n++)
     {
       g_autofree char *path = write_blocks (n);
-      g_autoptr(TareModel) model = open_model (path);
+      g_autoptr(TareModel) model = tare_test_open_model (path);
       const TareTensor *tensor = tare_model_get_tensor (model, 0);
       float y[128];
 
@@ -317,15 +299,15 @@ test_either_source (void)
   TARE_TEST_NEED_SHARED (folder_path, "models/stories260K");
   TARE_TEST_NEED_SHARED (gguf_path, "models/stories260K/stories260K-f32.gguf");
 
-  folder = open_model (folder_path);
-  gguf = open_model (gguf_path);
+  folder = tare_test_open_model (folder_path);
+  gguf = tare_test_open_model (gguf_path);
   write_gguf (folder, recipe, from_folder, NULL, NULL, &error);
   g_assert_no_error (error);
   write_gguf (gguf, recipe, from_gguf, NULL, NULL, &error);
   g_assert_no_error (error);
 
-  a = open_model (from_folder);
-  b = open_model (from_gguf);
+  a = tare_test_open_model (from_folder);
+  b = tare_test_open_model (from_gguf);
   g_assert_cmpuint (tare_model_get_n_tensors (a), ==, tare_model_get_n_tensors (b));
   for (gsize i = 0; i < tare_model_get_n_tensors (a); i++)
     {
@@ -342,7 +324,7 @@ static void
 test_refuses_integers (void)
 {
   g_autofree char *path = tare_test_temporary ("integers.gguf");
-  g_autoptr(TareModel) model = open_sample ();
+  g_autoptr(TareModel) model = tare_test_open_sample ();
   const TareTarget *target = tare_target_lookup ("gguf");
   guint n_refused = 0;
 
@@ -393,8 +375,8 @@ test_unknown_architecture (void)
   tare_test_copy_changed (config, other_config, "GPT2LMHeadModel", "GPTXLMHeadModel");
   tare_test_copy_changed (weights, other_weights, "{", "{");
   tare_test_copy_changed (gguf_source, gguf_path, "gpt2", "gptx");
-  folder = open_model (folder_path);
-  gguf = open_model (gguf_path);
+  folder = tare_test_open_model (folder_path);
+  gguf = tare_test_open_model (gguf_path);
 
   g_assert_false (write_gguf (folder, recipe, path, NULL, NULL, &error));
   g_assert_error (error, TARE_ERROR, TARE_ERROR_UNSUPPORTED);
@@ -403,7 +385,7 @@ test_unknown_architecture (void)
 
   write_gguf (gguf, recipe, path, NULL, NULL, &error);
   g_assert_no_error (error);
-  written = open_model (path);
+  written = tare_test_open_model (path);
   check_same_values (gguf, recipe, written);
 }
 
@@ -412,7 +394,7 @@ test_refuses_folder (void)
 {
   g_autofree char *folder = tare_test_folder ("taken");
   g_autofree char *missing = g_build_filename (folder, "missing", "model.gguf", NULL);
-  g_autoptr(TareModel) model = open_sample ();
+  g_autoptr(TareModel) model = tare_test_open_sample ();
   g_autoptr(TareRecipe) recipe = make_recipe ("q8_0");
   g_autoptr(GError) error = NULL;
 
@@ -439,7 +421,7 @@ test_cancelled (void)
   g_autofree char *folder = tare_test_folder ("cancelled");
   g_autofree char *path = g_build_filename (folder, "model.gguf", NULL);
   g_autofree char *contents = NULL;
-  g_autoptr(TareModel) model = open_sample ();
+  g_autoptr(TareModel) model = tare_test_open_sample ();
   g_autoptr(TareRecipe) recipe = make_recipe ("q8_0");
   g_autoptr(GCancellable) cancellable = g_cancellable_new ();
   TareProgress progress = TARE_PROGRESS_INIT (cancellable, cancel_at_half, cancellable);
@@ -474,7 +456,7 @@ test_full (void)
 
   folder = tare_test_folder ("full");
   path = g_build_filename (folder, "model.gguf", NULL);
-  model = open_sample ();
+  model = tare_test_open_sample ();
   recipe = make_recipe ("q8_0");
   g_assert_true (g_file_set_contents (path, "old", -1, NULL));
   signal (SIGXFSZ, SIG_IGN);
@@ -493,7 +475,7 @@ static void
 test_over_itself (void)
 {
   g_autofree char *path = tare_test_temporary ("itself.gguf");
-  g_autoptr(TareModel) sample = open_sample ();
+  g_autoptr(TareModel) sample = tare_test_open_sample ();
   g_autoptr(TareRecipe) kept = make_recipe (NULL);
   g_autoptr(TareRecipe) recipe = make_recipe ("q5_0");
   g_autoptr(TareModel) source = NULL;
@@ -502,11 +484,11 @@ test_over_itself (void)
 
   write_gguf (sample, kept, path, NULL, NULL, &error);
   g_assert_no_error (error);
-  source = open_model (path);
+  source = tare_test_open_model (path);
   write_gguf (source, recipe, path, NULL, NULL, &error);
   g_assert_no_error (error);
 
-  written = open_model (path);
+  written = tare_test_open_model (path);
   check_same_values (sample, recipe, written);
   check_same_values (source, recipe, written);
 }
